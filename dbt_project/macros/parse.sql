@@ -1,0 +1,61 @@
+{# Text into values, in words that DuckDB and Spark both have an answer to. #}
+
+{# The text without the white space around it; nothing is null. #}
+{% macro clean_text(column) -%}
+  nullif(trim({{ column }}, ' ' || chr(9) || chr(10) || chr(13)), '')
+{%- endmacro %}
+
+
+{# Whether the whole text matches the regular expression. #}
+{% macro matches(column, pattern) -%}
+  {{ return(adapter.dispatch('matches')(column, pattern)) }}
+{%- endmacro %}
+
+{% macro default__matches(column, pattern) -%}
+  regexp_like({{ column }}, '^({{ pattern }})$')
+{%- endmacro %}
+
+{% macro duckdb__matches(column, pattern) -%}
+  regexp_full_match({{ column }}, '{{ pattern }}')
+{%- endmacro %}
+
+
+{# A whole number of up to 12 digits; 2.0 is one too, as tools write it that have no whole numbers beside nulls. #}
+{% macro parse_whole_number(column) -%}
+  case
+    when coalesce(upper({{ column }}), 'NA') in ('NA', 'NULL') then 0
+    when {{ matches(column, '[+-]?[0-9]+(\\.0*)?') }} then try_cast({{ column }} as decimal(12, 0))
+  end
+{%- endmacro %}
+
+
+{# Money of up to 12 digits before the point; what stands behind the 6th decimal is rounded. #}
+{% macro parse_money(column) -%}
+  case
+    when coalesce(upper({{ column }}), 'NA') in ('NA', 'NULL') then 0
+    when {{ matches(column, '[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?') }}
+      then try_cast({{ column }} as decimal(18, 6))
+  end
+{%- endmacro %}
+
+
+{# The date of YYYY-MM-DD, or of a timestamp that begins with it, as it is written: no time zone moves it. #}
+{% macro parse_date(column) -%}
+  {%- set time = '([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]+)?)?' -%}
+  {%- set zone = ' ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)' -%}
+  case
+    when {{ matches(column, '[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]' ~ time ~ '(' ~ zone ~ ')?)?') }}
+      and left({{ column }}, 4) > '0000'
+      then try_cast(left({{ column }}, 10) as date)
+  end
+{%- endmacro %}
+
+
+{# One field of a line of CSV. #}
+{% macro csv_field(column) -%}
+  case
+    when {{ matches(column, '[^",\n\r]*') }} then {{ column }}
+    when {{ column }} is null then ''
+    else '"' || replace({{ column }}, '"', '""') || '"'
+  end
+{%- endmacro %}

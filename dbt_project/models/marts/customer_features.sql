@@ -1,0 +1,89 @@
+with
+
+customer_orders as (
+
+    select * from {{ ref('int_customer_orders') }}
+
+),
+
+as_of as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+with_previous_order as (
+
+    select
+        *,
+        lag(order_date) over (partition by customer_id order by order_date, order_id) as previous_order_date
+
+    from customer_orders
+
+),
+
+with_interval as (
+
+    select
+        *,
+        {{ dbt.datediff('previous_order_date', 'order_date', 'day') }} as days_since_previous_order
+
+    from with_previous_order
+
+),
+
+by_customer as (
+
+    select
+        customer_id,
+        min(order_date) as first_order_date,
+        max(order_date) as last_order_date,
+        max(num_items) as max_num_items,
+        cast(max(revenue) as double) as max_revenue,
+        cast(sum(revenue) as double) as total_revenue,
+        count(*) as total_orders,
+        max(days_since_previous_order) as longest_interval
+
+    from with_interval
+
+    group by customer_id
+
+),
+
+of_repeat_customers as (
+
+    select coalesce(avg(longest_interval), 0) as average_longest_interval
+
+    from by_customer
+
+),
+
+final as (
+
+    select
+        by_customer.customer_id,
+        as_of.as_of_date,
+        by_customer.first_order_date,
+        by_customer.last_order_date,
+        by_customer.max_num_items,
+        by_customer.max_revenue,
+        by_customer.total_revenue,
+        by_customer.total_orders,
+        {{ dbt.datediff('by_customer.last_order_date', 'as_of.as_of_date', 'day') }} as days_since_last_order,
+        cast(
+            coalesce(
+                by_customer.longest_interval,
+                of_repeat_customers.average_longest_interval
+                + {{ dbt.datediff('by_customer.last_order_date', 'as_of.as_of_date', 'day') }}
+            ) as double
+        ) as longest_interval
+
+    from by_customer
+
+    cross join of_repeat_customers
+
+    cross join as_of
+
+)
+
+select * from final

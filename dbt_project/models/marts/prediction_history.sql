@@ -1,0 +1,31 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key='as_of_date',
+        full_refresh=false
+    )
+}}
+
+with
+
+predictions as (
+
+    select * from {{ ref('predictions') }}
+
+),
+
+final as (
+
+    select
+        customer_id,
+        as_of_date,
+        predicted_clv,
+        model_id,
+        predicted_at
+
+    from predictions
+
+)
+
+select * from final
