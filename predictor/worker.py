@@ -1,0 +1,173 @@
+"""Loads one model and predicts batches with it; runs in the model's own Python, 3.6 or later, with numpy and dill.
+
+Frames come in on descriptor 0 and go out on descriptor 1. A frame is its kind (one byte), a number and the length of
+its payload (two uint64, little-endian), and the payload:
+
+    in   M  the model's file            B  a batch: float64, row by row; the number counts batches
+    out  H  hello (JSON)                P  the predictions of batch `number`: float64, one a row
+         L  loaded (JSON)               E  it failed (JSON), and this process ends
+
+Only this file writes frames: before the model is loaded, descriptor 1 is turned over to the log.
+"""
+
+import io
+import json
+import os
+import random
+import struct
+import sys
+import traceback
+import types
+
+HEADER = struct.Struct("<cQQ")
+
+
+def main():
+    columns, project = int(sys.argv[1]), sys.argv[2]
+    frames_in, frames_out = take_over_descriptors()
+    # The folder of this script comes first on the path and would hide modules of the model's; the project comes last,
+    # for models that refer to classes of `predictor.training`.
+    sys.path[0:1] = []
+    sys.path.append(project)
+    sys.argv[:] = [""]
+
+    def send(kind, number, payload):
+        write_all(frames_out, HEADER.pack(kind, number, len(payload)))
+        write_all(frames_out, payload)
+
+    def attempt(stage, number, action):
+        """`action()`; where it fails, the parent is told and this process ends. A fork of the model's ends here."""
+        try:
+            result = action()
+        except BaseException as problem:
+            if os.getpid() == own_pid:
+                send(b"E", number, json.dumps(describe(problem, stage)).encode("ascii"))
+            os._exit(1)
+        if os.getpid() != own_pid:
+            os._exit(0)
+        return result
+
+    own_pid = os.getpid()
+    # A notebook's model expects its own names in __main__, not this script's; dill keeps the one it sees when imported.
+    main_module = sys.modules["__main__"] = types.ModuleType("__main__")
+    numpy, dill = attempt("start", 0, import_what_models_need)
+    main_module.numpy = main_module.np = numpy
+    send(b"H", 0, json.dumps(hello(numpy, dill)).encode("ascii"))
+
+    _, _, pickled = receive(frames_in)
+    predict = attempt("load", 0, lambda: predict_of(dill.load(io.BytesIO(pickled))))
+    pickled = None  # it may be large
+    send(b"L", 0, json.dumps(versions()).encode("ascii"))
+
+    while True:
+        _, number, payload = receive(frames_in)
+
+        def predictions(number=number, payload=payload):
+            # The same batch gets the same random numbers, whichever worker it comes to.
+            random.seed(number)
+            numpy.random.seed(number % 2 ** 32)
+            x = numpy.frombuffer(payload, dtype="<f8").reshape(-1, columns)
+            return as_predictions(numpy, predict(x), len(x))
+
+        send(b"P", number, attempt("predict", number, predictions))
+
+
+def take_over_descriptors():
+    """The pipes of the frames, out of the model's way; what is printed goes where errors go, and there is no input."""
+    frames_in, frames_out = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    os.close(nothing)
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        binary = io.FileIO(descriptor, "w", closefd=False)
+        stream = io.TextIOWrapper(io.BufferedWriter(binary), "utf-8", "backslashreplace", line_buffering=True)
+        setattr(sys, name, stream)
+        setattr(sys, "__{}__".format(name), stream)
+    return frames_in, frames_out
+
+
+def import_what_models_need():
+    import dill
+    import numpy
+
+    return numpy, dill
+
+
+def hello(numpy, dill):
+    return {"python": "{}.{}.{}".format(*sys.version_info[:3]), "numpy": numpy.__version__, "dill": dill.__version__}
+
+
+def predict_of(model):
+    predict = getattr(model, "predict", None)
+    if not callable(predict):
+        raise Unusable("the file holds a {} without a predict() method".format(type(model).__name__))
+    return predict
+
+
+def versions():
+    """The version of each package that is loaded now."""
+    found = {}
+    for name, module in list(sys.modules.items()):
+        version = None if "." in name else getattr(module, "__version__", None)
+        if isinstance(version, str):
+            found[name] = version
+    return found
+
+
+def as_predictions(numpy, result, rows):
+    """The model's answer as float64 bytes, one number a row; lists, (n, 1), integers and short floats are fine."""
+    if result is None:
+        raise Unusable("predict() returned None instead of {} numbers".format(rows))
+    array = numpy.asarray(result)
+    if array.shape not in ((rows,), (rows, 1)):
+        raise Unusable("predict() returned an array of shape {} instead of {} numbers".format(array.shape, rows))
+    if array.dtype.kind not in "iuf":
+        raise Unusable("predict() returned {} values instead of numbers".format(array.dtype))
+    return numpy.ascontiguousarray(array.reshape(rows), dtype="<f8").tobytes()
+
+
+class Unusable(Exception):
+    """The model is not what it should be; the message says in what way."""
+
+
+def describe(problem, stage):
+    try:
+        line = "".join(traceback.format_exception_only(type(problem), problem)).strip().splitlines()[-1]
+    except BaseException:  # a model may bring exceptions that can't be printed
+        line = type(problem).__name__
+    return {
+        "stage": stage,
+        "type": type(problem).__name__,
+        "unusable": str(problem) if type(problem) is Unusable else None,
+        "out_of_memory": isinstance(problem, MemoryError),
+        "missing_module": getattr(problem, "name", None) if isinstance(problem, ImportError) else None,
+        "exit_status": str(problem.code) if isinstance(problem, SystemExit) else None,
+        "line": line[:500],
+    }
+
+
+def receive(descriptor):
+    kind, number, length = HEADER.unpack(read_exactly(descriptor, HEADER.size))
+    return kind, number, read_exactly(descriptor, length)
+
+
+def read_exactly(descriptor, length):
+    data = bytearray(length)
+    view, done = memoryview(data), 0
+    while done < length:
+        count = os.readv(descriptor, [view[done:]])
+        if count == 0:
+            os._exit(0)  # the parent has no more batches, or is gone
+        done += count
+    return data
+
+
+def write_all(descriptor, data):
+    view = memoryview(data)
+    while len(view):
+        view = view[os.write(descriptor, view):]
+
+
+if __name__ == "__main__":
+    main()
