@@ -1,6 +1,8 @@
-{% test row_exists(model, condition) %}
+{% test row_exists(model, condition='true') %}
 
-with final as (
+with
+
+final as (
 
     select count(*) as matching_rows
 

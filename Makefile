@@ -1,0 +1,62 @@
+# Every command of the project; `make` alone prints them. Each sets up what it needs in .venv, once.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export DO_NOT_TRACK := 1
+# What a build is asked to do reaches it as environment, however strange a name may be; see pipeline/settings.py.
+export ORDERS AS_OF MODEL WAREHOUSE MAX_REJECTED HISTORY_DAYS STRICT Q HOST PORT
+export MODEL_PYTHON MODEL_MEMORY MODEL_TIMEOUT WORKERS HORIZON DISCOUNT_RATE
+
+.DEFAULT_GOAL := help
+.PHONY: help build rollback serve docs sql test test-slow lint format lock clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: $(VENV)/runtime ## order lines to predictions: [ORDERS=file] [AS_OF=YYYY-MM-DD] [MODEL=file] [WAREHOUSE=dir] [MAX_REJECTED=0.01] [HISTORY_DAYS=n] [STRICT=1]
+	@$(BIN)/python -m pipeline build
+
+rollback: $(VENV)/runtime ## publish the build before the current one again: [WAREHOUSE=dir]
+	@$(BIN)/python -m pipeline rollback
+
+serve: $(VENV)/runtime ## the API and page on a production server: [HOST=127.0.0.1] [PORT=5000] [WAREHOUSE=dir]
+	@exec $(BIN)/python -m api
+
+docs: $(VENV)/runtime ## dbt docs with lineage: [PORT=8080] [WAREHOUSE=dir]
+	@exec $(BIN)/python -m pipeline docs
+
+sql: $(VENV)/runtime ## a read-only SQL prompt on the published file, or one query: [Q="select …"] [WAREHOUSE=dir]
+	@exec $(BIN)/python -m pipeline sql
+
+test: $(VENV)/dev ## the everyday tests
+	@$(BIN)/python -m pytest
+
+test-slow: $(VENV)/dev ## the tests that take longer
+	@$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/dev ## Python and SQL style
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sqlfluff lint --processes 2 dbt_project
+
+format: $(VENV)/dev ## rewrite Python in the project's style
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+lock: $(VENV)/dev ## compile the hashed pins anew from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --no-strip-extras --python-version 3.10 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --no-strip-extras --python-version 3.10 --generate-hashes --no-emit-index-url --no-header --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+clean: ## remove everything that the commands made, the warehouse and its history included
+	rm -rf $(VENV) warehouse dbt_project/target dbt_project/logs logs .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/runtime: requirements.txt
+	@echo "Setting up $(VENV) (once; about a minute) …"
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 14) else f"Python 3.10 to 3.13 is needed; this is {sys.version.split()[0]}. Name one: make PYTHON=python3.12 …")'
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/dev: requirements-dev.txt $(VENV)/runtime
+	@echo "Setting up the tools for tests and lint (once) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@

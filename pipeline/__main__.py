@@ -1,0 +1,28 @@
+"""`python -m pipeline build`, `rollback`, `docs` or `sql`: what the Makefile's commands run."""
+
+import os
+import sys
+
+from pipeline.errors import Stop
+
+
+def main(arguments: list[str]) -> int:
+    from pipeline import build, docs, rollback, sql
+
+    commands = {"build": build.build, "rollback": rollback.roll_back, "docs": docs.serve, "sql": sql.query}
+    if len(arguments) != 1 or arguments[0] not in commands:
+        print(f"usage: python -m pipeline {'|'.join(commands)}", file=sys.stderr)
+        return 2
+    try:
+        commands[arguments[0]](os.environ)
+    except Stop as stop:
+        print(stop, file=sys.stderr)
+        return stop.exit_status
+    except KeyboardInterrupt:
+        print("Stopped. What was published before is as it was.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

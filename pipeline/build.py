@@ -1,0 +1,112 @@
+"""One build from start to end: in build.duckdb, audited by every dbt test, published with one swap."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import duckdb
+from rich.console import Console
+
+from pipeline import build_info, history, summary
+from pipeline.dbt import run_dbt
+from pipeline.errors import Stop
+from pipeline.failures import disk_full, explain
+from pipeline.lock import only_one
+from pipeline.settings import ROOT, Settings
+from pipeline.steps import Clock
+from pipeline.warehouse import Warehouse
+
+
+def build(environment: Mapping[str, str]) -> None:
+    """Builds and publishes what the environment asks for, and prints a summary. Raises Stop with a message for people."""
+    settings = Settings.from_environment(environment)
+    warehouse = Warehouse(settings.warehouse)
+    console = Console()
+    clock = Clock(Console(stderr=True))
+    try:
+        warehouse.create()
+        with only_one(warehouse.lock_file), clock.running():
+            info, remarks = _build(settings, warehouse, clock)
+    except OSError as error:
+        raise _machine_in_the_way(error, warehouse) from error
+    summary.show(console, warehouse.published_file, info, settings, clock.seconds, remarks)
+
+
+def _build(settings: Settings, warehouse: Warehouse, clock: Clock) -> tuple[dict, list[str]]:
+    with ThreadPoolExecutor(1) as beside:  # the digest of a large file takes seconds, which dbt's start takes too
+        digest = beside.submit(build_info.sha256, settings.orders)
+        with clock.step("start"):
+            warehouse.discard_unfinished()
+            with _open(warehouse.build_file) as file:
+                remark = history.carry_over(warehouse, file)
+        _run_models_and_tests(settings, warehouse, clock)
+        orders_sha256 = digest.result()
+
+    with clock.step("publish"):
+        now = datetime.now(timezone.utc)
+        build_id = build_info.new_build_id(now, secrets.token_hex(3))
+        with _open(warehouse.build_file) as file:
+            info = build_info.write(
+                file,
+                build_id=build_id,
+                built_at=now.replace(tzinfo=None),
+                orders_file=settings.orders.name,
+                orders_sha256=orders_sha256,
+                project_version=_project_version(),
+                horizon_days=None,
+                trained_on_these_orders=None,
+            )
+            folder = warehouse.new_folder(build_id)
+            _export_predictions(file, folder / "predictions.csv")
+            file.execute("checkpoint")
+        warehouse.publish(build_id)
+    return info, [remark] if remark else []
+
+
+def _run_models_and_tests(settings: Settings, warehouse: Warehouse, clock: Clock) -> None:
+    os.environ.update(settings.to_environment())
+    os.chdir(ROOT)  # the profile's module_paths are relative
+    started = time.perf_counter()
+    result = run_dbt(
+        "build", "--fail-fast", "--exclude-resource-type", "unit_test",
+        target=warehouse.target, logs=warehouse.logs, listener=clock.on_node,
+    )  # fmt: skip
+    clock.add_dbt(result.result.results if result.result else [], time.perf_counter() - started)
+    if not result.success:
+        raise Stop(explain(result, settings, warehouse.build_file, warehouse.logs / "dbt.log"))
+
+
+def _open(path: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(path, config={"storage_compatibility_version": "v1.2.0"})
+
+
+def _export_predictions(file: duckdb.DuckDBPyConnection, path: Path) -> None:
+    target = str(path).replace("'", "''")
+    file.execute(
+        f"copy (select customer_id, predicted_clv from predictions order by customer_id) to '{target}' (format csv, header)"
+    )
+
+
+def _project_version() -> str:
+    try:
+        return version("customer-lifetime-value")
+    except PackageNotFoundError:
+        line = next(x for x in (ROOT / "pyproject.toml").read_text().splitlines() if x.startswith("version"))
+        return line.split('"')[1]
+
+
+def _machine_in_the_way(error: OSError, warehouse: Warehouse) -> Stop:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Stop(disk_full(warehouse.folder))
+    return Stop(
+        f"Cannot write to {error.filename or warehouse.folder}: {error.strerror}. "
+        "Give this user the right to, or choose another folder with WAREHOUSE=folder."
+    )

@@ -1,0 +1,62 @@
+"""The table `build_info` of the published file: one row that says what the build is made of."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timezone
+from pathlib import Path
+
+import duckdb
+
+COLUMNS = {  # name: (type, what it says, the query that tells it, where the build itself can tell)
+    "build_id": ("varchar", "Names the build; its folder under builds/ too.", None),
+    "built_at": ("timestamp", "When it was built, UTC.", None),
+    "as_of_date": ("date", "The day the features were taken at.", "select as_of_date from int_as_of"),
+    "model_id": ("varchar", "First 12 hex digits of the model's SHA-256.", "select any_value(model_id) from predictions"),
+    "orders_file": ("varchar", "The name of the file of order lines.", None),
+    "orders_sha256": ("varchar", "SHA-256 of that file.", None),
+    "lines": ("bigint", "Order lines in it.", "select count(*) from orders"),
+    "lines_rejected": ("bigint", "Lines that could not be used.", "select count(*) from rejected_orders"),
+    "lines_after_as_of": (
+        "bigint",
+        "Usable lines dated after the as-of date, which were not used.",
+        "select count(*) from stg_orders, int_as_of where created_at_date > as_of_date",
+    ),
+    "orders": ("bigint", "Orders up to the as-of date.", "select count(*) from int_customer_orders"),
+    "customers": ("bigint", "Customers who ordered by then.", "select count(*) from customer_features"),
+    "project_version": ("varchar", "Version of Customer Lifetime Value that built it.", None),
+    "duckdb_version": ("varchar", "Version of DuckDB that built it.", "select version()"),
+    "horizon_days": ("bigint", "Days ahead that a predicted value covers; null where the model does not say.", None),
+    "trained_on_these_orders": (
+        "boolean",
+        "Whether the model was trained on this file of orders; null where the model does not say.",
+        None,
+    ),
+}
+
+
+def write(build: duckdb.DuckDBPyConnection, **known) -> dict:
+    """Creates `build_info` in the build and returns its row. `known` gives what no query can tell."""
+    row = {
+        name: build.execute(query).fetchall()[0][0] if query else known[name]
+        for name, (_, _, query) in COLUMNS.items()
+    }
+    build.execute(f"create or replace table build_info ({', '.join(f'{n} {t}' for n, (t, _, _) in COLUMNS.items())})")
+    build.execute(f"insert into build_info values ({', '.join('?' * len(row))})", list(row.values()))
+    build.execute("comment on table build_info is 'What this build is made of, in one row.'")
+    for name, (_, description, _) in COLUMNS.items():
+        build.execute(f"comment on column build_info.{name} is $text${description}$text$")
+    return row
+
+
+def new_build_id(now: datetime, suffix: str) -> str:
+    """Sorts by time and is unique, even where the clock is set back."""
+    return f"{now.astimezone(timezone.utc):%Y%m%dT%H%M%S}-{suffix}"
+
+
+def sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

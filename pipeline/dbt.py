@@ -1,0 +1,37 @@
+"""Runs dbt in this process: its noise goes to a log file, what happens is told to a listener."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.settings import ROOT
+
+
+def run_dbt(*arguments: str, target: Path, logs: Path, listener: Callable[[str, int, int], None] | None = None):
+    """Runs one dbt command and returns dbt's own dbtRunnerResult.
+
+    `listener` is called with the name of each node that starts, its position and how many there are.
+    """
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # these two take over a second
+    from dbt.cli.main import dbtRunner
+
+    def tell(event) -> None:
+        if event.info.name == "LogStartLine":
+            listener(event.data.node_info.node_name, event.data.index, event.data.total)
+
+    command = [
+        *arguments,
+        "--project-dir", str(ROOT / "dbt_project"),
+        "--profiles-dir", str(ROOT),
+        "--target-path", str(target),
+        "--log-path", str(logs),
+        "--log-level", "none",
+        "--quiet",
+    ]  # fmt: skip
+    try:
+        return dbtRunner(callbacks=[tell] if listener else []).invoke(command)
+    finally:
+        DuckDBConnectionManager.close_all_connections()  # dbt leaves the file open where a node failed

@@ -1,0 +1,114 @@
+"""Why dbt stopped, in one or two plain lines: what is wrong, where, and what to do next."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+
+from pipeline.settings import Settings
+
+DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|failed to offload data block|max_temp_directory")
+
+
+def explain(result, settings: Settings, build_file: Path, log: Path) -> str:
+    """The message for a dbtRunnerResult that is no success."""
+    failed = [r for r in result.result.results if r.status in ("error", "fail")] if result.result else []
+    texts = [str(r.message) for r in failed] + [str(result.exception or "")]
+    if any(map(DISK_FULL.search, texts)):
+        return disk_full(settings.warehouse)
+    if not failed:
+        return f"dbt could not start: {_first_lines(texts[-1])} See {log}."
+    return "\n".join(_explain_node(r, settings, build_file, log) for r in failed)
+
+
+def disk_full(folder: Path) -> str:
+    return f"The disk of {folder} is full. Make room there, or choose another folder with WAREHOUSE=, and build again."
+
+
+def _explain_node(failed, settings: Settings, build_file: Path, log: Path) -> str:
+    name, message = failed.node.name, str(failed.message)
+    if name == "orders":
+        return _unreadable_orders(message, settings, log)
+    if name == "predictions" and (said := re.search(r"ModelError: (.*)", message, re.DOTALL)):
+        return said[1].strip()
+    if name == "rejected_lines_are_few" or name.startswith("row_exists_stg_orders"):
+        return _unusable_lines(settings, build_file)
+    if name.startswith("row_exists_int_as_of"):
+        return _too_early(settings, build_file)
+    if failed.node.resource_type == "test" and failed.status == "fail":
+        rows = "1 row fails" if failed.failures == 1 else f"{failed.failures} rows fail"
+        return f"The test {name} fails: {rows}. See what it asks in {failed.node.original_file_path}, and {log}."
+    return f"{failed.node.resource_type} {name} failed: {_first_lines(message)} See {log}."
+
+
+def _unreadable_orders(message: str, settings: Settings, log: Path) -> str:
+    text = _first_lines(message)
+    if str(settings.orders) in text and text.startswith("/"):
+        return text  # the seed's own words
+    if "state machine reached an invalid state" in message:
+        return (
+            f"{settings.orders} mixes line ends (some lines end in CR LF, some in LF). "
+            f"Make them one kind: tr -d '\\r' < {settings.orders} > fixed.csv && make build ORDERS=fixed.csv"
+        )
+    return f"{settings.orders} cannot be read: {text} See {log}."
+
+
+def _first_lines(message: str) -> str:
+    """dbt's message without its frame: `… Error in seed orders (seeds/orders.csv)`, `> in macro …`."""
+    lines = [line.strip() for line in message.splitlines()]
+    if lines and re.match(r"\w+ Error in ", lines[0]):
+        lines = lines[1:]
+    kept = []
+    for line in lines:
+        if not line or line.startswith(("> in ", "> called by", "compiled code at", "LINE ", "Possible")):
+            break
+        kept.append(line)
+    return " ".join(kept[:3])
+
+
+def _too_early(settings: Settings, build_file: Path) -> str:
+    with duckdb.connect(build_file, read_only=True) as build:
+        first, last = build.sql("select first_order_date, last_order_date from int_as_of").fetchall()[0]
+    return (
+        f"AS_OF={settings.as_of} is before the first order: {settings.orders} has orders from {first} to {last}. "
+        "Choose a day from then on."
+    )
+
+
+def _unusable_lines(settings: Settings, build_file: Path) -> str:
+    with duckdb.connect(build_file, read_only=True) as build:
+        lines = build.sql("select count(*) from orders").fetchall()[0][0]
+        reasons = rejected_by_reason(build)
+    if not lines:
+        return f"{settings.orders} has no order lines: nothing follows the line that names the columns."
+    rejected = sum(count for _, count, _ in reasons)
+    share = rejected / lines
+    text = [
+        f"{rejected:,} of {lines:,} lines of {settings.orders} cannot be used ({share:.1%}; "
+        f"MAX_REJECTED={settings.max_rejected:g} allows {settings.max_rejected:.3g} of all):"
+    ]
+    for reason, count, examples in reasons:
+        text.append(f"  {reason:<20} {count:>10,}   " + "   ".join(examples))
+    if rejected == lines:
+        text.append("No line is left to build from. Mend the file and build again.")
+    else:
+        allowed = next(a for a in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1) if a >= share)
+        text.append(f"Mend the file, or go on without these lines: make build ORDERS={settings.orders} MAX_REJECTED={allowed}")
+    return "\n".join(text)
+
+
+def rejected_by_reason(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int, list[str]]]:
+    """(reason, how many lines, two examples of them), most frequent first."""
+    return connection.execute(
+        """
+        select
+            reason,
+            count(*) as lines,
+            list('line ' || line_number || ': ' || left(replace(raw_text, chr(10), ' '), 80) order by line_number)[:2]
+        from rejected_orders
+        group by reason
+        order by lines desc, reason
+        """
+    ).fetchall()

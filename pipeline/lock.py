@@ -1,0 +1,56 @@
+"""One build at a time: a lock that the operating system takes back when its holder dies, however it dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from pipeline.errors import Stop
+
+
+@contextmanager
+def only_one(path: Path) -> Iterator[None]:
+    """Holds the lock file `path`; raises Stop, naming the holder, where another process does."""
+    lock = _lock(path)
+    try:
+        os.ftruncate(lock, 0)
+        os.write(lock, f"{os.getpid()}, since {datetime.now():%Y-%m-%d %H:%M:%S}\n".encode())
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(lock)
+
+
+def _lock(path: Path) -> int:
+    while True:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            raise Stop(
+                f"Another build of {path.parent} is running (pid {_holder(path)}). Wait for it to end, or stop it with kill."
+            ) from None
+        # The holder before may have removed the file between our open and our lock: then this lock guards nothing.
+        try:
+            if os.stat(path).st_ino == os.fstat(lock).st_ino:
+                return lock
+        except FileNotFoundError:
+            pass
+        os.close(lock)
+
+
+def _holder(path: Path) -> str:
+    for _ in range(20):  # it writes its pid right after it has the lock
+        try:
+            if text := path.read_text().strip():
+                return text
+        except FileNotFoundError:
+            break
+        time.sleep(0.01)
+    return "unknown"

@@ -1,0 +1,74 @@
+"""What a build prints at its end: what went in, what came out, where it is and what to type next."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import duckdb
+from rich.console import Console
+
+from pipeline.failures import rejected_by_reason
+from pipeline.settings import Settings
+
+BARS = " ▁▂▃▄▅▆▇█"
+
+
+def show(console: Console, build_file: Path, info: dict, settings: Settings, seconds: dict[str, float], remarks: list[str]):
+    with duckdb.connect(build_file, read_only=True) as build:
+        reasons = rejected_by_reason(build)
+        total, median = build.sql("select sum(predicted_clv), median(predicted_clv) from predictions").fetchall()[0]
+        deciles = build.sql(
+            "select sum(predicted_clv) from customer_value group by clv_decile order by clv_decile"
+        ).fetchall()
+        top = build.sql(
+            "select customer_id, predicted_clv from customer_value order by clv_rank, customer_id limit 5"
+        ).fetchall()
+
+    def line(name: str, text: str) -> None:
+        console.print(f"[bold]{name:<12}[/bold]{text}", highlight=False, soft_wrap=True)
+
+    used = info["lines"] - info["lines_rejected"]
+    line("Orders", f"{_short(settings.orders)}")
+    line("Lines", f"{info['lines']:,} read, {used:,} used, {info['lines_rejected']:,} rejected")
+    for reason, count, examples in reasons:
+        line("", f"{reason:<20} {count:>7,}   " + _plain("   ".join(examples)))
+    if info["lines_after_as_of"]:
+        line("", f"{info['lines_after_as_of']:,} of those used are dated after the as-of date and count for nothing")
+    line("Customers", f"{info['customers']:,} with {info['orders']:,} orders as of {info['as_of_date']}")
+    line("Model", _model(info))
+    line("Value", f"{total:,.2f} in total, {median:,.2f} in the median")
+    if total > 0 and len(deciles) == 10:
+        shares = [max(0, value) for (value,) in deciles]
+        line("By decile", f"{_spark(shares)}  the top tenth of customers holds {shares[0] / total:.0%}")
+    for position, (customer, value) in enumerate(top):
+        line("" if position else "Top five", f"{value:>14,.2f}  {_plain(customer)}")
+    line("Seconds", f"{sum(seconds.values()):.1f}: " + ", ".join(f"{name} {s:.1f}" for name, s in seconds.items()))
+    for remark in remarks:
+        console.print(f"[yellow]Warning[/yellow]     {_plain(remark)}", highlight=False, soft_wrap=True)
+    console.print()
+    line("Published", f"{_short(settings.warehouse / 'clv.duckdb')} and predictions.csv beside it")
+    line("Next", "make serve · make sql · make docs")
+
+
+def _model(info: dict) -> str:
+    if info["horizon_days"] is None:
+        return f"{info['model_id']}"
+    trained = {True: "trained on these orders", False: "trained on other orders than these: see make train", None: ""}
+    return f"{info['model_id']}, value over the next {info['horizon_days']} days, {trained[info['trained_on_these_orders']]}"
+
+
+def _spark(values: list[float]) -> str:
+    largest = max(values)
+    return "".join(BARS[max(1, round(8 * value / largest))] for value in values)
+
+
+def _short(path: Path) -> str:
+    """The path as one would type it from here."""
+    relative = os.path.relpath(path)
+    return _plain(str(path) if relative.startswith("..") else relative)
+
+
+def _plain(text: str) -> str:
+    """Text that stays what it is: no markup, no control characters that could move a terminal's cursor."""
+    return "".join(c if c.isprintable() else "�" for c in text).replace("[", r"\[")
