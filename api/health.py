@@ -1,0 +1,36 @@
+"""Liveness and readiness, and the age of what is served."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from flask import current_app
+from flask_openapi3 import APIBlueprint
+
+from api.publication import NotPublished
+from api.schemas import Health
+
+routes = APIBlueprint("health", __name__)
+
+
+@routes.get("/health", responses={200: Health, 503: Health})
+def health() -> tuple[dict[str, Any], int]:
+    """Whether the API can answer, from which build, and what is wrong if anything is"""
+    publication = current_app.extensions["publication"]
+    try:
+        snapshot = publication.snapshot
+    except NotPublished as error:
+        missing = dict.fromkeys(("build_id", "as_of_date", "customers", "age_seconds"))
+        return {"status": "unavailable", "problem": str(error), **missing}, 503
+    problem = publication.problem
+    built_at, as_of = snapshot.build.get("built_at"), snapshot.build.get("as_of_date")
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    return {
+        "status": "degraded" if problem else "ok",
+        "problem": problem,
+        "build_id": snapshot.build.get("build_id"),
+        "as_of_date": as_of.isoformat() if as_of else None,
+        "customers": len(snapshot.ids),
+        "age_seconds": round((now - built_at).total_seconds(), 1) if built_at else None,
+    }, 200

@@ -1,0 +1,187 @@
+"""Small published warehouses, laid out as a build leaves them, and real servers on them."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def publish(warehouse: Path, build_id: str, values: dict[str, float], *, old: bool = False) -> Path:
+    """Publish customers with these values: a folder per build, one swapped link. `old` leaves out what came later."""
+    build = warehouse / "builds" / build_id
+    build.mkdir(parents=True)
+    with duckdb.connect(build / "clv.duckdb") as db:
+        db.execute("create table given (customer_id varchar, predicted_clv double)")
+        if values:
+            db.executemany("insert into given values (?, ?)", list(values.items()))
+        write_tables(db, build_id, old=old)
+    link(warehouse, build_id)
+    return build
+
+
+def write_tables(db: duckdb.DuckDBPyConnection, build_id: str, *, old: bool = False) -> None:
+    """The published tables, made from `given(customer_id, predicted_clv)`, which is dropped."""
+    db.execute(
+        """
+        create table customer_value as
+        select
+            customer_id, date '2017-10-17' as as_of_date, date '2017-01-02' as first_order_date,
+            date '2017-10-01' as last_order_date, 3::bigint as max_num_items, 92.6::double as max_revenue,
+            109.3::double as total_revenue, 2::bigint as total_orders, 12::bigint as days_since_last_order,
+            26::double as longest_interval, predicted_clv, 'abcdef012345' as model_id,
+            timestamp '2017-10-17 03:00:00' as predicted_at,
+            rank() over (order by predicted_clv desc)::bigint as clv_rank,
+            cume_dist() over (order by predicted_clv) as clv_percentile,
+            ntile(10) over (order by predicted_clv desc, customer_id)::bigint as clv_decile
+        from given
+        """
+    )
+    if not old:
+        db.execute(
+            """
+            create table prediction_history as
+            select customer_id, as_of_date, predicted_clv, model_id, predicted_at from customer_value
+            union all
+            select customer_id, date '2017-10-10', predicted_clv / 2, model_id, predicted_at - interval 7 days
+            from customer_value
+            """
+        )
+        db.execute(
+            """
+            create table build_info as
+            select ? as build_id, now()::timestamp as built_at, date '2017-10-17' as as_of_date,
+                'abcdef012345' as model_id, 'orders.csv' as orders_file, 'no digest' as orders_sha256,
+                10::bigint as lines, 1::bigint as lines_rejected, 0::bigint as lines_after_as_of, 5::bigint as orders,
+                (select count(*) from given) as customers, '1.0.0' as project_version, version() as duckdb_version,
+                365::bigint as horizon_days, null::boolean as trained_on_these_orders
+            """,
+            [build_id],
+        )
+    db.execute("drop table given")
+
+
+def link(warehouse: Path, build_id: str) -> None:
+    """Swap `current` to a build, as publishing and rolling back do."""
+    new = warehouse / "current.new"
+    new.unlink(missing_ok=True)
+    new.symlink_to(Path("builds") / build_id)
+    os.replace(new, warehouse / "current")
+    for name in ("clv.duckdb", "predictions.csv"):
+        if not (warehouse / name).is_symlink():
+            (warehouse / name).symlink_to(Path("current") / name)
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    json: Any = field(default=None)
+
+
+class Server:
+    """A server in a process of its own, started as `make serve` starts it."""
+
+    def __init__(self, warehouse: Path, log: Path, **environment: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.log = log
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("API_")}
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "api"],
+                cwd=ROOT,
+                env=clean | {"PORT": str(self.port), "WAREHOUSE": str(warehouse)} | environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self.wait(lambda: self.get("/health").status in (200, 503))
+
+    def wait(self, ready: Callable[[], bool], seconds: float = 20) -> None:
+        """Until `ready` holds; a server that does not answer yet is not ready."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                if ready():
+                    return
+            except (OSError, http.client.HTTPException):
+                pass
+            assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.02)
+        raise AssertionError(f"not ready after {seconds} s:\n{self.log.read_text()[-3000:]}")
+
+    def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+            response = connection.getresponse()
+            content = response.read()
+            fields = {name.lower(): value for name, value in response.getheaders()}
+            is_json = "json" in fields.get("content-type", "") and content and "content-encoding" not in fields
+            return Answer(response.status, fields, content, json.loads(content) if is_json else None)
+        finally:
+            connection.close()
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.request("GET", path, **headers)
+
+    def post(self, path: str, content: Any, **headers: str) -> Answer:
+        return self.request("POST", path, json.dumps(content).encode(), Content_Type="application/json", **headers)
+
+    def worker(self) -> int:
+        """The process that answers: the server's only child."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        assert len(children) == 1
+        return int(children[0])
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@contextmanager
+def serving(warehouse: Path, **environment: str) -> Iterator[Server]:
+    server = Server(warehouse, warehouse.parent / f"{warehouse.name}.log", **environment)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+IDS = ["O'Brien", "Ł-7", "a b", "../x", "'; drop table customer_value", "a/b", "100%", "007", "lookup", "x" * 300]
+VALUES = {name: 1000.1 / (n + 3) for n, name in enumerate(IDS)} | {f"c{n:03}": n * 0.1 for n in range(90)}
+
+
+@pytest.fixture(scope="session")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One published build of 100 customers with awkward ids. Tests that publish make their own."""
+    folder = tmp_path_factory.mktemp("published") / "warehouse"
+    publish(folder, "first", VALUES)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(warehouse: Path) -> Iterator[Server]:
+    with serving(warehouse) as running:
+        yield running
