@@ -46,7 +46,8 @@ lock: $(VENV)/dev ## compile the hashed pins anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --no-strip-extras --python-version 3.10 --generate-hashes --no-emit-index-url --no-header --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 
 clean: ## remove everything that the commands made, the warehouse and its history included
-	rm -rf $(VENV) warehouse dbt_project/target dbt_project/logs logs .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dbt_project/target dbt_project/logs logs .pytest_cache .ruff_cache .hypothesis
+	find warehouse -mindepth 1 ! -name .gitignore -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/runtime: requirements.txt

@@ -18,7 +18,7 @@ from rich.console import Console
 from pipeline import build_info, history, summary
 from pipeline.dbt import run_dbt
 from pipeline.errors import Stop
-from pipeline.failures import disk_full, explain
+from pipeline.failures import disk_full, explain, oddity
 from pipeline.lock import only_one
 from pipeline.settings import ROOT, Settings
 from pipeline.steps import Clock
@@ -47,7 +47,7 @@ def _build(settings: Settings, warehouse: Warehouse, clock: Clock) -> tuple[dict
             warehouse.discard_unfinished()
             with _open(warehouse.build_file) as file:
                 remark = history.carry_over(warehouse, file)
-        _run_models_and_tests(settings, warehouse, clock)
+        oddities = _run_models_and_tests(settings, warehouse, clock)
         orders_sha256 = digest.result()
 
     with clock.step("publish"):
@@ -68,10 +68,11 @@ def _build(settings: Settings, warehouse: Warehouse, clock: Clock) -> tuple[dict
             _export_predictions(file, folder / "predictions.csv")
             file.execute("checkpoint")
         warehouse.publish(build_id)
-    return info, [remark] if remark else []
+    return info, [remark for remark in (remark, *oddities) if remark]
 
 
-def _run_models_and_tests(settings: Settings, warehouse: Warehouse, clock: Clock) -> None:
+def _run_models_and_tests(settings: Settings, warehouse: Warehouse, clock: Clock) -> list[str]:
+    """Returns what the audit found odd. Raises Stop where a model or a test failed."""
     os.environ.update(settings.to_environment())
     os.chdir(ROOT)  # the profile's module_paths are relative
     started = time.perf_counter()
@@ -82,6 +83,7 @@ def _run_models_and_tests(settings: Settings, warehouse: Warehouse, clock: Clock
     clock.add_dbt(result.result.results if result.result else [], time.perf_counter() - started)
     if not result.success:
         raise Stop(explain(result, settings, warehouse.build_file, warehouse.logs / "dbt.log"))
+    return [oddity(r) for r in result.result.results]
 
 
 def _open(path: Path) -> duckdb.DuckDBPyConnection:

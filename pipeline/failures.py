@@ -37,10 +37,19 @@ def _explain_node(failed, settings: Settings, build_file: Path, log: Path) -> st
         return _unusable_lines(settings, build_file)
     if name.startswith("row_exists_int_as_of"):
         return _too_early(settings, build_file)
+    if said := oddity(failed):
+        return f"Stopped, because STRICT=1: {said}."
     if failed.node.resource_type == "test" and failed.status == "fail":
         rows = "1 row fails" if failed.failures == 1 else f"{failed.failures} rows fail"
         return f"The test {name} fails: {rows}. See what it asks in {failed.node.original_file_path}, and {log}."
     return f"{failed.node.resource_type} {name} failed: {_first_lines(message)} See {log}."
+
+
+def oddity(result) -> str:
+    """What a test says of something that is odd but breaks no contract; nothing for other results."""
+    if result.status not in ("warn", "fail") or "says" not in result.node.config.meta:
+        return ""
+    return result.node.config.meta["says"].replace("{n}", f"{result.failures:,}")
 
 
 def _unreadable_orders(message: str, settings: Settings, log: Path) -> str:

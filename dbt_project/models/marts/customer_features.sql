@@ -42,7 +42,9 @@ by_customer as (
         cast(max(revenue) as double) as max_revenue,
         cast(sum(revenue) as double) as total_revenue,
         count(*) as total_orders,
-        max(days_since_previous_order) as longest_interval
+        max(days_since_previous_order) as longest_interval,
+        cast(sum(num_items) as bigint) as total_num_items,
+        sum(case when days_since_previous_order > 0 then 1 else 0 end) as frequency
 
     from with_interval
 
@@ -76,7 +78,12 @@ final as (
                 of_repeat_customers.average_longest_interval
                 + {{ dbt.datediff('by_customer.last_order_date', 'as_of.as_of_date', 'day') }}
             ) as double
-        ) as longest_interval
+        ) as longest_interval,
+        by_customer.total_num_items,
+        cast(by_customer.frequency as bigint) as frequency,
+        {{ dbt.datediff('by_customer.first_order_date', 'by_customer.last_order_date', 'day') }} as recency,
+        {{ dbt.datediff('by_customer.first_order_date', 'as_of.as_of_date', 'day') }} as customer_age,
+        by_customer.total_revenue / (by_customer.frequency + 1) as monetary_value
 
     from by_customer
 

@@ -3,7 +3,8 @@
         materialized='incremental',
         incremental_strategy='delete+insert',
         unique_key='as_of_date',
-        full_refresh=false
+        full_refresh=false,
+        post_hook=trim_history()
     )
 }}
 
