@@ -11,7 +11,12 @@ _HOMES = {
     "FEATURES": "predictor.settings",
     "Settings": "predictor.settings",
     "ModelError": "predictor.errors",
+    "Box": "predictor.box",
+    "box_here": "predictor.box",
+    "Manifest": "predictor.manifest",
+    "find_manifest": "predictor.manifest",
     "model_id": "predictor.manifest",
+    "register": "predictor.registration",
     "score": "predictor.scoring",
 }
 

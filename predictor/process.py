@@ -7,6 +7,8 @@ import json
 import logging
 import os
 import queue
+import shlex
+import signal
 import struct
 import subprocess
 import threading
@@ -16,82 +18,90 @@ from pathlib import Path
 
 import numpy
 
+from predictor.box import Box, launch, read_box
 from predictor.errors import ModelError
 from predictor.settings import PROJECT, Settings
 
 HEADER = struct.Struct("<cQQ")  # as in worker.py
-LARGEST_ANSWER = 2**20  # bytes; a model that writes to the pipe itself can't make the parent allocate more
+LARGEST_ANSWER = 2**20  # bytes; a model that writes into the pipe itself can't make the parent hold more
+DOING = {"start": "starting", "load": "loading", "predict": "predicting"}
 
 printed = logging.getLogger("predictor.printed")
-PRINTED_LINES = 10_000  # of one worker; the rest is read and dropped
-
-# Nothing of the parent's. dill 0.2.7 looks at PATH; the same hash seed and one thread per worker give the same bytes each time.
-ENVIRONMENT = {
-    "PATH": os.defpath,
-    "PYTHONHASHSEED": "0",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-}
+PRINTED_LINES = 10_000  # lines of one worker that are logged; the rest is read and dropped
+LONGEST_LINE = 2_000  # bytes; a longer line is logged in pieces
 
 _WORKER = Path(__file__).with_name("worker.py")
 
 
 class Worker:
-    """A child process that holds one model and predicts batches in the order in which they are sent.
+    """A boxed child process that holds one model and predicts batches in the order in which they are sent.
 
-    Threads write and read the pipes, so that the child never waits for the parent. Use it in a `with` statement.
+    Threads write and read the pipes, so that the child never waits for the parent. What the model prints goes to the
+    logger `predictor.printed`, at level DEBUG. Every method raises ModelError for what the model does wrong. To be used in
+    a `with` statement, which ends the child, whatever it is doing.
     """
 
+    box: Box
+
     def __init__(self, interpreter: str, columns: int, settings: Settings) -> None:
-        self._settings = settings
         self._interpreter = interpreter
+        self._python = ""
+        self._settings = settings
         command = [interpreter, "-s", "-B", str(_WORKER), str(columns), str(PROJECT)]
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=ENVIRONMENT,
-            bufsize=0,
-            start_new_session=True,
+        pipe = subprocess.PIPE
+        self._process, self._control = launch(
+            command, settings.memory, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0, pipesize=2**20
         )
         self._outgoing: queue.SimpleQueue = queue.SimpleQueue()
         self._answers: queue.SimpleQueue = queue.SimpleQueue()
-        self._last_lines: deque[str] = deque(maxlen=3)
+        self._last_lines: deque[str] = deque(maxlen=1)
         self._sent: deque[float] = deque()
-        self._free_at = time.monotonic()
+        self._free_at = 0.0
         jobs = (
             (_write_frames, self._process.stdin, self._outgoing),
             (_read_frames, self._process.stdout, self._answers),
-            (_read_lines, self._process.stderr, self._last_lines),
+            (_log_lines, self._process.stderr, self._last_lines),
         )
         self._threads = [threading.Thread(target=job, args=arguments, daemon=True) for job, *arguments in jobs]
         for thread in self._threads:
             thread.start()
 
-    def load(self, pickled: bytes) -> dict:
-        """Has the child load the model. Returns its versions of Python, numpy, dill and the packages that are loaded."""
+    def start(self) -> dict[str, str]:
+        """Waits for the interpreter, and returns its versions of python, numpy and dill."""
         self._sent.append(time.monotonic())
-        hello = json.loads(self._answer(b"H", 0, "start"))
+        box = read_box(self._control, self._settings.timeout)
+        self.box = box or Box(False, False, False, False)
+        versions = self._json(self._answer(b"H", 0, "start"))
+        self._python = str(versions.get("python"))
+        return versions
+
+    def load(self, pickled: bytes) -> dict[str, str]:
+        """Has the child load the model, and returns the versions of the packages that are loaded then."""
         self._send(b"M", 0, pickled)
-        return {**hello, "packages": json.loads(self._answer(b"L", 0, "load"))}
+        return self._json(self._answer(b"L", 0, "load"))
 
     def send(self, number: int, batch: numpy.ndarray) -> None:
         """Queues batch `number`, a C-contiguous float64 array of shape (rows, columns); returns at once."""
         self._send(b"B", number, batch)
 
-    def predictions(self, number: int) -> numpy.ndarray:
-        """Waits for the predictions of the batch that was sent first of those still out: float64, shape (rows,)."""
-        return numpy.frombuffer(self._answer(b"P", number, "predict"), dtype="<f8")
+    def predictions(self, number: int, rows: int) -> numpy.ndarray:
+        """Waits for the predictions of the batch that was sent first of those still out: finite float64, shape (rows,)."""
+        predictions = self._answer(b"P", number, "predict")
+        if len(predictions) != 8 * rows:
+            raise self._disturbed()
+        return numpy.frombuffer(predictions, dtype="<f8")
 
     def close(self) -> None:
-        """Ends the child, whatever it is doing."""
+        """Ends the child, and all that it has started."""
         self._outgoing.put(None)
-        self._process.kill()
-        self._process.wait()
+        self._control.close()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         for thread in self._threads:
-            thread.join()
+            thread.join(timeout=1)  # without a PID namespace, what the model has started may hold a pipe open
 
     def __enter__(self) -> Worker:
         return self
@@ -104,25 +114,100 @@ class Worker:
         self._outgoing.put((HEADER.pack(kind, number, memoryview(payload).nbytes), payload))
 
     def _answer(self, kind, number, stage):
-        """The payload of the next answer, which has to be of this kind; ModelError for anything else."""
+        """The payload of the next answer, which has to be of this kind and number."""
         deadline = max(self._sent.popleft(), self._free_at) + self._settings.timeout
-        try:
-            answer = self._answers.get(timeout=max(0.0, deadline - time.monotonic()))
-        except queue.Empty:
-            raise ModelError(f"{stage} took longer than {self._settings.timeout:g} s.") from None
+        while (answer := self._next_answer(min(1.0, deadline - time.monotonic()))) is _NOTHING_YET:
+            if time.monotonic() >= deadline:
+                raise ModelError(
+                    f"The model took longer than {self._settings.timeout:g} s for {DOING[stage]}; "
+                    "that is its limit for a batch (MODEL_TIMEOUT)."
+                )
         if answer is None:
-            raise ModelError(f"{stage} ended with {self._process.wait()}")
+            raise ModelError(self._how_it_ended(stage))
         found, found_number, payload, self._free_at = answer
         if found == b"E":
-            raise ModelError(json.loads(payload)["line"])
+            raise ModelError(self._what_failed(self._json(payload), stage))
         if (found, found_number) != (kind, number):
-            raise ModelError("The model disturbed the answers of its worker.")
+            raise self._disturbed()
         return payload
+
+    def _next_answer(self, timeout):
+        try:
+            return self._answers.get(timeout=max(0.0, timeout))
+        except queue.Empty:
+            pass
+        if self._process.poll() is None:
+            return _NOTHING_YET
+        # It has ended, but something that it started may keep its pipe open: what has come is all that comes.
+        with contextlib.suppress(queue.Empty):
+            return self._answers.get(timeout=0.5)
+        return None
+
+    def _what_failed(self, problem, stage):
+        doing, python = DOING[stage], f"{self._interpreter} (Python {self._python})"
+        missing, line = problem.get("missing_module"), plain(problem.get("line"))
+        install = f"{shlex.quote(self._interpreter)} -m pip install"
+        if problem.get("out_of_memory"):
+            size = f"{self._settings.memory / 2**30:.3g} GB"
+            return f"The model ran out of memory while {doing}; its limit is {size} (MODEL_MEMORY).\nIt said: {line}"
+        if problem.get("exit_status") is not None:
+            return f"The model called sys.exit({plain(problem['exit_status'])}) while {doing}."
+        if stage == "start":
+            return f"{self._interpreter} can't run a model: {line}.\nInstall what it needs: {install} numpy dill"
+        if problem.get("unusable"):
+            return f"The model can't be used: {plain(problem['unusable'])}."
+        if missing and stage == "load":
+            return (
+                f"The model imports {plain(missing)}, which {python} does not have ({line}).\n"
+                f"Install it there ({install} {plain(missing).partition('.')[0]}), or name an interpreter that has it: "
+                "MODEL_PYTHON=…"
+            )
+        if stage == "load":
+            return f"The model can't be loaded by {python}: {line}"
+        return f"The model's predict() raised {line}"
+
+    def _how_it_ended(self, stage):
+        try:
+            status = self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return f"The model closed its connection while {DOING[stage]}."
+        said = plain(self._last_lines[0]) if self._last_lines else ""
+        said = f"\nThe last line it printed: {said}" if said else ""
+        if status >= 0:
+            return f"The model's process ended with exit status {status} while {DOING[stage]}.{said}"
+        name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
+        why = {
+            "SIGSEGV": ", a crash in compiled code, as bytecode of another Python or too little memory cause",
+            "SIGKILL": ", as the system does where memory runs out",
+        }.get(name, "")
+        return f"The model's process was ended by {name}{why}, while {DOING[stage]}.{said}"
+
+    def _json(self, payload):
+        try:
+            content = json.loads(payload)
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
+            raise self._disturbed()
+        return content
+
+    def _disturbed(self):
+        return ModelError("The model wrote into the channel of its own answers; what came can't be used.")
+
+
+_NOTHING_YET = object()
+
+
+def plain(text: object, longest: int = 500) -> str:
+    """A model's words, fit for a terminal: one line, nothing unprintable."""
+    line = " ".join(str(text).split())
+    line = "".join(character if character.isprintable() else "?" for character in line)
+    return line if len(line) <= longest else line[:longest] + "…"
 
 
 def _write_frames(stream, frames):
-    """Until None comes, or the child is gone: whoever waits for its answer notices that."""
-    with stream, contextlib.suppress(BrokenPipeError):
+    """Until None comes, or the child is gone, which whoever waits for its answer notices."""
+    with contextlib.suppress(BrokenPipeError), stream:
         while (frame := frames.get()) is not None:
             for part in frame:
                 view = memoryview(part).cast("B")
@@ -146,13 +231,19 @@ def _read(stream, length):
     view, done = memoryview(data), 0
     while done < length and (count := stream.readinto(view[done:])):
         done += count
-    return bytes(data[:done])
+    return bytes(view[:done])
 
 
-def _read_lines(stream, last_lines):
-    with stream:
-        for count, line in enumerate(stream):
+def _log_lines(stream, last_lines):
+    """Logs what the model prints, up to a limit, and goes on reading, so that it never waits."""
+    with stream, os.fdopen(os.dup(stream.fileno()), "rb", buffering=2**16) as lines:
+        count = 0
+        while line := lines.readline(LONGEST_LINE):
             text = line.decode("utf-8", "replace").rstrip()
-            last_lines.append(text)
-            if count < PRINTED_LINES:
+            if text:
+                last_lines.append(text)
+            count += 1
+            if count <= PRINTED_LINES:
                 printed.debug("%s", text)
+            elif count == PRINTED_LINES + 1:
+                printed.debug("… the model printed more, which is not kept")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import time
@@ -14,65 +15,137 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from predictor.errors import ModelError
-from predictor.manifest import read_model
+from predictor.manifest import Manifest, manifest_of, read_model
 from predictor.process import Worker
-from predictor.settings import FEATURES, Settings
+from predictor.settings import Settings
 
-LARGEST_BATCH = 65_536  # rows that are sent to a model at a time
+LARGEST_BATCH = 65_536  # rows that a model gets at a time
 IN_FLIGHT = 4  # batches that are out with one worker
+SLOW = 0.5  # seconds of waiting for a model after which one more worker pays for its start
 
 PREDICTIONS = pa.schema([("customer_id", pa.string()), ("predicted_clv", pa.float64())])
 
 log = logging.getLogger("predictor")
 
 
-def score(
-    batches: pa.RecordBatchReader, model: str | Path, settings: Settings | None = None
-) -> pa.RecordBatchReader:
+def score(batches: pa.RecordBatchReader, model: str | Path, settings: Settings | None = None) -> pa.RecordBatchReader:
     """Predicts a value for each customer, batch by batch.
 
-    `batches` has a column `customer_id` and the model's features, by name; other columns are ignored. The answer has
-    `customer_id` (string) and `predicted_clv` (float64, finite, in the currency of the revenue), in the same order, and
-    is computed while it is read: only a few batches are held at a time. `settings` default to those of the environment.
+    `batches` has a column `customer_id` and the features that the model's manifest names; other columns are ignored. The
+    answer has `customer_id` (string) and `predicted_clv` (float64, finite, in the currency of the revenue), in the same
+    order, and is computed while it is read: only a few batches are held at a time. `settings` default to the environment's.
 
-    Raises ModelError at once where the model can't be loaded or a feature is missing, and while it is read where the
-    model fails on a batch.
+    Raises ModelError at once where the model is not registered or can't be loaded, or a feature is missing, and while it is
+    read where the model fails on a batch. That error is also logged by the logger `predictor`, because what lies between
+    this reader and its consumer may wrap it. The same logger tells the progress: records with an attribute `rows`.
     """
     settings = settings or Settings.from_environment()
-    for name in ("customer_id", *FEATURES):
-        if name not in batches.schema.names:
-            there = ", ".join(batches.schema.names)
-            raise ModelError(f"The model needs the column {name}, which is not among: {there}.")
-    predictions = _predict(batches, read_model(model), FEATURES, settings)
-    next(predictions)  # starts the worker
+    pickled = read_model(model)
+    manifest = manifest_of(pickled, model, settings.manifests)
+    _check_columns(batches.schema, manifest.features)
+    predictions = _predict(batches, pickled, manifest, settings)
+    next(predictions)  # starts the first worker, so that a model that can't be loaded is reported here
     return pa.RecordBatchReader.from_batches(PREDICTIONS, predictions)
 
 
-def _predict(batches, pickled, features, settings) -> Iterator[pa.RecordBatch]:
+def start_worker(stack: contextlib.ExitStack, pickled: bytes, manifest: Manifest, settings: Settings) -> Worker:
+    """A worker that has loaded the model, in the interpreter that the settings or the manifest name; closed by the stack."""
+    interpreter = settings.python or manifest.interpreter or sys.executable
+    if not Path(interpreter).exists():
+        raise ModelError(
+            f"{manifest.file} is registered with the interpreter {interpreter}, which is not there any more.\n"
+            f"Register it with another: make register MODEL=… MODEL_PYTHON=…"
+        )
+    worker = stack.enter_context(Worker(interpreter, len(manifest.features), settings))
+    python = worker.start()["python"]
+    if manifest.bytecode and python.rpartition(".")[0] not in manifest.bytecode:
+        raise ModelError(wrong_bytecode(manifest.file, manifest.bytecode, f"{interpreter} is Python {python}"))
+    worker.load(pickled)
+    return worker
+
+
+def wrong_bytecode(file: str, bytecode: list[str], what_is_there: str) -> str:
+    """Which Python the model needs, what is there instead, and the command that names the right one."""
+    return (
+        f"{file} carries bytecode of Python {' or '.join(bytecode)}, which no other can run; {what_is_there}.\n"
+        f"Name one that has numpy and dill: make register MODEL={file} MODEL_PYTHON=python{bytecode[0]}"
+    )
+
+
+def _predict(batches, pickled, manifest, settings) -> Iterator[pa.RecordBatch]:
     """Yields once when the model is loaded, and then the batches of predictions."""
-    with Worker(settings.python or sys.executable, len(features), settings) as worker:
-        worker.load(pickled)
+    with contextlib.ExitStack() as stack:
+        workers = [start_worker(stack, pickled, manifest, settings)]
         yield
-        out: deque = deque()
-        source = enumerate(_slices(batches), start=1)
-        rows, told = 0, 0.0
-        while True:
-            while len(out) < IN_FLIGHT and (following := next(source, None)):
-                number, batch = following
-                worker.send(number, _matrix(batch, features))
-                out.append((number, batch.column("customer_id").cast(pa.string())))
-            if not out:
-                break
-            number, customers = out.popleft()
-            predictions = worker.predictions(number)
-            if len(predictions) != len(customers) or not numpy.isfinite(predictions).all():
-                raise ModelError(f"Batch {number}: the predictions are not {len(customers)} finite numbers.")
-            rows += len(customers)
-            if time.monotonic() - told > 0.25:
-                told = time.monotonic()
-                log.info("%d customers", rows, extra={"rows": rows})
-            yield pa.record_batch([customers, pa.array(predictions)], schema=PREDICTIONS)
-        log.info("%d customers", rows, extra={"rows": rows})
+        try:
+            yield from _score(batches, pickled, manifest, settings, workers, stack)
+        except ModelError as problem:
+            log.error("%s", problem)
+            raise
+
+
+def _score(batches, pickled, manifest, settings, workers, stack):
+    source = enumerate(_slices(batches), start=1)
+    out: deque = deque()  # batches that are with a worker, oldest first
+    loads = dict.fromkeys(workers, 0)
+    waited, rows, told = 0.0, 0, time.monotonic()
+    while True:
+        while len(out) < IN_FLIGHT * len(workers) and (following := next(source, None)):
+            number, batch = following
+            worker = min(workers, key=loads.__getitem__)
+            worker.send(number, _matrix(batch, manifest.features))
+            loads[worker] += 1
+            out.append((number, worker, batch.column("customer_id").cast(pa.string())))
+        if not out:
+            break
+        number, worker, customers = out.popleft()
+        before = time.monotonic()
+        predictions = _collect(worker, number, customers, rows)
+        loads[worker] -= 1
+        now = time.monotonic()
+        waited += now - before
+        rows += len(customers)
+        if now - told > 0.25:
+            told = now
+            log.info("%d customers", rows, extra={"rows": rows})
+        yield pa.record_batch([customers, pa.array(predictions)], schema=PREDICTIONS)
+        if waited > SLOW and len(workers) < settings.workers and len(out) >= IN_FLIGHT * len(workers) - 1:
+            waited = 0.0
+            workers.append(start_worker(stack, pickled, manifest, settings))
+            loads[workers[-1]] = 0
+    log.info("%d customers", rows, extra={"rows": rows})
+
+
+def _collect(worker, number, customers, rows_before):
+    """The predictions of a batch; where they are no good, the error says for which customers."""
+    try:
+        predictions = worker.predictions(number, len(customers))
+    except ModelError as problem:
+        first = rows_before + 1
+        raise ModelError(
+            f"{problem}\nIn batch {number}: customers {first} to {rows_before + len(customers)}, "
+            f"of which the first is {customers[0].as_py()!r}."
+        ) from None
+    finite = numpy.isfinite(predictions)
+    if not finite.all():
+        position = int(numpy.argmin(finite))
+        raise ModelError(
+            f"The model predicted {predictions[position]} for customer {customers[position].as_py()!r}, "
+            f"where a finite number is expected.\nIn batch {number}, {len(finite) - finite.sum()} of {len(finite)} "
+            "predictions are NaN or infinite."
+        )
+    return predictions
+
+
+def _check_columns(schema, features):
+    for name in ("customer_id", *features):
+        if name not in schema.names:
+            there = ", ".join(schema.names)
+            raise ModelError(f"The model needs the column {name}, which is not there.\nThe columns are: {there}.")
+    for name in features:
+        kind = schema.field(name).type
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+            raise ModelError(f"The model needs numbers in the column {name}, but its type is {kind}.")
 
 
 def _slices(batches):
@@ -82,6 +155,7 @@ def _slices(batches):
 
 
 def _matrix(batch, features):
+    """The features as the model gets them: C-contiguous float64, shape (rows, features); a null is NaN."""
     matrix = numpy.empty((batch.num_rows, len(features)))
     for position, name in enumerate(features):
         matrix[:, position] = pc.cast(batch.column(name), pa.float64(), safe=False).to_numpy(zero_copy_only=False)

@@ -1,0 +1,67 @@
+"""Parquet files in, Parquet or CSV files out, for scoring outside dbt."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from predictor.errors import ModelError
+
+ROWS = 65_536  # that are read at a time
+
+
+@contextlib.contextmanager
+def read_features(path: Path | None) -> Iterator[pa.RecordBatchReader]:
+    """The rows of a Parquet file, or of one on standard input, a batch at a time. ModelError where it is none."""
+    with contextlib.ExitStack() as stack:
+        if path is None and sys.stdin.isatty():
+            raise ModelError("There is no input: name a Parquet file, or send one with `< features.parquet`.")
+        try:
+            source = stack.enter_context(open(path, "rb") if path else _seekable(sys.stdin.buffer))
+            file = stack.enter_context(pyarrow.parquet.ParquetFile(source))
+        except OSError as problem:
+            raise ModelError(f"{path} can't be read: {problem.strerror or problem}.") from None
+        except pa.ArrowInvalid:
+            raise ModelError(f"{path or 'What comes on standard input'} is no Parquet file.") from None
+        yield pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches(ROWS))
+
+
+def write_predictions(predictions: pa.RecordBatchReader, path: Path | None) -> None:
+    """Writes a .parquet or .csv file, whole or not at all, or CSV to standard output."""
+    if path is None:
+        with pyarrow.csv.CSVWriter(sys.stdout.buffer, predictions.schema) as writer:
+            for batch in predictions:
+                writer.write_batch(batch)
+        return
+    kinds = {".parquet": pyarrow.parquet.ParquetWriter, ".csv": pyarrow.csv.CSVWriter}
+    if path.suffix not in kinds:
+        raise ModelError(f"{path} has to end in .parquet or .csv.")
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with kinds[path.suffix](beside, predictions.schema) as writer:
+            for batch in predictions:
+                writer.write_batch(batch)
+        beside.replace(path)
+    except OSError as problem:
+        raise ModelError(f"{path} can't be written: {problem.strerror or problem}.") from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _seekable(stream):
+    """Parquet is read from its end; what comes through a pipe is put into a temporary file first."""
+    if stream.seekable():
+        return stream
+    spool = tempfile.TemporaryFile()
+    shutil.copyfileobj(stream, spool)
+    spool.seek(0)
+    return spool

@@ -1,0 +1,154 @@
+"""Registering a model: look at it, try it, and write down what is known of it."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy
+
+from predictor.box import Box
+from predictor.errors import ModelError
+from predictor.inspection import Inspection, inspect
+from predictor.interpreters import Interpreter, interpreters, named_interpreter
+from predictor.manifest import Manifest, digest_of, read_model
+from predictor.process import Worker
+from predictor.scoring import wrong_bytecode
+from predictor.settings import FEATURES, Settings
+
+EXAMPLE = ((3, 92.6, 109.3, 2, 12, 26), (2, 10.4, 43.5, 3, 26, 5))
+
+log = logging.getLogger("predictor")
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """What came of predicting rows in one interpreter."""
+
+    versions: dict[str, str]
+    box: Box
+    outputs: list[float]
+
+
+def register(
+    model: str | Path,
+    *,
+    features: Sequence[str] = FEATURES,
+    example: Sequence[Sequence[float]] | None = None,
+    training: Mapping[str, object] | None = None,
+    settings: Settings | None = None,
+) -> Manifest:
+    """States that a model may be run, and by which Python: tries it in a worker, and writes its manifest.
+
+    `features` are the columns that it gets, in order. `example` are rows of these to try it with; by default the worked
+    example of the six features, and ones where the features are others. `training` goes into the manifest as it is (what
+    JSON can hold). The interpreter is `settings.python`, or the first on this machine that runs the example to finite
+    numbers. The logger `predictor` tells what is found.
+
+    Raises ModelError where the file is no model, or no interpreter is found that runs it.
+    """
+    settings = settings or Settings.from_environment()
+    pickled = read_model(model)
+    inspection = _look_at(model, pickled)
+    if example is None:
+        example = EXAMPLE if tuple(features) == FEATURES else [[1.0] * len(features)]
+    inputs = numpy.array(example, dtype="float64")
+
+    interpreter, trial = _find_interpreter(model, pickled, inspection, inputs, settings)
+    edges = {
+        "one row": inputs[:1],
+        "zeros": numpy.zeros((1, len(features))),
+        "large values": numpy.full((1, len(features)), 1e6),
+    }
+    edges = {name: _describe_edge(name, interpreter, pickled, rows, settings) for name, rows in edges.items()}
+    log.info("box: %s", trial.box)
+
+    manifest = Manifest(
+        file=Path(model).name,
+        sha256=digest_of(pickled),
+        size=len(pickled),
+        features=list(features),
+        interpreter=None if interpreter.path == sys.executable else interpreter.path,
+        python=trial.versions["python"],
+        packages={
+            name: trial.versions[name] for name in ("dill", "numpy", *inspection.packages) if name in trial.versions
+        },
+        imports=list(inspection.imports),
+        bytecode=list(inspection.bytecode),
+        example={"inputs": inputs.tolist(), "outputs": trial.outputs},
+        edges=edges,
+        box=str(trial.box),
+        registered_at=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        registered_by=getpass.getuser(),
+        training=dict(training or {}),
+    )
+    log.info("registered: %s", manifest.write(settings.manifests))
+    return manifest
+
+
+def _look_at(model, pickled) -> Inspection:
+    try:
+        inspection = inspect(pickled)
+    except ModelError as problem:
+        raise ModelError(f"{model} is no dill file: {problem}") from None
+    log.info("file: %s, %s bytes, SHA-256 %s", model, f"{len(pickled):,}", digest_of(pickled))
+    log.info("imports: %s", ", ".join(inspection.imports) or "nothing")
+    pythons = " or ".join(inspection.bytecode)
+    log.info("bytecode: %s", f"of Python {pythons}" if pythons else "none, so any Python may load it")
+    return inspection
+
+
+def _find_interpreter(model, pickled, inspection, inputs, settings) -> tuple[Interpreter, _Trial]:
+    """The first interpreter that runs the example, and what came of it; ModelError that says what each one lacked."""
+    named = settings.python is not None
+    candidates = [named_interpreter(settings.python)] if named else interpreters()
+    failures, others = [], []
+    for interpreter in candidates:
+        if inspection.bytecode and interpreter.python not in inspection.bytecode:
+            others.append(interpreter.python)
+        elif interpreter.lacks:
+            lacks = " ".join(interpreter.lacks)
+            failures.append(f"{interpreter} lacks {lacks}: {interpreter.path} -m pip install {lacks}")
+        else:
+            try:
+                trial = _try(interpreter, pickled, inputs, settings)
+            except ModelError as problem:
+                failures.append(str(problem))
+            else:
+                log.info("interpreter: %s, %s", interpreter, "as you said" if named else "the first that runs it")
+                log.info("example: %s gives %s", inputs.tolist(), trial.outputs)
+                return interpreter, trial
+            log.info("interpreter: %s does not run it: %s", interpreter, failures[-1].replace("\n", " "))
+    if failures:
+        raise ModelError(failures[0])
+    if named:
+        raise ModelError(wrong_bytecode(str(model), inspection.bytecode, f"{interpreter}"))
+    found = ", ".join(sorted(set(others), key=lambda python: int(python.partition(".")[2])))
+    raise ModelError(wrong_bytecode(str(model), inspection.bytecode, f"found here: Python {found}"))
+
+
+def _try(interpreter, pickled, inputs, settings) -> _Trial:
+    with Worker(interpreter.path, inputs.shape[1], settings) as worker:
+        versions = worker.start()
+        versions = {**worker.load(pickled), **versions}
+        worker.send(1, inputs)
+        outputs = worker.predictions(1, len(inputs)).tolist()
+        if not all(map(math.isfinite, outputs)):
+            raise ModelError(f"The model predicts {outputs} for {inputs.tolist()}, where finite numbers are expected.")
+        return _Trial(versions, worker.box, outputs)
+
+
+def _describe_edge(name, interpreter, pickled, rows, settings):
+    """The prediction, or in words why there is none: odd rows may be too odd for a good model."""
+    try:
+        outcome = _try(interpreter, pickled, rows, settings).outputs
+    except ModelError as problem:
+        outcome = str(problem).partition("\n")[0]
+    log.info("%s: %s", name, outcome)
+    return outcome
