@@ -35,8 +35,9 @@ test: $(VENV)/dev ## the everyday tests
 test-slow: $(VENV)/dev ## the tests that take longer
 	@$(BIN)/python -m pytest -m slow
 
-lint: $(VENV)/dev ## Python and SQL style
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sqlfluff lint --processes 2 dbt_project
+lint: $(VENV)/dev ## Python style, and dbt's own check of every model, test and description
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/dbt --quiet --warn-error parse --project-dir dbt_project
 
 format: $(VENV)/dev ## rewrite Python in the project's style
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .

@@ -12,7 +12,11 @@ COLUMNS = {  # name: (type, what it says, the query that tells it, where the bui
     "build_id": ("varchar", "Names the build; its folder under builds/ too.", None),
     "built_at": ("timestamp", "When it was built, UTC.", None),
     "as_of_date": ("date", "The day the features were taken at.", "select as_of_date from int_as_of"),
-    "model_id": ("varchar", "First 12 hex digits of the model's SHA-256.", "select any_value(model_id) from predictions"),
+    "model_id": (
+        "varchar",
+        "First 12 hex digits of the model's SHA-256.",
+        "select any_value(model_id) from predictions",
+    ),
     "orders_file": ("varchar", "The name of the file of order lines.", None),
     "orders_sha256": ("varchar", "SHA-256 of that file.", None),
     "lines": ("bigint", "Order lines in it.", "select count(*) from orders"),
@@ -38,8 +42,7 @@ COLUMNS = {  # name: (type, what it says, the query that tells it, where the bui
 def write(build: duckdb.DuckDBPyConnection, **known) -> dict:
     """Creates `build_info` in the build and returns its row. `known` gives what no query can tell."""
     row = {
-        name: build.execute(query).fetchall()[0][0] if query else known[name]
-        for name, (_, _, query) in COLUMNS.items()
+        name: build.execute(query).fetchall()[0][0] if query else known[name] for name, (_, _, query) in COLUMNS.items()
     }
     build.execute(f"create or replace table build_info ({', '.join(f'{n} {t}' for n, (t, _, _) in COLUMNS.items())})")
     build.execute(f"insert into build_info values ({', '.join('?' * len(row))})", list(row.values()))

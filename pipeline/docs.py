@@ -20,7 +20,9 @@ def serve(environment: Mapping[str, str]) -> None:
     where = {"target": warehouse / "docs", "logs": warehouse / "logs"}
     result = run_dbt("docs", "generate", "--target", "published", **where)
     if not result.success:
-        raise Stop(f"The documentation could not be made: {result.exception or ''} See {warehouse / 'logs' / 'dbt.log'}.")
+        raise Stop(
+            f"The documentation could not be made: {result.exception or ''} See {warehouse / 'logs' / 'dbt.log'}."
+        )
     port = environment.get("PORT", "").strip() or "8080"
     print(f"Documentation and lineage: http://127.0.0.1:{port}/  (Ctrl-C ends it)", flush=True)
     run_dbt("docs", "serve", "--host", "127.0.0.1", "--port", port, "--no-browser", **where)

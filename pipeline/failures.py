@@ -104,7 +104,9 @@ def _unusable_lines(settings: Settings, build_file: Path) -> str:
         text.append("No line is left to build from. Mend the file and build again.")
     else:
         allowed = next(a for a in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1) if a >= share)
-        text.append(f"Mend the file, or go on without these lines: make build ORDERS={settings.orders} MAX_REJECTED={allowed}")
+        text.append(
+            f"Mend the file, or go on without these lines: make build ORDERS={settings.orders} MAX_REJECTED={allowed}"
+        )
     return "\n".join(text)
 
 

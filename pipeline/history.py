@@ -30,7 +30,9 @@ def carry_over(warehouse: Warehouse, build: duckdb.DuckDBPyConnection) -> str:
                     f"{published} was written by a newer DuckDB, whose history this one cannot read. "
                     "Use the version of this project that built it, or choose another folder with WAREHOUSE=."
                 ) from None
-            remark = f"{published} cannot be read as a DuckDB file: it is replaced, and its history is not carried over."
+            remark = (
+                f"{published} cannot be read as a DuckDB file: it is replaced, and its history is not carried over."
+            )
             build.execute("drop table if exists prediction_history")
             build.execute("drop table if exists last_build")
     return remark

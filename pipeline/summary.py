@@ -14,7 +14,9 @@ from pipeline.settings import Settings
 BARS = " ▁▂▃▄▅▆▇█"
 
 
-def show(console: Console, build_file: Path, info: dict, settings: Settings, seconds: dict[str, float], remarks: list[str]):
+def show(
+    console: Console, build_file: Path, info: dict, settings: Settings, seconds: dict[str, float], remarks: list[str]
+):
     with duckdb.connect(build_file, read_only=True) as build:
         reasons = rejected_by_reason(build)
         total, median = build.sql("select sum(predicted_clv), median(predicted_clv) from predictions").fetchall()[0]

@@ -1,10 +1,10 @@
 """The warehouse folder: where a build is made, how it is published in one swap, and how that is taken back.
 
-    clv.duckdb      -> current/clv.duckdb         the paths that people use
-    predictions.csv -> current/predictions.csv
-    current         -> builds/<build id>          the one link that a publish swaps
-    builds/<build id>/{clv.duckdb, predictions.csv, previous -> ../<build id before>}
-    build.duckdb, build.lock, logs/, target/      of the build that runs, or of the last one
+clv.duckdb      -> current/clv.duckdb         the paths that people use
+predictions.csv -> current/predictions.csv
+current         -> builds/<build id>          the one link that a publish swaps
+builds/<build id>/{clv.duckdb, predictions.csv, previous -> ../<build id before>}
+build.duckdb, build.lock, logs/, target/      of the build that runs, or of the last one
 """
 
 from __future__ import annotations

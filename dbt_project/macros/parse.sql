@@ -1,8 +1,11 @@
 {# Text into values, in words that DuckDB and Spark both have an answer to. #}
 
-{# The text without the white space around it; nothing is null. #}
+{# The text without the white space around it, null where nothing is left. Most text has none: to look is faster. #}
 {% macro clean_text(column) -%}
-  nullif(trim({{ column }}, ' ' || chr(9) || chr(10) || chr(13)), '')
+  case
+    when left({{ column }}, 1) > ' ' and right({{ column }}, 1) > ' ' then {{ column }}
+    else nullif(trim({{ column }}, ' ' || chr(9) || chr(10) || chr(13)), '')
+  end
 {%- endmacro %}
 
 

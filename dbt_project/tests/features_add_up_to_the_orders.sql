@@ -39,8 +39,7 @@ features as (
 
 )
 
-select
-    features.*
+select features.*
 
 from features
 

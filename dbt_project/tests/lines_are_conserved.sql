@@ -10,4 +10,8 @@ counts as (
 
 )
 
-select * from counts where lines_in_file <> lines_used + lines_rejected
+select *
+
+from counts
+
+where lines_in_file <> lines_used + lines_rejected

@@ -10,4 +10,8 @@ counts as (
 
 )
 
-select * from counts where rejected_lines > {{ env_var('MAX_REJECTED', '0.01') }} * all_lines
+select *
+
+from counts
+
+where rejected_lines > {{ env_var('MAX_REJECTED', '0.01') }} * all_lines
