@@ -18,15 +18,16 @@ from predictor.settings import DEFAULT_MODEL, FEATURES, Settings
 DESCRIPTION = """\
 Predicts customer lifetime value with a model that was handed over as a dill file.
 
-The model runs in a process of its own, in the Python that it was made with, and in a box: it can't write files, reach the
-network or see the environment. A model has to be registered once, because a dill file is a program.
+The model runs in a process of its own, in the Python that it was made with, and in a box: it can't write files, reach
+the network or see the environment. A model has to be registered once, because a dill file is a program.
 """
 REGISTER = """\
 Registers a model: shows what the file imports, tries it on an example, and writes a manifest beside the others.
 
-Register a model only if you trust who gave it to you. The model is any dill file whose object has predict(x), where x is a
+Register a model only if you trust who gave it to you. It is any dill file whose object has predict(x), where x is a
 float64 array with one row a customer and the columns
-  {features}.
+  {features}
+and which returns one number a row.
 """
 SCORE = """\
 Predicts a value for each row of a Parquet file.
@@ -78,11 +79,14 @@ def _parser():
         added.add_argument("--python", metavar="INTERPRETER", help="the Python that runs the model: a path, or a name")
         return added
 
-    registering = command("register", _register, REGISTER.format(features=", ".join(FEATURES)), "say that a model may run")
+    features = ", ".join(FEATURES)
+    registering = command("register", _register, REGISTER.format(features=features), "say that a model may run")
     registering.add_argument("--model", type=Path, required=True, metavar="FILE", help="the dill file")
 
     scoring = command("score", _score, SCORE, "predict a value for each row of a Parquet file")
-    scoring.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE", help="the dill file (default: ours)")
+    scoring.add_argument(
+        "--model", type=Path, default=DEFAULT_MODEL, metavar="FILE", help="the dill file (default: the project's own)"
+    )
     scoring.add_argument("input", nargs="?", type=Path, help="a Parquet file (default: standard input)")
     scoring.add_argument(
         "--output", type=Path, metavar="FILE", help="a .parquet or .csv file (default: CSV on standard output)"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 
-# Nothing of the parent's. dill 0.2.7 needs a PATH; one hash seed and one thread a worker give the same bytes every time.
+# Nothing of the parent's. dill 0.2.7 needs a PATH; one hash seed and one thread a worker give the same bytes each time.
 ENVIRONMENT = {
     "PATH": os.defpath,
     "PYTHONHASHSEED": "0",

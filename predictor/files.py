@@ -26,8 +26,7 @@ def read_features(path: Path | None) -> Iterator[pa.RecordBatchReader]:
         if path is None and sys.stdin.isatty():
             raise ModelError("There is no input: name a Parquet file, or send one with `< features.parquet`.")
         try:
-            source = stack.enter_context(open(path, "rb") if path else _seekable(sys.stdin.buffer))
-            file = stack.enter_context(pyarrow.parquet.ParquetFile(source))
+            file = stack.enter_context(pyarrow.parquet.ParquetFile(path or _seekable(sys.stdin.buffer, stack)))
         except OSError as problem:
             raise ModelError(f"{path} can't be read: {problem.strerror or problem}.") from None
         except pa.ArrowInvalid:
@@ -57,11 +56,11 @@ def write_predictions(predictions: pa.RecordBatchReader, path: Path | None) -> N
         beside.unlink(missing_ok=True)
 
 
-def _seekable(stream):
+def _seekable(stream, stack):
     """Parquet is read from its end; what comes through a pipe is put into a temporary file first."""
     if stream.seekable():
         return stream
-    spool = tempfile.TemporaryFile()
+    spool = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
     shutil.copyfileobj(stream, spool)
     spool.seek(0)
     return spool

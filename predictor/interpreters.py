@@ -65,7 +65,7 @@ def _paths() -> Iterator[str]:
     for name in names:
         for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
             path = shutil.which(name, path=folder)
-            if path and not Path(path).resolve().name == "pyenv":
+            if path:
                 yield path
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     yield from (str(path) for path in sorted(root.glob("versions/3.*/bin/python")))

@@ -18,9 +18,9 @@ from predictor.settings import Settings
 class Manifest:
     """What is known of a registered model.
 
-    `features` are the columns that it gets, in order. `interpreter` is None for this project's own Python. `bytecode` lists
-    the Pythons whose bytecode the file may carry, none where it carries none. `example` has `inputs` and `outputs`, `edges`
-    what came of odd rows. `training` is there for models that `make train` made: horizon_days, metrics and so on.
+    `features` are the columns that it gets, in order. `interpreter` is None for this project's own Python. `bytecode`
+    lists the Pythons whose bytecode the file may carry. `example` has `inputs` and `outputs`, `edges` what came of odd
+    rows. `training` is filled for models that `make train` made: horizon_days, metrics and so on.
     """
 
     file: str

@@ -37,8 +37,8 @@ class Worker:
     """A boxed child process that holds one model and predicts batches in the order in which they are sent.
 
     Threads write and read the pipes, so that the child never waits for the parent. What the model prints goes to the
-    logger `predictor.printed`, at level DEBUG. Every method raises ModelError for what the model does wrong. To be used in
-    a `with` statement, which ends the child, whatever it is doing.
+    logger `predictor.printed`, at level DEBUG. Every method raises ModelError for what the model does wrong. To be used
+    in a `with` statement, which ends the child, whatever it is doing.
     """
 
     box: Box
@@ -85,7 +85,7 @@ class Worker:
         self._send(b"B", number, batch)
 
     def predictions(self, number: int, rows: int) -> numpy.ndarray:
-        """Waits for the predictions of the batch that was sent first of those still out: finite float64, shape (rows,)."""
+        """Waits for the predictions of the batch that was sent first of those still out: float64, shape (rows,)."""
         predictions = self._answer(b"P", number, "predict")
         if len(predictions) != 8 * rows:
             raise self._disturbed()

@@ -47,9 +47,9 @@ def register(
     """States that a model may be run, and by which Python: tries it in a worker, and writes its manifest.
 
     `features` are the columns that it gets, in order. `example` are rows of these to try it with; by default the worked
-    example of the six features, and ones where the features are others. `training` goes into the manifest as it is (what
-    JSON can hold). The interpreter is `settings.python`, or the first on this machine that runs the example to finite
-    numbers. The logger `predictor` tells what is found.
+    example of the six features, and ones where the features are others. `training` goes into the manifest as it is
+    (what JSON can hold). The interpreter is `settings.python`, or the first on this machine that runs the example to
+    finite numbers. The logger `predictor` tells what is found.
 
     Raises ModelError where the file is no model, or no interpreter is found that runs it.
     """

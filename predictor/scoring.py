@@ -31,13 +31,14 @@ log = logging.getLogger("predictor")
 def score(batches: pa.RecordBatchReader, model: str | Path, settings: Settings | None = None) -> pa.RecordBatchReader:
     """Predicts a value for each customer, batch by batch.
 
-    `batches` has a column `customer_id` and the features that the model's manifest names; other columns are ignored. The
-    answer has `customer_id` (string) and `predicted_clv` (float64, finite, in the currency of the revenue), in the same
-    order, and is computed while it is read: only a few batches are held at a time. `settings` default to the environment's.
+    `batches` has a column `customer_id` and the features that the model's manifest names; other columns are ignored.
+    The answer has `customer_id` (string) and `predicted_clv` (float64, finite, in the currency of the revenue), in the
+    same order, and is computed while it is read: only a few batches are held at a time. `settings` default to those of
+    the environment.
 
-    Raises ModelError at once where the model is not registered or can't be loaded, or a feature is missing, and while it is
-    read where the model fails on a batch. That error is also logged by the logger `predictor`, because what lies between
-    this reader and its consumer may wrap it. The same logger tells the progress: records with an attribute `rows`.
+    Raises ModelError at once where the model is not registered or can't be loaded, or a feature is missing, and while
+    it is read where the model fails on a batch. That error is also logged by the logger `predictor`, because what lies
+    between this reader and its consumer may wrap it. The same logger tells the progress: records with `rows`.
     """
     settings = settings or Settings.from_environment()
     pickled = read_model(model)
@@ -49,12 +50,12 @@ def score(batches: pa.RecordBatchReader, model: str | Path, settings: Settings |
 
 
 def start_worker(stack: contextlib.ExitStack, pickled: bytes, manifest: Manifest, settings: Settings) -> Worker:
-    """A worker that has loaded the model, in the interpreter that the settings or the manifest name; closed by the stack."""
+    """A worker that has loaded the model, in the interpreter of the settings or the manifest; closed by the stack."""
     interpreter = settings.python or manifest.interpreter or sys.executable
     if not Path(interpreter).exists():
         raise ModelError(
             f"{manifest.file} is registered with the interpreter {interpreter}, which is not there any more.\n"
-            f"Register it with another: make register MODEL=… MODEL_PYTHON=…"
+            "Register it with another: make register MODEL=… MODEL_PYTHON=…"
         )
     worker = stack.enter_context(Worker(interpreter, len(manifest.features), settings))
     python = worker.start()["python"]

@@ -65,7 +65,7 @@ def main():
         def predictions(number=number, payload=payload):
             # The same batch gets the same random numbers, whichever worker it comes to.
             random.seed(number)
-            numpy.random.seed(number % 2 ** 32)
+            numpy.random.seed(number % 2**32)
             x = numpy.frombuffer(payload, dtype="<f8").reshape(-1, columns)
             return as_predictions(numpy, predict(x), len(x))
 
@@ -166,7 +166,7 @@ def read_exactly(descriptor, length):
 def write_all(descriptor, data):
     view = memoryview(data)
     while len(view):
-        view = view[os.write(descriptor, view):]
+        view = view[os.write(descriptor, view) :]
 
 
 if __name__ == "__main__":
