@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import duckdb
+import predictor
 from rich.console import Console
 
 from pipeline import build_info, history, summary
@@ -26,7 +27,7 @@ from pipeline.warehouse import Warehouse
 
 
 def build(environment: Mapping[str, str]) -> None:
-    """Builds and publishes what the environment asks for, and prints a summary. Raises Stop with a message for people."""
+    """Builds and publishes what the environment asks for and prints a summary. Raises Stop with a message for people."""
     settings = Settings.from_environment(environment)
     warehouse = Warehouse(settings.warehouse)
     console = Console()
@@ -35,6 +36,8 @@ def build(environment: Mapping[str, str]) -> None:
         warehouse.create()
         with only_one(warehouse.lock_file), clock.running():
             info, remarks = _build(settings, warehouse, clock)
+    except predictor.ModelError as error:
+        raise Stop(str(error)) from error
     except OSError as error:
         raise _machine_in_the_way(error, warehouse) from error
     summary.show(console, warehouse.published_file, info, settings, clock.seconds, remarks)
@@ -42,8 +45,10 @@ def build(environment: Mapping[str, str]) -> None:
 
 def _build(settings: Settings, warehouse: Warehouse, clock: Clock) -> tuple[dict, list[str]]:
     with ThreadPoolExecutor(1) as beside:  # the digest of a large file takes seconds, which dbt's start takes too
-        digest = beside.submit(build_info.sha256, settings.orders)
         with clock.step("start"):
+            training = predictor.find_manifest(settings.model or predictor.DEFAULT_MODEL).training
+            digest = beside.submit(build_info.sha256, settings.orders)
+            box = beside.submit(predictor.box_here)
             warehouse.discard_unfinished()
             with _open(warehouse.build_file) as file:
                 remark = history.carry_over(warehouse, file)
@@ -61,14 +66,15 @@ def _build(settings: Settings, warehouse: Warehouse, clock: Clock) -> tuple[dict
                 orders_file=settings.orders.name,
                 orders_sha256=orders_sha256,
                 project_version=_project_version(),
-                horizon_days=None,
-                trained_on_these_orders=None,
+                horizon_days=training.get("horizon_days"),
+                trained_on_these_orders=training["orders_sha256"] == orders_sha256 if training else None,
             )
             folder = warehouse.new_folder(build_id)
             _export_predictions(file, folder / "predictions.csv")
             file.execute("checkpoint")
         warehouse.publish(build_id)
-    return info, [remark for remark in (remark, *oddities) if remark]
+    walls = "" if box.result().files_are_read_only and box.result().no_network else f"the model's box: {box.result()}"
+    return info, [remark for remark in (remark, *oddities, walls) if remark]
 
 
 def _run_models_and_tests(settings: Settings, warehouse: Warehouse, clock: Clock) -> list[str]:
@@ -92,9 +98,8 @@ def _open(path: Path) -> duckdb.DuckDBPyConnection:
 
 def _export_predictions(file: duckdb.DuckDBPyConnection, path: Path) -> None:
     target = str(path).replace("'", "''")
-    file.execute(
-        f"copy (select customer_id, predicted_clv from predictions order by customer_id) to '{target}' (format csv, header)"
-    )
+    rows = "select customer_id, predicted_clv from predictions order by customer_id"
+    file.execute(f"copy ({rows}) to '{target}' (format csv, header)")
 
 
 def _project_version() -> str:

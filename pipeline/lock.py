@@ -34,7 +34,8 @@ def _lock(path: Path) -> int:
         except BlockingIOError:
             os.close(lock)
             raise Stop(
-                f"Another build of {path.parent} is running (pid {_holder(path)}). Wait for it to end, or stop it with kill."
+                f"Another build of {path.parent} is running (pid {_holder(path)}). "
+                "Wait for it to end, or stop it with kill."
             ) from None
         # The holder before may have removed the file between our open and our lock: then this lock guards nothing.
         try:

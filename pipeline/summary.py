@@ -54,10 +54,11 @@ def show(
 
 
 def _model(info: dict) -> str:
+    """The model, over which time its values are, and whether it knows these orders; where its manifest tells."""
     if info["horizon_days"] is None:
-        return f"{info['model_id']}"
-    trained = {True: "trained on these orders", False: "trained on other orders than these: see make train", None: ""}
-    return f"{info['model_id']}, value over the next {info['horizon_days']} days, {trained[info['trained_on_these_orders']]}"
+        return info["model_id"]
+    orders = "these orders" if info["trained_on_these_orders"] else "other orders than these (make train mends that)"
+    return f"{info['model_id']}, trained on {orders}; a value is that of the next {info['horizon_days']} days"
 
 
 def _spark(values: list[float]) -> str:

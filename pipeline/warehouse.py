@@ -90,7 +90,7 @@ class Warehouse:
                 _remove(folder)
 
     def _adopted_files(self) -> Path | None:
-        """Files that stand where links belong, from an older version of this project or a user's hand, are kept aside."""
+        """Keeps aside files that stand where links belong, from an older version of this project or by hand."""
         plain = [path for name in PUBLISHED_FILES if (path := self.folder / name).exists() and not path.is_symlink()]
         if not plain:
             return None
