@@ -13,9 +13,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import duckdb
-import predictor
 from rich.console import Console
 
+import predictor
 from pipeline import build_info, history, summary
 from pipeline.dbt import run_dbt
 from pipeline.errors import Stop
@@ -27,7 +27,7 @@ from pipeline.warehouse import Warehouse
 
 
 def build(environment: Mapping[str, str]) -> None:
-    """Builds and publishes what the environment asks for and prints a summary. Raises Stop with a message for people."""
+    """Builds and publishes what the environment asks for; prints a summary. Raises Stop, whose text is for people."""
     settings = Settings.from_environment(environment)
     warehouse = Warehouse(settings.warehouse)
     console = Console()

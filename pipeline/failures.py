@@ -99,7 +99,8 @@ def _unusable_lines(settings: Settings, build_file: Path) -> str:
         f"MAX_REJECTED={settings.max_rejected:g} allows {settings.max_rejected:.3g} of all):"
     ]
     for reason, count, examples in reasons:
-        text.append(f"  {reason:<20} {count:>10,}   " + "   ".join(examples))
+        text.append(f"  {count:>9,}  {reason}")
+        text += [f"{'':>13}{example}" for example in examples]
     if rejected == lines:
         text.append("No line is left to build from. Mend the file and build again.")
     else:

@@ -34,7 +34,9 @@ def show(
     line("Orders", f"{_short(settings.orders)}")
     line("Lines", f"{info['lines']:,} read, {used:,} used, {info['lines_rejected']:,} rejected")
     for reason, count, examples in reasons:
-        line("", f"{reason:<20} {count:>7,}   " + _plain("   ".join(examples)))
+        line("", f"{count:>9,}  {reason}")
+        for example in examples:
+            line("", f"[dim]{'':>11}{_plain(example)}[/dim]")
     if info["lines_after_as_of"]:
         line("", f"{info['lines_after_as_of']:,} of those used are dated after the as-of date and count for nothing")
     line("Customers", f"{info['customers']:,} with {info['orders']:,} orders as of {info['as_of_date']}")
