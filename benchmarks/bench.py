@@ -1,0 +1,191 @@
+"""`make bench`: wall time and peak memory of `make build` beside what a user would pick instead, in one run."""
+
+import argparse
+import json
+import math
+import os
+import platform
+import re
+import sys
+import tempfile
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import median
+
+from benchmarks.contenders import SUMMED, Contender, contenders
+from benchmarks.generate_orders import DEMO_SEED, LINES_PER_CUSTOMER, generate_orders
+from benchmarks.measure import CommandFailed, Usage, run
+
+WARM_UP_CUSTOMERS = 1_000
+PACKAGES = ("duckdb", "dbt-core", "dbt-duckdb", "pandas", "pyarrow", "numpy")
+STEP = re.compile(r"(\S.*?) (\d+\.\d+)(?:, |$)")
+
+
+class Stop(Exception):
+    """Nothing to compare; str() says why."""
+
+
+class Race:
+    """The contenders, each with a folder of its own, and how their runs went."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.contenders = contenders()
+        self.runs: dict[str, list[Usage]] = {contender.name: [] for contender in self.contenders}
+        self.steps: list[dict[str, float]] = []
+        self._expected: tuple[float, ...] | None = None
+
+    def warm_up(self, orders: Path, lines: int) -> None:
+        """One run each that does not count: it installs what is missing and brings the programs into the page cache."""
+        for contender in self.contenders:
+            _show(f"warming up: {contender.name}")
+            self._run(contender, orders, lines)
+        self._expected = None
+
+    def round(self, orders: Path, lines: int, which: str) -> None:
+        """One run each that counts."""
+        for contender in self.contenders:
+            _show(f"{which}: {contender.name}")
+            usage, output = self._run(contender, orders, lines)
+            self.runs[contender.name].append(usage)
+            if contender is self.contenders[0]:
+                self.steps.append(_steps(output, usage.seconds))
+
+    def _run(self, contender: Contender, orders: Path, lines: int) -> tuple[Usage, str]:
+        folder = self.folder / contender.name
+        folder.mkdir(exist_ok=True)
+        command = contender.command(orders, folder)
+        output = self.folder / "output.txt"
+        usage = run(command, contender.environment, folder, output)
+        self._compare(contender, contender.totals(folder), lines)
+        return usage, output.read_text()
+
+    def _compare(self, contender: Contender, totals: tuple[float, ...], lines: int) -> None:
+        """Speed means nothing where the results differ."""
+        if contender.only_loads:
+            names, expected = ("lines",), (lines,)
+        else:
+            self._expected = self._expected or totals
+            names, expected = ("customers", *SUMMED), self._expected
+        for name, here, there in zip(names, totals, expected, strict=True):
+            if not math.isclose(here, there, rel_tol=1e-9):
+                raise Stop(f"Not comparable: {name} should add up to {there:,}, but {contender.name} gives {here:,}.")
+
+
+def _steps(output: str, seconds: float) -> dict[str, float]:
+    """Seconds by step, as the summary of `make build` gives them; what it did not see is make's and Python's start."""
+    found = re.search(r"^Seconds +[\d.]+: (.*)$", output, re.MULTILINE)
+    if not found:
+        raise Stop("The summary of make build has no line of seconds: benchmarks/bench.py reads an older form of it.")
+    steps = {name: float(took) for name, took in STEP.findall(found[1])}
+    return {**steps, "make, Python's start and end, summary": max(0.0, seconds - sum(steps.values()))}
+
+
+def _facts(orders: Path, lines: int, repeats: int, load: float) -> dict[str, object]:
+    """What the figures depend on; `load` is the machine's load average before the first run."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = None
+    return {
+        "lines": lines,
+        "file_bytes": orders.stat().st_size,
+        "repeats": repeats,
+        "load_before": load,
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": versions,
+    }
+
+
+def _print_report(facts: dict, race: Race) -> None:
+    ours, floor = (contender.name for contender in race.contenders[:2])
+    seconds = {name: [usage.seconds for usage in runs] for name, runs in race.runs.items()}
+    print(
+        f"{facts['lines']:,} order lines, {facts['file_bytes'] / 1e6:,.0f} MB of CSV, simulated; "
+        f"median of {facts['repeats']} run(s) each, in turn"
+    )
+    versions = ", ".join(f"{package} {number or 'not installed'}" for package, number in facts["versions"].items())
+    memory = f"{facts['memory_bytes'] / 2**30:.0f} GiB"
+    print(f"{facts['cores']} cores, {memory}, {facts['system']}; load average before: {facts['load_before']:.1f}")
+    print(f"Python {facts['python']}, {versions}")
+    print(f"\n{'':<40}{'seconds':>8}   {'from - to':<15}{'x floor':>8}{'peak memory':>14}")
+    for name, runs in race.runs.items():
+        took, peak = median(seconds[name]), median(usage.peak_bytes for usage in runs)
+        span = f"{min(seconds[name]):.1f} - {max(seconds[name]):.1f}"
+        print(f"{name:<40}{took:>8.1f}   {span:<15}{took / median(seconds[floor]):>8.1f}{peak / 1e6:>11,.0f} MB")
+
+    steps = race.steps[seconds[ours].index(sorted(seconds[ours])[len(seconds[ours]) // 2])]
+    longest = max(steps.values())
+    print(f"\nWhere the {sum(steps.values()):.1f} seconds of {ours} go")
+    for name, took in steps.items():
+        print(f"  {name:<40}{took:>6.1f}  {'#' * round(40 * took / longest)}")
+    print("\nEach in its own process; customers and the sums of every column agree to 1e-9.")
+    print("Memory: resident set size, summed over all processes of a run, sampled every 10 ms; median of the peaks.")
+
+
+def _show(doing: str) -> None:
+    """One line that replaces itself on a terminal, nothing in a pipe."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{doing}", end="", file=sys.stderr, flush=True)
+
+
+def _whole_number(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def bench(lines_wanted: int, repeats: int, json_file: Path | None) -> None:
+    """Generate about so many order lines, let everybody run in turn, print the comparison."""
+    if not Path("/proc/self/statm").exists():
+        raise Stop("make bench needs Linux: it reads from /proc how much memory the processes hold.")
+    with tempfile.TemporaryDirectory(prefix="clv-bench-") as name:
+        folder = Path(name)
+        race = Race(folder)
+        _show("generating orders")
+        small, orders = folder / "small.csv", folder / "orders.csv"
+        small_lines = generate_orders(small, WARM_UP_CUSTOMERS, DEMO_SEED, clean=True)
+        lines = generate_orders(orders, max(1, round(lines_wanted / LINES_PER_CUSTOMER)), DEMO_SEED, clean=True)
+        load = os.getloadavg()[0]
+        race.warm_up(small, small_lines)
+        for number in range(1, repeats + 1):
+            race.round(orders, lines, f"run {number} of {repeats}")
+        _show("")
+        facts = _facts(orders, lines, repeats, load)
+    _print_report(facts, race)
+    if json_file:
+        runs = {name: [asdict(usage) for usage in runs] for name, runs in race.runs.items()}
+        json_file.write_text(json.dumps({**facts, "runs": runs, "steps_of_make_build": race.steps}, indent=2) + "\n")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.bench",
+        description="Measures wall time and peak memory of `make build` on simulated orders, beside a DuckDB script, "
+        "a pandas script, a SQLite script and dbt's own seed.",
+    )
+    add = parser.add_argument
+    add("--lines", type=_whole_number, default=640_000, metavar="N", help="about how many order lines (%(default)s)")
+    add("--repeats", type=_whole_number, default=3, metavar="N", help="runs of each that count (%(default)s)")
+    add("--json", type=Path, metavar="FILE", help="write every single figure there too")
+    options = parser.parse_args()
+    try:
+        bench(options.lines, options.repeats, options.json)
+    except (Stop, CommandFailed, OSError) as error:
+        _show("")
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        _show("")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
