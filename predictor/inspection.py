@@ -81,7 +81,7 @@ def inspect(pickled: bytes) -> Inspection:
     try:
         names, calls = _read(pickled)
     except Exception as problem:  # whatever the bytes make of the reader
-        raise ModelError(_why_not(pickled, problem)) from None
+        raise ModelError(_why_not(pickled)) from problem
 
     imports = set(names)
     pythons = set(OPCODES)
@@ -180,9 +180,9 @@ def _pythons_of(arguments):
     return pythons
 
 
-def _why_not(pickled, problem):
-    if pickled[:1] == b"\x80" and "exhausted" in str(problem):
-        return "it breaks off in the middle. Copy it again?"
+def _why_not(pickled):
+    if pickled[:1] == b"\x80" and pickled[1:2] <= b"\x05":  # what a pickle starts with
+        return "it starts like one, but breaks off or is damaged. Copy it again?"
     try:
         pickled[:4096].decode("utf-8")
     except UnicodeDecodeError as wrong:

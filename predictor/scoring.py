@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import sys
 import time
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from predictor.errors import ModelError
+from predictor.interpreters import named_interpreter
 from predictor.manifest import Manifest, manifest_of, read_model
 from predictor.process import Worker
 from predictor.settings import Settings
@@ -49,14 +51,19 @@ def score(batches: pa.RecordBatchReader, model: str | Path, settings: Settings |
     return pa.RecordBatchReader.from_batches(PREDICTIONS, predictions)
 
 
-def start_worker(stack: contextlib.ExitStack, pickled: bytes, manifest: Manifest, settings: Settings) -> Worker:
-    """A worker that has loaded the model, in the interpreter of the settings or the manifest; closed by the stack."""
-    interpreter = settings.python or manifest.interpreter or sys.executable
-    if not Path(interpreter).exists():
+def _interpreter_of(manifest: Manifest, settings: Settings) -> str:
+    if settings.python:
+        return named_interpreter(settings.python).path
+    if manifest.interpreter and not Path(manifest.interpreter).exists():
         raise ModelError(
-            f"{manifest.file} is registered with the interpreter {interpreter}, which is not there any more.\n"
+            f"{manifest.file} is registered with the interpreter {manifest.interpreter}, which is not there any more.\n"
             "Register it with another: make register MODEL=… MODEL_PYTHON=…"
         )
+    return manifest.interpreter or sys.executable
+
+
+def _start_worker(stack, pickled, manifest, interpreter, settings) -> Worker:
+    """A worker that has loaded the model; the stack closes it."""
     worker = stack.enter_context(Worker(interpreter, len(manifest.features), settings))
     python = worker.start()["python"]
     if manifest.bytecode and python.rpartition(".")[0] not in manifest.bytecode:
@@ -76,16 +83,19 @@ def wrong_bytecode(file: str, bytecode: list[str], what_is_there: str) -> str:
 def _predict(batches, pickled, manifest, settings) -> Iterator[pa.RecordBatch]:
     """Yields once when the model is loaded, and then the batches of predictions."""
     with contextlib.ExitStack() as stack:
-        workers = [start_worker(stack, pickled, manifest, settings)]
+        interpreter = _interpreter_of(manifest, settings)
+        start_worker = functools.partial(_start_worker, stack, pickled, manifest, interpreter, settings)
+        workers = [start_worker()]
         yield
         try:
-            yield from _score(batches, pickled, manifest, settings, workers, stack)
+            yield from _score(batches, manifest.features, workers, start_worker, settings.workers)
         except ModelError as problem:
             log.error("%s", problem)
             raise
 
 
-def _score(batches, pickled, manifest, settings, workers, stack):
+def _score(batches, features, workers, start_worker, most_workers):
+    """Keeps a few batches out with each worker; starts another worker where the ones there are too slow."""
     source = enumerate(_slices(batches), start=1)
     out: deque = deque()  # batches that are with a worker, oldest first
     loads = dict.fromkeys(workers, 0)
@@ -94,7 +104,7 @@ def _score(batches, pickled, manifest, settings, workers, stack):
         while len(out) < IN_FLIGHT * len(workers) and (following := next(source, None)):
             number, batch = following
             worker = min(workers, key=loads.__getitem__)
-            worker.send(number, _matrix(batch, manifest.features))
+            worker.send(number, _matrix(batch, features))
             loads[worker] += 1
             out.append((number, worker, batch.column("customer_id").cast(pa.string())))
         if not out:
@@ -110,9 +120,9 @@ def _score(batches, pickled, manifest, settings, workers, stack):
             told = now
             log.info("%d customers", rows, extra={"rows": rows})
         yield pa.record_batch([customers, pa.array(predictions)], schema=PREDICTIONS)
-        if waited > SLOW and len(workers) < settings.workers and len(out) >= IN_FLIGHT * len(workers) - 1:
+        if waited > SLOW and len(workers) < most_workers and len(out) >= IN_FLIGHT * len(workers) - 1:
             waited = 0.0
-            workers.append(start_worker(stack, pickled, manifest, settings))
+            workers.append(start_worker())
             loads[workers[-1]] = 0
     log.info("%d customers", rows, extra={"rows": rows})
 

@@ -1,0 +1,248 @@
+"""What a model can't do, and what is left of it when it ends. A worker runs here as in every build."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import predictor
+from predictor import ModelError
+from predictor.settings import PROJECT
+from tests.predictor.conftest import features
+
+SIX = [6.0 * number for number in range(10)]
+
+
+def probe(expression: str, when: str = "predict") -> str:
+    """A model that tells the value of an expression in its error, evaluated while it predicts or is loaded."""
+    return f"""
+def look():
+    import os, resource, shutil, socket, tempfile
+
+    def attempt_all(attacks, **names):
+        outcomes = []
+        for attack in attacks:
+            try:
+                eval(attack, dict(globals(), os=os, shutil=shutil, **names))
+                outcomes.append(attack)
+            except OSError:
+                outcomes.append("refused")
+        return outcomes
+
+    try:
+        found = {expression}
+    except Exception as problem:
+        found = repr(problem)
+    raise RuntimeError(found)
+
+class OnLoad:
+    def __reduce__(self):
+        return look, ()
+
+class Model:
+    def __init__(self):
+        self.state = {"OnLoad()" if when == "load" else None}
+
+    def predict(self, x):
+        look()
+"""
+
+
+@pytest.fixture
+def look(score):
+    """What an expression gives inside the box."""
+
+    def look(expression: str, when: str = "predict", **changes) -> str:
+        with pytest.raises(ModelError) as caught:
+            score(probe(expression, when), **changes)
+        return str(caught.value).partition("RuntimeError: ")[2].partition("\nIn batch")[0]
+
+    return look
+
+
+needs_files = pytest.mark.skipif(
+    not predictor.box_here().files_are_read_only and not os.environ.get("CI"),
+    reason=f"this kernel gives a box of {predictor.box_here()}",
+)
+needs_no_network = pytest.mark.skipif(
+    not predictor.box_here().no_network and not os.environ.get("CI"),
+    reason=f"this kernel gives a box of {predictor.box_here()}",
+)
+
+
+ATTACKS = [
+    "open(path, 'w')",
+    "open(path, 'a')",
+    "os.remove(path)",
+    "os.rename(path, path + '.old')",
+    "os.truncate(path, 0)",
+    "os.chmod(path, 0o777)",
+    "os.utime(path, (0, 0))",
+    "shutil.rmtree(folder)",
+    "os.mkdir(folder + '/new')",
+    "os.symlink('x', folder + '/new')",
+    "os.mkfifo(folder + '/new')",
+]
+
+
+@needs_files
+@pytest.mark.parametrize("when", ["load", "predict"])
+def test_files_outside_its_folder_can_not_be_changed(look, tmp_path, when):
+    folder = tmp_path / "precious"
+    folder.mkdir()
+    path = folder / "file"
+    path.write_text("precious")
+    before = path.stat()
+    said = look(f"attempt_all({ATTACKS!r}, path={str(path)!r}, folder={str(folder)!r})", when)
+    assert said == str(["refused"] * len(ATTACKS))
+    assert [each.name for each in folder.iterdir()] == ["file"]
+    assert path.read_text() == "precious"
+    assert (path.stat().st_mode, path.stat().st_mtime) == (before.st_mode, before.st_mtime)
+
+
+def test_its_folder_is_empty_writable_and_gone_afterwards(look):
+    folder = look("os.listdir('.') == [] and open('note', 'w').write('x') and tempfile.mkstemp()[1]")
+    assert Path(folder).parent.name.startswith("predictor-")
+    assert not Path(folder).parent.exists()
+
+
+@needs_no_network
+@pytest.mark.parametrize("when", ["load", "predict"])
+def test_neither_tcp_nor_udp_nor_unix_sockets_lead_out(look, tmp_path, when):
+    tcp = socket.create_server(("127.0.0.1", 0))
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.bind(("127.0.0.1", 0))
+    unix = socket.socket(socket.AF_UNIX)
+    unix.bind(str(tmp_path / "server"))
+    unix.listen()
+    with tcp, udp, unix:
+        for server in (tcp, udp, unix):
+            server.settimeout(0.2)
+        tcp_address, udp_address = tcp.getsockname(), udp.getsockname()
+        assert "Error(" in look(f"socket.create_connection({tcp_address})", when)
+        assert "Error(" in look(f"socket.socket(2, 2).sendto(b'secret', {udp_address})", when)
+        assert "Error(" in look(f"socket.socket(1).connect({str(tmp_path / 'server')!r})", when)
+        for server, receive in ((tcp, tcp.accept), (udp, lambda: udp.recv(10)), (unix, unix.accept)):
+            with pytest.raises(TimeoutError):
+                receive()
+            assert server.fileno() > 0
+
+
+def test_the_environment_holds_nothing_of_the_parents(look, monkeypatch):
+    monkeypatch.setenv("DATABASE_PASSWORD", "secret-7")
+    inside = look("sorted(os.environ)")
+    assert "PASSWORD" not in inside
+    assert "HOME" not in inside
+    assert "secret-7" not in look(f"open('/proc/{os.getpid()}/environ').read()")
+    assert "secret-7" not in look("open(f'/proc/{os.getppid()}/environ').read()")
+
+
+def test_it_inherits_no_descriptor_of_the_parent(look):
+    with open(__file__) as file:
+        os.set_inheritable(file.fileno(), True)
+        files = look("sorted(os.path.realpath(f'/proc/self/fd/{fd}') for fd in os.listdir('/proc/self/fd'))")
+    assert "/dev/null" in files
+    assert __file__ not in files
+
+
+def test_limits_are_set_on_memory_core_files_and_descriptors(look):
+    limits = "[resource.getrlimit(n) for n in (resource.RLIMIT_AS, resource.RLIMIT_CORE)]"
+    assert look(limits, memory=2**31) == f"[({2**31}, {2**31}), (0, 0)]"
+    assert "OSError" in look("[open('large', 'wb').write(bytes(2 ** 28 + 2 ** 20))]")
+    assert "Too many open files" in look("[open('/dev/null') for _ in range(5000)]")
+
+
+def test_the_process_has_no_capabilities_and_can_not_gain_any(look):
+    status = look("[line.split() for line in open('/proc/self/status') if line[:6] in ('CapEff', 'CapBnd', 'NoNewP')]")
+    assert status.count("0000000000000000") >= 1
+    assert "['NoNewPrivs:', '1']" in status
+
+
+def test_the_summary_can_tell_what_the_box_keeps_out_here():
+    box = predictor.box_here()
+    assert ("read-only files" in str(box)) == box.files_are_read_only
+    assert ("no network" in str(box)) == box.no_network
+
+
+STAYS = """
+class Model:
+    def predict(self, x):
+        import os, time
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                time.sleep(600)
+            os._exit(0)
+        time.sleep(600)
+"""
+
+PARENT = """
+import sys, predictor
+from pathlib import Path
+sys.path.insert(0, {project!r})
+from tests.predictor.conftest import features
+settings = predictor.Settings(workers=1, manifests=Path({manifests!r}))
+reader = predictor.score(features().to_reader(), {model!r}, settings)
+print("scoring", flush=True)
+reader.read_all()
+"""
+
+
+def descendants(pid: int) -> set[int]:
+    """The pids of all processes below one."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+    found, new = set(), {pid}
+    while new:
+        found |= new
+        new = {child for child, parent in parents.items() if parent in found} - found
+    return found - {pid}
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_nothing_is_left_when_the_parent_ends_in_the_middle(make_model, trust, settings, how):
+    model = trust(make_model(STAYS))
+    script = PARENT.format(project=str(PROJECT), manifests=str(settings.manifests), model=str(model))
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        parent.stdout.readline()
+        deadline = time.monotonic() + 10
+        while len(below := descendants(parent.pid)) < 4 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(below) >= 4  # the launcher, init, the worker, and what it started
+        folders = set(Path("/tmp").glob("predictor-*"))
+        parent.send_signal(how)
+        parent.wait(timeout=20)
+        deadline = time.monotonic() + 10
+        while any(Path(f"/proc/{pid}").exists() for pid in below) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert [pid for pid in below if Path(f"/proc/{pid}").exists()] == []
+        assert [folder for folder in folders if folder.exists()] == []
+    finally:
+        parent.kill()
+        parent.stdout.close()
+
+
+def test_a_worker_outlives_the_thread_that_started_it(make_model, trust, settings):
+    model = trust(make_model("class Model:\n    def predict(self, x):\n        return x.sum(axis=1)"))
+    readers = []
+    thread = threading.Thread(target=lambda: readers.append(predictor.score(features().to_reader(), model, settings)))
+    thread.start()
+    thread.join()
+    time.sleep(0.2)
+    assert readers[0].read_all()["predicted_clv"].to_pylist() == SIX

@@ -1,0 +1,202 @@
+"""What a user reads when the model does not do what a model should, and what a model may do without harm."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from predictor import ModelError
+
+SIX = [6.0 * number for number in range(10)]  # what ten customers get whose six features are 0 to 9 each
+
+
+def model(body: str, load: str = "") -> str:
+    """The source of a model whose predict(x) is `body`; `load` runs when the file is loaded."""
+    lines = "\n        ".join(body.strip().splitlines())
+    return f"""
+import numpy as np
+
+def load():
+    import ctypes, os, signal, sys, time
+    {load or "pass"}
+
+class OnLoad:
+    def __reduce__(self):
+        return load, ()
+
+class Model:
+    def __init__(self):
+        self.state = {"OnLoad()" if load else "None"}
+
+    def predict(self, x):
+        import ctypes, os, signal, sys, threading, time
+        {lines}
+"""
+
+
+LOCATION = r"\nIn batch 2: customers 5 to 8, of which the first is 'c4'\."
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            "return x.sum(axis=1)[:-1]",
+            r"The model can't be used: predict\(\) returned an array of shape \(3,\) instead of 4 numbers\.",
+        ),
+        ("return x[:, :2]", r".*returned an array of shape \(4, 2\) instead of 4 numbers\."),
+        ("return ['a', 'b', 'c', 'd']", r".*returned <U1 values instead of numbers\."),
+        ("return [1.0, None, 2.0, 3.0]", r".*returned object values instead of numbers\."),
+        ("return None", r".*returned None instead of 4 numbers\."),
+        ("return 7.0", r".*returned an array of shape \(\) instead of 4 numbers\."),
+        ("raise ValueError('no such segment: 7')", r"The model's predict\(\) raised ValueError: no such segment: 7"),
+        ("raise SystemExit(3)", r"The model called sys\.exit\(3\) while predicting\."),
+        ("os._exit(0)", r"The model's process ended with exit status 0 while predicting\."),
+        ("ctypes.string_at(0)", r"The model's process was ended by SIGSEGV, .*, while predicting\."),
+        ("os.kill(os.getpid(), signal.SIGKILL)", r"The model's process was ended by SIGKILL, .*, while predicting\."),
+        (
+            "sys.stderr.write('no licence\\n'); os._exit(9)",
+            r".*exit status 9 while predicting\.\nThe last line it printed: no licence",
+        ),
+    ],
+)
+def test_an_error_says_what_went_wrong_and_for_which_customers(score, body, message):
+    body = f"if x[0, 0] < 4: return x.sum(axis=1)\n{body}"
+    with pytest.raises(ModelError) as caught:
+        score(model(body))
+    assert re.fullmatch(message + LOCATION, str(caught.value))
+
+
+@pytest.mark.parametrize("bad", ["nan", "inf", "-inf"])
+def test_predictions_that_are_not_finite_name_a_customer_and_their_number(score, bad):
+    with pytest.raises(ModelError) as caught:
+        score(model(f"return np.where(x[:, 0] > 5, float('{bad}'), 1.0)"))
+    assert str(caught.value) == (
+        f"The model predicted {bad} for customer 'c6', where a finite number is expected.\n"
+        "In batch 2, 2 of 4 predictions are NaN or infinite."
+    )
+
+
+def test_memory_past_the_limit_names_the_limit(score):
+    with pytest.raises(ModelError, match=r"ran out of memory while predicting; its limit is 1 GB \(MODEL_MEMORY\)"):
+        score(model("return np.ones(2 ** 30)"), memory=2**30)
+
+
+def test_an_endless_loop_ends_at_the_time_limit_and_names_it(score):
+    with pytest.raises(ModelError, match=r"longer than 1 s for predicting; .*MODEL_TIMEOUT.*\nIn batch 1"):
+        score(model("while True: pass"), timeout=1)
+
+
+def test_an_endless_loop_while_loading_ends_at_the_time_limit(score):
+    with pytest.raises(ModelError, match="longer than 1 s for loading"):
+        score(model("", load="time.sleep(1000)"), timeout=1)
+
+
+@pytest.mark.parametrize(
+    ("load", "message"),
+    [
+        ("raise KeyError('licence')", r"The model can't be loaded by \S+ \(Python [\d.]+\): KeyError: 'licence'"),
+        ("sys.exit()", r"The model called sys\.exit\(None\) while loading\."),
+        ("os._exit(5)", r"The model's process ended with exit status 5 while loading\."),
+        ("os.abort()", r"The model's process was ended by SIGABRT, while loading\."),
+        ("ctypes.string_at(0)", r"The model's process was ended by SIGSEGV, .*, while loading\."),
+        ("import no_such_package.part", r"The model imports no_such_package, which \S+ \(Python [\d.]+\) does not have .*\n"
+         r"Install it there \(\S+ -m pip install no_such_package\), or name an interpreter that has it: MODEL_PYTHON=…"),
+    ],
+)  # fmt: skip
+def test_an_error_while_loading_says_what_went_wrong(score, load, message):
+    with pytest.raises(ModelError) as caught:
+        score(model("", load=load))
+    assert re.fullmatch(message, str(caught.value))
+
+
+def test_an_object_without_predict_is_named(score):
+    with pytest.raises(ModelError, match=r"the file holds a Model without a predict\(\) method"):
+        score("class Model: pass")
+
+
+def test_what_a_model_says_in_its_error_can_not_reach_the_terminal_as_control_characters(score):
+    with pytest.raises(ModelError) as caught:
+        score(model("raise ValueError('\\x1b[2Jgone' + 'x' * 5000)"))
+    assert "\x1b" not in str(caught.value)
+    assert len(str(caught.value)) < 800
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return x.sum(axis=1)[:, None]",
+        "return x.sum(axis=1).astype(int)",
+        "return x.sum(axis=1).tolist()",
+        "return [int(v) for v in x.sum(axis=1)]",
+        "return x.sum(axis=1).astype('float32')",
+        "return x.sum(axis=1).astype('>f8')",
+        "return np.repeat(x.sum(axis=1), 2)[::2]",
+        "r = x.sum(axis=1); r.flags.writeable = False; return r",
+        "r = x.sum(axis=1); x[:] = 0; return r",
+        "assert x.dtype == float and x.flags.c_contiguous and x.shape[1] == 6; return x.sum(axis=1)",
+    ],
+)
+def test_numbers_in_any_shape_that_is_clear_are_accepted(score, body):
+    assert score(model(body)) == SIX
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "print('x' * 10_000_000); return x.sum(axis=1)",
+        "for _ in range(30_000): print('noise')\nreturn x.sum(axis=1)",
+        "os.write(1, b'P' * 100); os.write(2, b'E' * 100); return x.sum(axis=1)",
+        "os.system('echo noise; echo noise >&2'); return x.sum(axis=1)",
+        "sys.stdout = sys.stderr = None; return x.sum(axis=1)",
+        "os.closerange(0, 3); return x.sum(axis=1)",
+        "sys.stdin.read(); return x.sum(axis=1)",
+        "threading.Thread(target=time.sleep, args=(1000,)).start(); return x.sum(axis=1)",
+        "if os.fork() == 0: os._exit(1)\nreturn x.sum(axis=1)",
+        "os.fork(); return x.sum(axis=1)",
+        "if os.fork() == 0: raise SystemExit(4)\nreturn x.sum(axis=1)",
+        "if os.fork() == 0: os.setsid(); time.sleep(1000)\nreturn x.sum(axis=1)",
+        "os.chdir('/'); return x.sum(axis=1)",
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN); return x.sum(axis=1)",
+    ],
+)
+def test_what_a_model_does_besides_predicting_has_no_effect_on_the_result(score, body):
+    began = time.monotonic()
+    assert score(model(body)) == SIX
+    assert time.monotonic() - began < 15
+
+
+def test_a_model_that_writes_into_its_own_answers_is_noticed(score):
+    with pytest.raises(ModelError):
+        score(
+            model(
+                "[os.write(fd, b'P' * 64) for fd in range(3, 9) if os.path.exists(f'/proc/self/fd/{fd}')]; return x.sum(axis=1)"
+            )
+        )
+
+
+def test_a_notebooks_model_finds_numpy_in_main(make_model, trust, score):
+    source = """
+    class Model:
+        def predict(self, x):
+            import __main__
+            return __main__.np.sum(x, axis=1) + __main__.numpy.zeros(len(x))
+    """
+    assert score(source) == SIX
+
+
+def test_the_same_batch_gets_the_same_random_numbers(score):
+    body = "import random; return x.sum(axis=1) + np.random.rand(len(x)) + random.random() + hash('c') % 7"
+    assert score(model(body)) == score(model(body))
+
+
+def test_what_a_model_prints_goes_to_a_logger(score, caplog):
+    caplog.set_level("DEBUG", logger="predictor.printed")
+    score(model("print('région', len(x)); return x.sum(axis=1)"))
+    assert [record.getMessage() for record in caplog.records if record.name == "predictor.printed"] == [
+        "région 4",
+        "région 4",
+        "région 2",
+    ]

@@ -1,0 +1,144 @@
+"""No byte of a model file is loaded before the file is known to be registered, and to be a model."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import replace
+
+import pytest
+
+import predictor
+from predictor import ModelError
+from tests.predictor.conftest import features
+
+ADDS_UP = """
+class Model:
+    def predict(self, x):
+        return x.sum(axis=1)
+"""
+
+
+def scoring(path, settings, table=None):
+    return predictor.score((table or features()).to_reader(), path, settings)
+
+
+def registering(path, settings):
+    return predictor.register(path, settings=settings)
+
+
+def error_of(path, settings, use=scoring, **arguments) -> str:
+    with pytest.raises(ModelError) as caught:
+        use(path, settings, **arguments)
+    return str(caught.value)
+
+
+def a_zip() -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
+        file.writestr("model.dill", b"x")
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("use", [scoring, registering])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "it is empty."),
+        (b"customer_id,clv\nc1,7\n", "it is text."),
+        ("Zażółć gęślą jaźń\n".encode() * 1000, "it is text."),
+        (a_zip(), "it is a zip file."),
+        (bytes(range(256)), "its bytes are something else."),
+    ],
+)
+def test_a_file_that_is_no_dill_file_is_named_for_what_it_is(tmp_path, settings, use, content, says):
+    path = tmp_path / "model.dill"
+    path.write_bytes(content)
+    assert error_of(path, settings, use) == f"{path} is no dill file: {says}"
+
+
+def test_a_file_that_is_cut_off_is_named_as_that(make_model, settings):
+    path = make_model(ADDS_UP)
+    path.write_bytes(path.read_bytes()[:-20])
+    assert "it starts like one, but breaks off or is damaged" in error_of(path, settings)
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path, settings):
+    assert error_of(tmp_path / "nowhere.dill", settings) == f"There is no model file {tmp_path / 'nowhere.dill'}."
+    assert error_of(tmp_path, settings) == f"{tmp_path} is a folder, not a model file."
+
+
+def test_a_file_that_is_not_registered_is_not_loaded_and_the_command_is_named(make_model, settings):
+    path = make_model(ADDS_UP, name="my model.dill")
+    error = error_of(path, settings)
+    assert "is not registered" in error
+    assert error.endswith(f"make register MODEL='{path}'")
+
+
+def test_a_file_that_changed_by_one_byte_is_not_loaded_and_both_digests_are_named(make_model, trust, settings):
+    path = trust(make_model(ADDS_UP))
+    before = predictor.find_manifest(path, settings).sha256
+    content = bytearray(path.read_bytes())
+    content[content.index(b"predict") + 1] ^= 1
+    path.write_bytes(content)
+    error = error_of(path, settings)
+    assert before in error
+    assert predictor.model_id(path) in error
+    assert error.endswith(f"make register MODEL={path}")
+
+
+def test_a_registered_file_is_known_wherever_it_lies(make_model, trust, settings, tmp_path):
+    path = trust(make_model(ADDS_UP))
+    elsewhere = tmp_path / "elsewhere" / "other.name"
+    elsewhere.parent.mkdir()
+    path.rename(elsewhere)
+    answer = predictor.score(features().to_reader(), elsewhere, settings).read_all()
+    assert answer["predicted_clv"].to_pylist() == [6.0 * number for number in range(10)]
+
+
+def test_the_model_that_ships_with_the_project_is_registered_for_any_python():
+    manifest = predictor.find_manifest(predictor.DEFAULT_MODEL)
+    assert manifest.model_id == predictor.model_id(predictor.DEFAULT_MODEL)
+    assert manifest.interpreter is None
+    assert manifest.bytecode == []
+
+
+def test_the_reference_model_is_what_its_script_makes():
+    from predictor.reference_model import REFERENCE_MODEL, reference_model
+
+    assert REFERENCE_MODEL.read_bytes() == reference_model()
+
+
+def test_a_damaged_manifest_is_named(make_model, settings):
+    settings.manifests.mkdir()
+    (settings.manifests / "model-1.json").write_text('{"file": ')
+    assert f"The manifest {settings.manifests / 'model-1.json'} can't be read" in error_of(
+        make_model(ADDS_UP), settings
+    )
+
+
+def test_a_model_gets_the_columns_that_its_manifest_names_in_that_order(make_model, trust, settings):
+    model = trust(
+        make_model("class Model:\n    def predict(self, x):\n        return x[:, 0] * 100 + x[:, 1]"),
+        features=["total_orders", "frequency"],
+    )
+    table = features().append_column("frequency", [[7] * 10])
+    answer = predictor.score(table.to_reader(), model, settings).read_all()
+    assert answer["predicted_clv"].to_pylist() == [100.0 * number + 7 for number in range(10)]
+
+
+def test_a_column_that_is_missing_or_not_a_number_is_named(make_model, trust, settings):
+    model = trust(make_model(ADDS_UP), features=["total_orders", "frequency"])
+    assert "needs the column frequency, which is not there" in error_of(model, settings)
+    table = features().append_column("frequency", [["often"] * 10])
+    assert (
+        error_of(model, settings, table=table)
+        == "The model needs numbers in the column frequency, but its type is string."
+    )
+
+
+def test_an_interpreter_that_is_gone_is_named(make_model, trust, settings):
+    error = error_of(trust(make_model(ADDS_UP), interpreter="/nowhere/bin/python"), settings)
+    assert "the interpreter /nowhere/bin/python, which is not there any more" in error
+    error = error_of(trust(make_model(ADDS_UP)), replace(settings, python="python3.5"))
+    assert error == "There is no interpreter python3.5 (MODEL_PYTHON)."
