@@ -8,7 +8,7 @@ import platform
 import re
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
@@ -19,6 +19,7 @@ from benchmarks.measure import CommandFailed, Usage, run
 
 WARM_UP_CUSTOMERS = 1_000
 PACKAGES = ("duckdb", "dbt-core", "dbt-duckdb", "pandas", "pyarrow", "numpy")
+MEASURED = [field.name for field in fields(Usage)]
 STEP = re.compile(r"(\S.*?) (\d+\.\d+)(?:, |$)")
 
 
@@ -114,11 +115,12 @@ def _print_report(facts: dict, race: Race) -> None:
     memory = f"{facts['memory_bytes'] / 2**30:.0f} GiB"
     print(f"{facts['cores']} cores, {memory}, {facts['system']}; load average before: {facts['load_before']:.1f}")
     print(f"Python {facts['python']}, {versions}")
-    print(f"\n{'':<40}{'seconds':>8}   {'from - to':<15}{'x floor':>8}{'peak memory':>14}")
+    print(f"\n{'':<40}{'seconds':>8}   {'from - to':<15}{'x floor':>8}{'CPU seconds':>13}{'peak memory':>14}")
     for name, runs in race.runs.items():
-        took, peak = median(seconds[name]), median(usage.peak_bytes for usage in runs)
+        took, cpu, peak = (median(getattr(usage, what) for usage in runs) for what in MEASURED)
         span = f"{min(seconds[name]):.1f} - {max(seconds[name]):.1f}"
-        print(f"{name:<40}{took:>8.1f}   {span:<15}{took / median(seconds[floor]):>8.1f}{peak / 1e6:>11,.0f} MB")
+        times = took / median(seconds[floor])
+        print(f"{name:<40}{took:>8.1f}   {span:<15}{times:>8.1f}{cpu:>13.1f}{peak / 1e6:>11,.0f} MB")
 
     steps = race.steps[seconds[ours].index(sorted(seconds[ours])[len(seconds[ours]) // 2])]
     longest = max(steps.values())

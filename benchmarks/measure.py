@@ -1,6 +1,7 @@
-"""Runs a command and measures it: wall time, and the peak memory of it and all its children. Linux only."""
+"""Runs a command and measures it with all its children: wall time, processor time, peak memory. Linux only."""
 
 import os
+import resource
 import signal
 import subprocess
 import threading
@@ -15,9 +16,10 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True)
 class Usage:
-    """What one run took: wall time in seconds; peak memory in bytes, as `run` says."""
+    """What one run took: wall time and processor time in seconds; peak memory in bytes, as `run` says."""
 
     seconds: float
+    cpu_seconds: float
     peak_bytes: int
 
 
@@ -28,13 +30,14 @@ class CommandFailed(Exception):
 def run(command: Sequence[str], environment: Mapping[str, str], folder: Path, output: Path) -> Usage:
     """Run the command in the folder, with what it prints going to the file `output`.
 
-    Memory is the resident set size from /proc, summed over the process tree and sampled many times a second. What two
-    processes of the tree share (libraries, mostly) counts twice, so several processes look larger than they are; the
-    proportional set size would not do so, but looks smaller whenever an unrelated process has the same library loaded.
+    One command at a time: processor time is that of all children that end meanwhile. Memory is the resident set size
+    from /proc, summed over the process tree and sampled many times a second. What two processes of the tree share
+    (libraries, mostly) counts twice, so several processes look larger than they are; the proportional set size would
+    not do so, but looks smaller whenever an unrelated process has the same library loaded.
     Raises CommandFailed where the exit status is not 0.
     """
     with output.open("wb") as file:
-        begin = time.perf_counter()
+        begin, cpu_before = time.perf_counter(), _cpu_seconds_of_children()
         process = subprocess.Popen(
             command,
             cwd=folder,
@@ -57,7 +60,13 @@ def run(command: Sequence[str], environment: Mapping[str, str], folder: Path, ou
     if process.returncode != 0:
         printed = output.read_text(errors="replace").splitlines()
         raise CommandFailed("\n".join([f"{' '.join(command)}: exit status {process.returncode}", *printed[-10:]]))
-    return Usage(seconds, sampler.peak_bytes)
+    return Usage(seconds, _cpu_seconds_of_children() - cpu_before, sampler.peak_bytes)
+
+
+def _cpu_seconds_of_children() -> float:
+    """Of all children that have ended, and of theirs."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 class _MemorySampler(threading.Thread):
