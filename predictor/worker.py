@@ -10,6 +10,7 @@ its payload (two uint64, little-endian), and the payload:
 Only this file writes frames: before the model is loaded, descriptor 1 is turned over to the log.
 """
 
+import builtins
 import io
 import json
 import os
@@ -50,6 +51,7 @@ def main():
     own_pid = os.getpid()
     # A notebook's model expects its own names in __main__, not this script's; dill keeps the one it sees when imported.
     main_module = sys.modules["__main__"] = types.ModuleType("__main__")
+    main_module.__builtins__ = builtins
     numpy, dill = attempt("start", 0, import_what_models_need)
     main_module.numpy = main_module.np = numpy
     send(b"H", 0, json.dumps(hello(numpy, dill)).encode("ascii"))

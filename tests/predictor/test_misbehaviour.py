@@ -102,10 +102,14 @@ def test_an_endless_loop_while_loading_ends_at_the_time_limit(score):
         ("os._exit(5)", r"The model's process ended with exit status 5 while loading\."),
         ("os.abort()", r"The model's process was ended by SIGABRT, while loading\."),
         ("ctypes.string_at(0)", r"The model's process was ended by SIGSEGV, .*, while loading\."),
-        ("import no_such_package.part", r"The model imports no_such_package, which \S+ \(Python [\d.]+\) does not have .*\n"
-         r"Install it there \(\S+ -m pip install no_such_package\), or name an interpreter that has it: MODEL_PYTHON=…"),
+        (
+            "import no_such_package.part",
+            r"The model imports no_such_package, which \S+ \(Python [\d.]+\) does not have .*\n"
+            r"Install it there \(\S+ -m pip install no_such_package\), or name an interpreter that has it: "
+            r"MODEL_PYTHON=…",
+        ),
     ],
-)  # fmt: skip
+)
 def test_an_error_while_loading_says_what_went_wrong(score, load, message):
     with pytest.raises(ModelError) as caught:
         score(model("", load=load))
@@ -169,12 +173,14 @@ def test_what_a_model_does_besides_predicting_has_no_effect_on_the_result(score,
 
 
 def test_a_model_that_writes_into_its_own_answers_is_noticed(score):
+    body = """
+for descriptor in range(3, 9):
+    try: os.write(descriptor, b'P' * 64)
+    except OSError: pass
+return x.sum(axis=1)
+"""
     with pytest.raises(ModelError):
-        score(
-            model(
-                "[os.write(fd, b'P' * 64) for fd in range(3, 9) if os.path.exists(f'/proc/self/fd/{fd}')]; return x.sum(axis=1)"
-            )
-        )
+        score(model(body))
 
 
 def test_a_notebooks_model_finds_numpy_in_main(make_model, trust, score):
