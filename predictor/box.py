@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import socket
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
@@ -53,17 +52,11 @@ class Box:
 def launch(command: list[str], memory: int, **pipes) -> tuple[subprocess.Popen, socket.socket]:
     """Starts a command in the box. It ends, with all that it has started, when the socket is closed."""
     ours, theirs = socket.socketpair()
-    order = {
-        "socket": theirs.fileno(),
-        "temporary": tempfile.gettempdir(),
-        "memory": memory,
-        "command": command,
-        "environment": ENVIRONMENT,
-    }
+    order = [str(theirs.fileno()), tempfile.gettempdir(), str(memory), *command]
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_LAUNCHER), json.dumps(order)],
-            env={},
+            [sys.executable, "-I", "-S", str(_LAUNCHER), *order],
+            env=ENVIRONMENT,
             pass_fds=[theirs.fileno()],
             start_new_session=True,  # Ctrl-C reaches the build only, which then closes the socket
             **pipes,
@@ -76,7 +69,8 @@ def read_box(control: socket.socket, timeout: float) -> Box | None:
     control.settimeout(timeout)
     with control.makefile("rb") as lines:
         line = lines.readline()
-    return Box(**json.loads(line)) if line else None
+    given = line.decode().split()
+    return Box(*(wall.name in given for wall in fields(Box))) if line else None
 
 
 @functools.cache

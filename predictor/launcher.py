@@ -6,11 +6,13 @@ own sets them, because Python code between fork and exec is not safe in a parent
     the build ──▶ this launcher ──▶ the worker          ends with the launcher (PR_SET_PDEATHSIG)
         socket: closed when the     ──▶ init            first process of the PID namespace: when it ends,
         build ends, however it ends                     all that the model has started ends with it
+
+    launcher.py SOCKET FOLDER MEMORY COMMAND…           the environment is the command's
+
+It imports little, because every build waits for it.
 """
 
-import contextlib
 import ctypes
-import json
 import os
 import resource
 import select
@@ -35,19 +37,19 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main():
-    order = json.loads(sys.argv[1])
-    parent = order["socket"]
+    parent, temporary, memory, *command = sys.argv[1:]
+    parent = int(parent)
     os.set_inheritable(parent, False)
-    folder = os.path.join(order["temporary"], f"predictor-{os.urandom(8).hex()}")
+    folder = os.path.join(temporary, f"predictor-{os.urandom(8).hex()}")
     os.mkdir(folder, 0o700)
     try:
-        status = run(order, folder, parent)
+        status = run(command, int(memory), folder, parent)
     finally:
         remove(folder)
     die_like(status)
 
 
-def run(order, folder, parent):
+def run(command, memory, folder, parent):
     """Starts the worker, and returns its exit status when it has ended or the parent has."""
     child_ended, wakeup = os.pipe()
     os.set_blocking(wakeup, False)
@@ -61,7 +63,7 @@ def run(order, folder, parent):
 
     def end_with_launcher():
         os.close(hold)
-        with contextlib.suppress(AttributeError):
+        if sys.platform == "linux":
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if select.select([alive], [], [], 0)[0]:  # the launcher ended before the line above
             os._exit(1)
@@ -77,14 +79,18 @@ def run(order, folder, parent):
 
     worker = os.fork()
     if worker == 0:
-        with exit_on_error():
+        try:
             end_with_launcher()
             os.setsid()
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
                 signal.signal(number, signal.SIG_DFL)
-            os.write(parent, json.dumps(shut(folder, order["memory"], namespaces)).encode() + b"\n")
-            os.execve(order["command"][0], order["command"], order["environment"])
+            os.write(parent, " ".join(shut(folder, memory, namespaces)).encode() + b"\n")
+            os.execv(command[0], command)
+        except Exception as problem:
+            os.write(2, f"the worker can't be started: {problem}\n".encode(errors="replace"))
+        finally:
+            os._exit(127)  # it must not go on as a second launcher
 
     leave_pipes()
     status = wait(worker, child_ended, parent)
@@ -92,8 +98,10 @@ def run(order, folder, parent):
         os.kill(init, signal.SIGKILL)
         os.waitpid(init, 0)
     else:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
+        try:  # noqa: SIM105 - contextlib takes longer to import than all else here
             os.killpg(worker, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass  # it has left nothing behind
     return status
 
 
@@ -110,7 +118,7 @@ def wait(worker, child_ended, parent):
 
 
 def shut(folder, memory, namespaces):
-    """Closes the box around this process; says which of its walls the kernel gave."""
+    """Closes the box around this process; returns the names of the walls that the kernel gave."""
     linux = sys.platform == "linux"
     read_only_mounts = namespaces and succeeds(mount_read_only, folder)
     os.chdir(folder)
@@ -133,7 +141,7 @@ def shut(folder, memory, namespaces):
         hard = resource.getrlimit(limit)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(limit, (value, value))
-    return walls
+    return [name for name, given in walls.items() if given]
 
 
 def enter_namespaces():
@@ -218,19 +226,8 @@ def offered(action):
     """Whether the action succeeds, tried in a child, because half of it could not be taken back."""
     child = os.fork()
     if child == 0:
-        with exit_on_error():
-            os._exit(0 if succeeds(action) else 1)
+        os._exit(0 if succeeds(action) else 1)
     return os.waitpid(child, 0)[1] == 0
-
-
-@contextlib.contextmanager
-def exit_on_error():
-    """A child that fails says so in one line and ends: it must not go on as a second launcher."""
-    try:
-        yield
-    except BaseException as problem:
-        os.write(2, f"the worker can't be started: {problem}\n".encode(errors="replace"))
-        os._exit(127)
 
 
 def leave_pipes():
