@@ -7,29 +7,45 @@ import atexit
 from flask import Flask
 from flask_openapi3 import Info, OpenAPI
 
-from api import health, predictions, problems
+from api import customers, docs, door, health, log, metrics, page, predictions, problems, summary
+from api.answer import Answer
 from api.publication import Publication
+from api.schemas import Problem
 from api.settings import Settings
+
+ABOUT = """What each customer is predicted to be worth, from the last published build. Errors are RFC 9457 problems.
+
+Every answer from a build carries its `ETag`; send it back in `If-None-Match` and get 304 while nothing has changed.
+An id that cannot stand in a path, such as `a/b`, goes into the query (`/customers?customer_id=a%2Fb`) or into the body
+of `POST /predictions/lookup`."""
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The API on `settings.warehouse`; settings come from the environment where none are given."""
     settings = settings or Settings.read()
+    log.configure()
     app = OpenAPI(
         __name__,
-        info=Info(title="Customer Lifetime Value", version="1.0.0"),
+        info=Info(title="Customer Lifetime Value", version="1.0.0", description=ABOUT),
+        security_schemes={"token": {"type": "http", "scheme": "bearer"}},
+        openapi_extensions={"security": [{"token": []}]} if settings.tokens else None,
         doc_ui=False,
         static_folder=None,
-        validation_error_model=problems.Problem,
+        validation_error_model=Problem,
         validation_error_callback=problems.from_validation,
     )
+    app.response_class = Answer
     app.json.sort_keys = False
     app.url_map.merge_slashes = False  # //x would redirect to x: another id, another customer
     app.config["MAX_CONTENT_LENGTH"] = 4 * 1024 * 1024
     publication = Publication(settings.warehouse)
     atexit.register(publication.close)
     app.extensions["publication"] = publication
+    app.extensions["metrics"] = metrics.Metrics(publication)
     problems.register(app)
-    for room in (predictions, health):
+    door.register(app, settings, app.extensions["metrics"])
+    for room in (predictions, customers, summary, health, metrics):
         app.register_api(room.routes)
+    for room in (docs, page):
+        app.register_blueprint(room.routes)
     return app

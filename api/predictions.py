@@ -1,27 +1,101 @@
-"""Predicted values: of one customer."""
+"""Predicted values: of one customer, of many, of all."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
 from typing import Any
 
-from flask import abort, current_app
+import pyarrow as pa
+from flask import Response, abort
 from flask_openapi3 import APIBlueprint
+from pyarrow import csv as arrow_csv
 
-from api.schemas import CustomerPath, Prediction
-from api.snapshot import Snapshot
+from api.answer import Answer, as_json, gzipped
+from api.columns import Columns
+from api.listing import Cursor, page
+from api.publication import snapshot
+from api.schemas import CustomerPath, Listing, ListingQuery, Lookup, LookupBody, Prediction, problems
 
 routes = APIBlueprint("predictions", __name__)
 
+CSV_ROWS = 1 << 14
+CSV = {"content": {"text/csv": {"schema": {"type": "string", "examples": ["customer_id,predicted_clv\na,244.9\n"]}}}}
 
-def snapshot() -> Snapshot:
-    return current_app.extensions["publication"].snapshot
 
-
-@routes.get("/predictions/<customer_id>", responses={200: Prediction})
-def prediction(path: CustomerPath) -> dict[str, Any]:
+@routes.get("/predictions/<customer_id>", responses={200: Prediction, **problems(401, 404, 422, 503)})
+def prediction(path: CustomerPath) -> Answer:
     """The predicted value of one customer"""
-    current = snapshot()
-    row = current.find(path.customer_id)
+    columns = snapshot().columns
+    row = columns.find(path.customer_id)
     if row is None:
         abort(404, "No customer has this id.")
-    return {"user_id": path.customer_id, "clv": float(current.clv[row])}
+    return as_json({"user_id": path.customer_id, "clv": float(columns.clv[row])})
+
+
+CURSORS = """A cursor names the last customer of its page, so it leads on after a publish too. Every page names its build in
+the header `Build-Id`; where the cursor comes from another build, that one stands in `Cursor-Build-Id`."""
+
+
+@routes.get("/predictions", description=CURSORS, responses={200: Listing, **problems(401, 422, 503)})
+def listing(query: ListingQuery) -> Response:
+    """Predictions by value or by id, page by page"""
+    current = snapshot()
+    build = str(current.build.get("build_id", ""))
+    after = _cursor(query)
+    if query.customer_id is not None:
+        row = current.columns.find(query.customer_id)
+        rows, more = ([] if row is None else [row]), False
+    else:
+        rows, more = page(current.columns, query, after)
+    predictions = [_prediction(current.columns, row) for row in rows]
+    last = predictions[-1] if more else None
+    cursor = Cursor(build, query.order, last["clv"], last["user_id"]).text() if last else None
+    response = gzipped(as_json({"predictions": predictions, "next_cursor": cursor}))
+    response.headers["Build-Id"] = build
+    if after and after.build != build:
+        response.headers["Cursor-Build-Id"] = after.build
+    return response
+
+
+@routes.post("/predictions/lookup", responses={200: Lookup, **problems(400, 401, 413, 422, 503)})
+def lookup(body: LookupBody) -> Response:
+    """The predicted values of up to 10,000 customers, whatever their ids look like"""
+    columns = snapshot().columns
+    rows = [columns.find(user_id) for user_id in body.user_ids]
+    asked = list(zip(body.user_ids, rows, strict=True))
+    predictions = [{"user_id": user_id, "clv": float(columns.clv[row])} for user_id, row in asked if row is not None]
+    return gzipped(as_json({"predictions": predictions, "unknown": [user_id for user_id, row in asked if row is None]}))
+
+
+@routes.get("/predictions.csv", responses={200: CSV, **problems(401, 503)})
+def csv() -> Response:
+    """All predictions as CSV, sorted by customer"""
+    return gzipped(Answer(_csv(snapshot().columns), content_type="text/csv; charset=utf-8"), level=1)
+
+
+def _prediction(columns: Columns, row: int) -> dict[str, Any]:
+    return {"user_id": columns[row].decode(), "clv": float(columns.clv[row])}
+
+
+def _cursor(query: ListingQuery) -> Cursor | None:
+    if query.cursor is None:
+        return None
+    try:
+        cursor = Cursor.read(query.cursor)
+    except (ValueError, RecursionError):
+        abort(422, "cursor: not one that this API gave.")
+    if cursor.order != query.order:
+        abort(422, f"cursor: it belongs to order={cursor.order}.")
+    return cursor
+
+
+def _csv(columns: Columns) -> Iterator[bytes]:
+    names = ["customer_id", "predicted_clv"]
+    options = arrow_csv.WriteOptions(include_header=False, quoting_style="needed")
+    yield (",".join(names) + "\n").encode()
+    for start in range(0, len(columns), CSV_ROWS):
+        rows = slice(start, start + CSV_ROWS)
+        chunk = io.BytesIO()
+        arrow_csv.write_csv(pa.table([columns.ids(rows), columns.clv[rows]], names), chunk, options)
+        yield chunk.getvalue()

@@ -6,27 +6,20 @@ import logging
 from http import HTTPStatus
 
 from flask import Flask, Response
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
+from api.answer import Answer
 from api.publication import NotPublished
+from api.schemas import Problem
 from api.snapshot import SnapshotError
 
 log = logging.getLogger("api")
 
 
-class Problem(BaseModel):
-    """An error (RFC 9457)."""
-
-    type: str = Field("about:blank", description="Always about:blank: the status says it all.")
-    title: str = Field(description="The name of the status.", examples=["Not Found"])
-    status: int = Field(description="The HTTP status.", examples=[404])
-    detail: str = Field(description="What is wrong and what to do.", examples=["No customer has this id."])
-
-
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
     body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail).model_dump_json()
-    return Response(body, status, headers, content_type="application/problem+json")
+    return Answer(body, status, headers, content_type="application/problem+json")
 
 
 def from_validation(error: ValidationError) -> Response:
@@ -48,6 +41,10 @@ def register(app: Flask) -> None:
     @app.errorhandler(SnapshotError)
     def unavailable(error: Exception) -> Response:
         return problem(503, str(error), {"Retry-After": "5"})
+
+    @app.errorhandler(RecursionError)
+    def too_deep(error: RecursionError) -> Response:
+        return problem(400, "The JSON is nested too deeply.")
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:

@@ -7,12 +7,20 @@ import threading
 import time
 from pathlib import Path
 
+from flask import current_app, request
+
 from api.snapshot import Identity, Snapshot, SnapshotError
 
 POLL_SECONDS = 0.1
 RETRY_SECONDS = 2.0  # a file that failed to open is tried again, even unchanged: the reason may have been this machine
 
 log = logging.getLogger("api")
+
+
+def snapshot() -> Snapshot:
+    """What the current request answers from; taken once, so that no answer mixes two builds."""
+    taken = request.environ["api.snapshot"] = current_app.extensions["publication"].snapshot
+    return taken
 
 
 class NotPublished(Exception):
@@ -65,7 +73,7 @@ class Publication:
             return
         self._snapshot, self.loaded_at, self.problem = snapshot, time.time(), None
         self.switches += 1
-        log.info("serving build %s with %d customers", snapshot.build.get("build_id"), len(snapshot.ids))
+        log.info("serving build %s with %d customers", snapshot.build.get("build_id"), len(snapshot.columns))
 
     def _trouble(self, problem: str) -> None:
         if problem != self.problem:

@@ -2,26 +2,139 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
 CUSTOMER = "2e3e4ab6ce1d4ba1a9a3a8d5e6a0d9b1"
+LOOKUP_LIMIT = 10_000
+
+UserId = Annotated[str, Field(description="The customer's id, as in the orders.", examples=[CUSTOMER])]
+Value = Annotated[float, Field(description="Predicted value, in the currency of the orders.", examples=[244.9])]
+Day = Annotated[str, Field(description="A day, YYYY-MM-DD.", examples=["2017-10-17"])]
+
+
+def problems(*statuses: int) -> dict[int, dict[str, Any]]:
+    """These errors, for a route's `responses`."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {status: {"content": {"application/problem+json": {"schema": schema}}} for status in statuses}
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457)."""
+
+    type: str = Field("about:blank", description="Always about:blank: the status says it all.")
+    title: str = Field(description="The name of the status.", examples=["Not Found"])
+    status: int = Field(description="The HTTP status.", examples=[404])
+    detail: str = Field(description="What is wrong and what to do.", examples=["No customer has this id."])
 
 
 class CustomerPath(BaseModel):
     customer_id: str = Field(description="The customer's id, percent-encoded. One with a slash goes in the query.")
 
 
+class CustomerQuery(BaseModel):
+    customer_id: str = Field(description="The customer's id, percent-encoded; any text, such as a%2Fb.")
+
+
 class Prediction(BaseModel):
     """What one customer is predicted to be worth."""
 
-    user_id: str = Field(examples=[CUSTOMER])
-    clv: float = Field(description="Predicted value in the currency of the orders' revenue.", examples=[244.9])
+    user_id: UserId
+    clv: Value
+
+
+class ListingQuery(BaseModel):
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
+
+    customer_id: str | None = Field(None, description="Only this customer: for ids that cannot stand in a path.")
+    min_clv: float | None = Field(None, description="Only values from here up.")
+    max_clv: float | None = Field(None, description="Only values up to here.")
+    decile: int | None = Field(None, ge=1, le=10, description="Only this tenth of the customers; 1 is the top one.")
+    order: Literal["value", "id"] = Field("value", description="By value, highest first, or by id.")
+    limit: int = Field(100, ge=1, le=1000, description="How many at most.")
+    cursor: str | None = Field(None, description="The `next_cursor` of the page before; all else as it was there.")
+
+
+class Listing(BaseModel):
+    """One page of predictions."""
+
+    predictions: list[Prediction]
+    next_cursor: str | None = Field(description="Asks for the next page; null on the last.")
+
+
+class LookupBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    user_ids: list[StrictStr] = Field(max_length=LOOKUP_LIMIT, examples=[[CUSTOMER, "a/b"]])
+
+
+class Lookup(BaseModel):
+    """The found ones in the order asked, and the ids that no customer has."""
+
+    predictions: list[Prediction]
+    unknown: list[str]
+
+
+class Customer(BaseModel):
+    """Everything about one customer: the features by their names, and the value among all values."""
+
+    model_config = ConfigDict(extra="allow")
+
+    user_id: UserId
+    clv: Value
+    rank: int = Field(description="1 is the highest value; equal values share a rank.", examples=[17])
+    percentile: float = Field(description="Share of customers whose value is not above this one.", examples=[0.98])
+    decile: int = Field(description="1 is the top tenth.", examples=[1])
+    as_of_date: Day
+    model_id: str = Field(description="First 12 hex digits of the model file's SHA-256.")
+
+
+class Point(BaseModel):
+    as_of_date: Day
+    clv: Value
+    model_id: str | None
+
+
+class History(BaseModel):
+    """What a customer was predicted to be worth, oldest first."""
+
+    user_id: UserId
+    history: list[Point]
+
+
+class Decile(BaseModel):
+    decile: int
+    customers: int
+    total: float = Field(description="Sum of the values.")
+    share: float | None = Field(description="Of the total of all customers; null where that is not above 0.")
+    min_clv: float
+    max_clv: float
+
+
+class Total(BaseModel):
+    as_of_date: Day
+    customers: int
+    total: float
+
+
+class Summary(BaseModel):
+    """What the page shows."""
+
+    build: dict[str, Any] = Field(description="The build as its build_info has it.")
+    customers: int
+    total: float
+    mean: float | None
+    median: float | None
+    deciles: list[Decile]
+    top: list[Prediction] = Field(description="The ten highest values.")
+    history: list[Total] = Field(description="All customers' value per as-of date, oldest first.")
 
 
 class Health(BaseModel):
     """Whether the API can answer, and from what."""
 
-    status: str = Field(description="ok, degraded (answers, but see problem) or unavailable.", examples=["ok"])
+    status: Literal["ok", "degraded", "unavailable"] = Field(description="degraded: it answers, but see problem.")
     problem: str | None = Field(description="What is wrong, in a plain line.")
     build_id: str | None = Field(description="The build that is served.")
     as_of_date: str | None

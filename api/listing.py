@@ -1,0 +1,75 @@
+"""Pages of customers by value or by id, and the cursors that lead from one page to the next."""
+
+from __future__ import annotations
+
+import base64
+import json
+from bisect import bisect_left, bisect_right
+from typing import NamedTuple
+
+import numpy as np
+
+from api.columns import Columns
+from api.schemas import ListingQuery
+
+BLOCK = 1 << 15
+
+
+class Cursor(NamedTuple):
+    """The last customer of a page: the next page begins after it, in this build or in any later one."""
+
+    build: str
+    order: str
+    clv: float
+    customer_id: str
+
+    def text(self) -> str:
+        return base64.urlsafe_b64encode(json.dumps(self).encode()).decode().rstrip("=")
+
+    @classmethod
+    def read(cls, text: str) -> Cursor:
+        """The cursor that `text` made; ValueError where it was not made here."""
+        fields = json.loads(base64.urlsafe_b64decode(text.encode("ascii") + b"=="))
+        if not isinstance(fields, list) or [type(field) for field in fields] != [str, str, float, str]:
+            raise ValueError("not a cursor")
+        return cls(*fields)
+
+
+def page(columns: Columns, query: ListingQuery, after: Cursor | None) -> tuple[np.ndarray, bool]:
+    """The rows of one page, and whether any follow."""
+    start, end = _range(columns, query, after)
+    found = np.empty(0, np.int64)
+    while start < end and len(found) <= query.limit:
+        stop = min(start + BLOCK, end)
+        rows = columns.by_value[start:stop] if query.order == "value" else np.arange(start, stop)
+        found = np.concatenate([found, rows[_wanted(columns, rows, query)]])
+        start = stop
+    return found[: query.limit], len(found) > query.limit
+
+
+def _wanted(columns: Columns, rows: np.ndarray, query: ListingQuery) -> np.ndarray:
+    wanted = np.ones(len(rows), bool)
+    if query.min_clv is not None:
+        wanted &= columns.clv[rows] >= query.min_clv
+    if query.max_clv is not None:
+        wanted &= columns.clv[rows] <= query.max_clv
+    if query.decile is not None:
+        wanted &= columns.decile[rows] == query.decile
+    return wanted
+
+
+def _range(columns: Columns, query: ListingQuery, after: Cursor | None) -> tuple[int, int]:
+    """From where to where in the order the page can lie."""
+    if query.order == "id":
+        start = columns.at_or_after(after.customer_id.encode(), past=True) if after else 0
+        return start, len(columns)
+    by_value, clv = columns.by_value, columns.clv
+    start, end = 0, len(columns)
+    if query.max_clv is not None:
+        start = bisect_left(by_value, -query.max_clv, key=lambda row: -clv[row])
+    if query.min_clv is not None:
+        end = bisect_right(by_value, -query.min_clv, key=lambda row: -clv[row])
+    if after:
+        last = (-after.clv, after.customer_id.encode())
+        start = max(start, bisect_right(by_value, last, key=lambda row: (-clv[row], columns[row])))
+    return start, end
