@@ -101,7 +101,8 @@ def _register(options):
 
 def _score(options):
     with read_features(options.input) as features:
-        write_predictions(score(features, options.model, _settings(options)), options.output)
+        rows = write_predictions(score(features, options.model, _settings(options)), options.output)
+    print(f"{rows} customers", file=sys.stderr)
 
 
 def _settings(options):
@@ -109,13 +110,20 @@ def _settings(options):
     return replace(settings, python=options.python) if options.python else settings
 
 
+class _Terminal(logging.Handler):
+    """What is found, a line each; progress on one line that is written over, and only where someone watches."""
+
+    def emit(self, record):
+        if not hasattr(record, "rows") and record.levelno < logging.ERROR:  # main() prints the error itself
+            print(record.getMessage(), file=sys.stderr)
+        elif hasattr(record, "rows") and sys.stderr.isatty():
+            print(record.getMessage(), end="\r", file=sys.stderr, flush=True)
+
+
 def _log_to_terminal(options):
     logger = logging.getLogger("predictor")
     logger.setLevel(logging.DEBUG)
-    progress = logging.StreamHandler(sys.stderr)
-    progress.setLevel(logging.INFO)
-    progress.addFilter(lambda record: record.levelno < logging.ERROR)  # main() prints the error itself
-    logger.addHandler(progress)
+    logger.addHandler(_Terminal(logging.INFO))
     printed = logging.getLogger("predictor.printed")
     printed.propagate = False
     if getattr(options, "log", None):

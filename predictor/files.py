@@ -34,26 +34,31 @@ def read_features(path: Path | None) -> Iterator[pa.RecordBatchReader]:
         yield pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches(ROWS))
 
 
-def write_predictions(predictions: pa.RecordBatchReader, path: Path | None) -> None:
-    """Writes a .parquet or .csv file, whole or not at all, or CSV to standard output."""
+def write_predictions(predictions: pa.RecordBatchReader, path: Path | None) -> int:
+    """Writes a .parquet or .csv file, whole or not at all, or CSV to standard output; returns the number of rows."""
     if path is None:
-        with pyarrow.csv.CSVWriter(sys.stdout.buffer, predictions.schema) as writer:
-            for batch in predictions:
-                writer.write_batch(batch)
-        return
+        return _write(pyarrow.csv.CSVWriter(sys.stdout.buffer, predictions.schema), predictions)
     kinds = {".parquet": pyarrow.parquet.ParquetWriter, ".csv": pyarrow.csv.CSVWriter}
     if path.suffix not in kinds:
         raise ModelError(f"{path} has to end in .parquet or .csv.")
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with kinds[path.suffix](beside, predictions.schema) as writer:
-            for batch in predictions:
-                writer.write_batch(batch)
+        rows = _write(kinds[path.suffix](beside, predictions.schema), predictions)
         beside.replace(path)
     except OSError as problem:
         raise ModelError(f"{path} can't be written: {problem.strerror or problem}.") from None
     finally:
         beside.unlink(missing_ok=True)
+    return rows
+
+
+def _write(writer, predictions):
+    rows = 0
+    with writer:
+        for batch in predictions:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    return rows
 
 
 def _seekable(stream, stack):

@@ -99,7 +99,8 @@ def _score(batches, features, workers, start_worker, most_workers):
     source = enumerate(_slices(batches), start=1)
     out: deque = deque()  # batches that are with a worker, oldest first
     loads = dict.fromkeys(workers, 0)
-    waited, rows, told = 0.0, 0, time.monotonic()
+    waited, rows = 0.0, 0
+    told_at, told_rows = time.monotonic(), -1
     while True:
         while len(out) < IN_FLIGHT * len(workers) and (following := next(source, None)):
             number, batch = following
@@ -116,15 +117,16 @@ def _score(batches, features, workers, start_worker, most_workers):
         now = time.monotonic()
         waited += now - before
         rows += len(customers)
-        if now - told > 0.25:
-            told = now
+        if now - told_at > 0.25:
+            told_at, told_rows = now, rows
             log.info("%d customers", rows, extra={"rows": rows})
         yield pa.record_batch([customers, pa.array(predictions)], schema=PREDICTIONS)
         if waited > SLOW and len(workers) < most_workers and len(out) >= IN_FLIGHT * len(workers) - 1:
             waited = 0.0
             workers.append(start_worker())
             loads[workers[-1]] = 0
-    log.info("%d customers", rows, extra={"rows": rows})
+    if rows != told_rows:
+        log.info("%d customers", rows, extra={"rows": rows})
 
 
 def _collect(worker, number, customers, rows_before):

@@ -68,13 +68,10 @@ def look(score):
     return look
 
 
-needs_files = pytest.mark.skipif(
-    not predictor.box_here().files_are_read_only and not os.environ.get("CI"),
-    reason=f"this kernel gives a box of {predictor.box_here()}",
-)
-needs_no_network = pytest.mark.skipif(
-    not predictor.box_here().no_network and not os.environ.get("CI"),
-    reason=f"this kernel gives a box of {predictor.box_here()}",
+# A kernel that gives less is a reason to skip, and to be told so; but in CI every wall has to stand.
+needs_the_whole_box = pytest.mark.skipif(
+    not all(vars(predictor.box_here()).values()) and os.environ.get("CI") != "true",
+    reason=f"here a box means: {predictor.box_here()}",
 )
 
 
@@ -93,7 +90,7 @@ ATTACKS = [
 ]
 
 
-@needs_files
+@needs_the_whole_box
 @pytest.mark.parametrize("when", ["load", "predict"])
 def test_files_outside_its_folder_can_not_be_changed(look, tmp_path, when):
     folder = tmp_path / "precious"
@@ -114,7 +111,7 @@ def test_its_folder_is_empty_writable_and_gone_afterwards(look):
     assert not Path(folder).parent.exists()
 
 
-@needs_no_network
+@needs_the_whole_box
 @pytest.mark.parametrize("when", ["load", "predict"])
 def test_neither_tcp_nor_udp_nor_unix_sockets_lead_out(look, tmp_path, when):
     tcp = socket.create_server(("127.0.0.1", 0))
@@ -212,6 +209,7 @@ def descendants(pid: int) -> set[int]:
     return found - {pid}
 
 
+@needs_the_whole_box
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_nothing_is_left_when_the_parent_ends_in_the_middle(make_model, trust, settings, how):
     model = trust(make_model(STAYS))

@@ -1,30 +1,138 @@
-"""Scoring with the reference model, through the front door."""
+"""Scoring through the front door: values, order, several workers, progress and memory."""
 
 from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy
 import pyarrow as pa
 import pytest
 
 import predictor
+from predictor import ModelError
+from predictor.settings import PROJECT
+from tests.predictor.conftest import features, processes_of_workers
 
-
-def table(rows, ids=None):
-    columns = {name: [row[position] for row in rows] for position, name in enumerate(predictor.FEATURES)}
-    return pa.table({"customer_id": ids or [str(n) for n in range(len(rows))], **columns})
+SLOW = """
+class Model:
+    def predict(self, x):
+        import time
+        time.sleep(0.1)
+        return x.sum(axis=1)
+"""
 
 
 def test_the_reference_model_adds_the_six_features_up():
-    rows = [[3, 92.6, 109.3, 2, 12, 26], [2, 10.4, 43.5, 3, 26, 5]]
-    answer = predictor.score(table(rows).to_reader(), predictor.DEFAULT_MODEL).read_all()
-    assert answer["customer_id"].to_pylist() == ["0", "1"]
+    table = features(numpy.array([[3, 92.6, 109.3, 2, 12, 26], [2, 10.4, 43.5, 3, 26, 5]]))
+    answer = predictor.score(table.to_reader(), predictor.DEFAULT_MODEL).read_all()
+    assert answer.schema == pa.schema([("customer_id", pa.string()), ("predicted_clv", pa.float64())])
+    assert answer["customer_id"].to_pylist() == ["c0", "c1"]
     assert answer["predicted_clv"].to_pylist() == pytest.approx([244.9, 89.9], abs=1e-9)
 
 
 def test_customers_come_out_in_the_order_in_which_they_came_in():
     values = numpy.random.default_rng(1).gamma(2.0, 50.0, size=(200_000, 6))
-    ids = [f"customer-{n}" for n in range(len(values))]
-    features = pa.table({"customer_id": ids, **dict(zip(predictor.FEATURES, values.T, strict=True))})
-    answer = predictor.score(features.to_reader(max_chunksize=30_000), predictor.DEFAULT_MODEL).read_all()
-    assert answer["customer_id"].to_pylist() == ids
+    table = features(values)
+    answer = predictor.score(table.to_reader(max_chunksize=150_000), predictor.DEFAULT_MODEL).read_all()
+    assert answer["customer_id"].equals(table["customer_id"])
     assert numpy.array_equal(answer["predicted_clv"].to_numpy(), values.sum(axis=1))
+
+
+def test_integers_decimals_and_other_columns_are_taken_by_name():
+    table = features().select(["longest_interval", *predictor.FEATURES[:5], "customer_id"])
+    table = table.set_column(1, "max_num_items", table["max_num_items"].cast(pa.int64()))
+    table = table.set_column(3, "total_revenue", table["total_revenue"].cast(pa.decimal128(12, 2)))
+    table = table.append_column("as_of_date", [["2017-10-17"] * 10])
+    answer = predictor.score(table.to_reader(), predictor.DEFAULT_MODEL).read_all()
+    assert answer["predicted_clv"].to_pylist() == [6.0 * number for number in range(10)]
+
+
+def test_no_customers_give_no_predictions():
+    answer = predictor.score(features(numpy.empty((0, 6))).to_reader(), predictor.DEFAULT_MODEL).read_all()
+    assert answer.num_rows == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_slow_model_gets_more_workers_and_order_and_result_stay(make_model, trust, settings, workers):
+    values = numpy.random.default_rng(2).normal(size=(60, 6))
+    model = trust(make_model(SLOW))
+    customers, predictions, most = [], [], 0
+    for batch in predictor.score(
+        features(values).to_reader(max_chunksize=2), model, replace(settings, workers=workers)
+    ):
+        customers += batch["customer_id"].to_pylist()
+        predictions += batch["predicted_clv"].to_pylist()
+        most = max(most, len(processes_of_workers()))
+    assert customers == [f"c{number}" for number in range(60)]
+    assert predictions == values.sum(axis=1).tolist()
+    assert most == workers
+
+
+def test_progress_is_logged_and_ends_with_all_customers(make_model, trust, settings, caplog):
+    caplog.set_level("INFO", logger="predictor")
+    model = trust(make_model(SLOW))
+    predictor.score(features().to_reader(max_chunksize=2), model, settings).read_all()
+    rows = [record.rows for record in caplog.records if hasattr(record, "rows")]
+    assert rows == sorted(rows)
+    assert rows[-1] == 10
+    assert 2 <= len(rows) <= 5
+
+
+def test_an_error_on_the_way_is_logged_in_plain_words(make_model, trust, settings, caplog):
+    model = trust(make_model("class Model:\n    def predict(self, x):\n        return None"))
+    with pytest.raises(ModelError) as caught:
+        predictor.score(features().to_reader(), model, settings).read_all()
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [str(caught.value)]
+
+
+def test_a_reader_that_is_left_unread_ends_its_worker(make_model, trust, settings):
+    model = trust(make_model(SLOW))
+    reader = predictor.score(features().to_reader(max_chunksize=2), model, settings)
+    reader.read_next_batch()
+    del reader  # the fixture of all these tests looks for workers afterwards
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("MODEL_MEMORY", "2G", ("memory", 2**31)),
+        ("MODEL_MEMORY", "1.5GiB", ("memory", 3 * 2**29)),
+        ("MODEL_TIMEOUT", "0.5", ("timeout", 0.5)),
+        ("WORKERS", "3", ("workers", 3)),
+        ("WORKERS", "", ("workers", predictor.Settings.from_environment({}).workers)),
+    ],
+)
+def test_settings_come_from_the_environment(variable, value, expected):
+    assert getattr(predictor.Settings.from_environment({variable: value}), expected[0]) == expected[1]
+
+
+@pytest.mark.parametrize(("variable", "value"), [("MODEL_MEMORY", "lots"), ("MODEL_TIMEOUT", "-1"), ("WORKERS", "2.5")])
+def test_a_setting_that_can_not_be_read_is_named(variable, value):
+    with pytest.raises(ModelError, match=f"{variable} is '{value}', but has to be"):
+        predictor.Settings.from_environment({variable: value})
+
+
+PEAK = """
+import resource, sys, numpy, pyarrow as pa, predictor
+rows = int(sys.argv[1])
+schema = pa.schema([("customer_id", pa.string()), *((name, pa.float64()) for name in predictor.FEATURES)])
+def batches():
+    for start in range(0, rows, 65_536):
+        numbers = numpy.arange(start, min(start + 65_536, rows), dtype="float64")
+        ids = pa.array(numbers.astype("int64")).cast(pa.string())
+        yield pa.record_batch([ids, *[pa.array(numbers)] * 6], schema=schema)
+reader = predictor.score(pa.RecordBatchReader.from_batches(schema, batches()), predictor.DEFAULT_MODEL)
+assert sum(batch.num_rows for batch in reader) == rows
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_ten_million_customers_need_little_more_memory_than_a_hundred_thousand():
+    small, large = (
+        int(subprocess.run([sys.executable, "-c", PEAK, rows], cwd=PROJECT, capture_output=True, check=True).stdout)
+        for rows in ("100000", "10000000")
+    )
+    assert large - small < 300, f"{small} MB for 100,000 customers, {large} MB for 10 million"

@@ -1,0 +1,85 @@
+"""`python -m predictor` as a data scientist types it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+from predictor.settings import DEFAULT_MODEL, PROJECT
+from tests.predictor.conftest import features
+
+SIX = [6.0 * number for number in range(10)]
+
+
+def predictor_command(*arguments, stdin=None, **environment) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "predictor", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=PROJECT, input=stdin, capture_output=True, timeout=60, env={"PATH": "/usr/bin:/bin", **environment}
+    )
+
+
+@pytest.fixture
+def parquet(tmp_path):
+    path = tmp_path / "features.parquet"
+    pyarrow.parquet.write_table(features(), path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["out.parquet", "out.csv"])
+def test_a_parquet_file_becomes_a_file_of_predictions(parquet, tmp_path, name):
+    done = predictor_command("score", "--model", DEFAULT_MODEL, parquet, "--output", tmp_path / name)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == b"10 customers\n"
+    read = pyarrow.parquet.read_table if name.endswith("parquet") else pyarrow.csv.read_csv
+    assert read(tmp_path / name)["predicted_clv"].to_pylist() == SIX
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["features.parquet", name]
+
+
+def test_without_files_it_goes_from_standard_input_to_standard_output(parquet):
+    done = predictor_command("score", stdin=parquet.read_bytes())
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.decode().splitlines()
+    assert lines[0] == '"customer_id","predicted_clv"'
+    assert len(lines) == 11
+
+
+def test_a_model_that_is_registered_can_score_at_once(make_model, parquet, tmp_path):
+    model = make_model("class Model:\n    def predict(self, x):\n        print('hello')\n        return x.sum(axis=1)")
+    manifests = {"MODEL_MANIFESTS": str(tmp_path / "manifests")}
+    refused = predictor_command("score", "--model", model, parquet, **manifests)
+    assert refused.returncode == 1
+    assert b"is not registered" in refused.stderr
+    registered = predictor_command("register", "--model", model, **manifests)
+    assert registered.returncode == 0, registered.stderr
+    log = tmp_path / "model.log"
+    done = predictor_command("score", "--model", model, parquet, "--log", log, **manifests)
+    assert done.returncode == 0, done.stderr
+    assert log.read_text() == "hello\n"
+
+
+def test_what_can_not_be_used_is_told_in_one_or_two_lines_without_a_traceback(parquet, tmp_path):
+    text = tmp_path / "features.csv"
+    text.write_text("customer_id\n")
+    for arguments, says in (
+        (["score", tmp_path / "nowhere.parquet"], "can't be read"),
+        (["score", text], "is no Parquet file"),
+        (["score", parquet, "--output", tmp_path / "out.txt"], "has to end in .parquet or .csv"),
+        (["score", parquet, "--model", tmp_path / "nowhere.dill"], "There is no model file"),
+        (["register", "--model", text], "is no dill file: it is text"),
+    ):
+        done = predictor_command(*arguments)
+        assert done.returncode == 1
+        assert says in done.stderr.decode()
+        assert 1 <= len(done.stderr.decode().splitlines()) <= 2
+
+
+def test_unusable_arguments_give_status_2_and_help_explains(parquet):
+    assert predictor_command("score", "--modle", "x").returncode == 2
+    assert predictor_command().returncode == 2
+    explained = predictor_command("score", "--help").stdout.decode()
+    for words in ("customer_id", "features.parquet --output predictions.parquet", "MODEL_TIMEOUT"):
+        assert words in explained
