@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import flask_openapi3_swagger
-from flask import Blueprint, Response, current_app, send_from_directory
+from flask import Blueprint, Response, current_app, request, send_from_directory
 
 routes = Blueprint(
     "docs",
@@ -32,5 +32,5 @@ def openapi() -> dict[str, Any]:
 @routes.get("/docs")
 def docs() -> Response:
     response = send_from_directory(PAGES, "docs.html")
-    response.headers["Content-Security-Policy"] = POLICY
+    request.environ["api.policy"] = POLICY
     return response

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 routes = Blueprint("page", __name__, static_folder="static", static_url_path="/static")
 
@@ -15,5 +15,5 @@ POLICY = (
 @routes.get("/")
 def page() -> Response:
     response = routes.send_static_file("page.html")
-    response.headers["Content-Security-Policy"] = POLICY
+    request.environ["api.policy"] = POLICY
     return response

@@ -38,6 +38,7 @@ class Identity(NamedTuple):
 class Snapshot:
     """Everything that one build says, unchanged from opening to closing, for any number of threads at once.
 
+    `tag` is the same for the same build and another for any other; `build` is the row of build_info, {} without one.
     The file is closed when the last reference goes, which is when the last request that began on this snapshot is done.
     """
 
@@ -57,8 +58,7 @@ class Snapshot:
         except (duckdb.Error, pa.ArrowException) as error:
             raise SnapshotError(f"{self._path} is not a readable published warehouse: {_line(error)}") from None
         self.check()
-        # Weak, because a gzipped answer and a plain one share it.
-        self.etag = f'W/"{self.build.get("build_id", "build")}-{self.identity.inode:x}-{self.identity.mtime_ns:x}"'
+        self.tag = f"{self.build.get('build_id', 'build')}-{self.identity.inode:x}-{self.identity.mtime_ns:x}"
         self._kept: dict[str, Any] = {}
         self._lock = threading.Lock()
 
