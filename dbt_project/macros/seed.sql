@@ -18,15 +18,27 @@
 
   {% do drop_relation_if_exists(existing_relation) %}
 
+  {% call statement('create_table') %}
+    create table {{ target_relation }} (
+      {% for column in order_columns() %}
+      {{ column }} varchar using compression uncompressed, -- read once: to find a better one takes longer than to load
+      {% endfor %}
+      record_number bigint,
+      malformed_part integer,
+      line_breaks integer,
+      malformed_line varchar
+    )
+  {% endcall %}
+
   {% if path.lower().endswith('.parquet') %}
     {% call statement('main') %}
-      create table {{ target_relation }} as {{ select_orders_from_parquet(path) }}
+      insert into {{ target_relation }} {{ select_orders_from_parquet(path) }}
     {% endcall %}
   {% else %}
     {% do run_query('drop table if exists reject_errors') %}
     {% do run_query('drop table if exists reject_scans') %}
     {% call statement('main') %}
-      create table {{ target_relation }} as {{ select_orders_from_csv(path) }}
+      insert into {{ target_relation }} {{ select_orders_from_csv(path) }}
     {% endcall %}
     {% do stop_at_open_quote(path) %}
     {% call statement('malformed_lines') %}

@@ -1,4 +1,4 @@
--- The history of this as-of date is this build's predictions, each once and no others.
+-- The history of this as-of date is this build's predictions, each once, and no others.
 with
 
 predictions as (
@@ -7,38 +7,48 @@ predictions as (
 
 ),
 
+as_of as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
 history as (
 
-    select *
+    select prediction_history.*
 
-    from {{ ref('prediction_history') }}
+    from {{ ref('prediction_history') }} as prediction_history
 
-    where as_of_date = (select as_of_date from {{ ref('int_as_of') }})
+    inner join as_of
+        on prediction_history.as_of_date = as_of.as_of_date
+
+),
+
+matches as (
+
+    select history.customer_id
+
+    from history
+
+    inner join predictions
+        on
+            history.customer_id = predictions.customer_id
+            and history.predicted_clv = predictions.predicted_clv
+            and history.model_id = predictions.model_id
+
+),
+
+final as (
+
+    select
+        (select count(*) from predictions) as predicted,
+        (select count(*) from history) as kept,
+        (select count(*) from matches) as alike
 
 )
 
-select
-    predictions.customer_id,
-    history.customer_id as history_customer_id
+select *
 
-from predictions
+from final
 
-full outer join history
-    on predictions.customer_id = history.customer_id
-
-where
-    predictions.customer_id is null
-    or history.customer_id is null
-    or predictions.predicted_clv <> history.predicted_clv
-
-union all
-
-select
-    customer_id,
-    null as history_customer_id
-
-from history
-
-group by customer_id
-
-having count(*) > 1
+where predicted <> kept or predicted <> alike

@@ -27,15 +27,32 @@ joined as (
 
 ),
 
-final as (
+ranked as (
 
     select
         *,
         rank() over (order by predicted_clv desc) as clv_rank,
-        cume_dist() over (order by predicted_clv) as clv_percentile,
         ntile(10) over (order by predicted_clv desc, customer_id) as clv_decile
 
     from joined
+
+),
+
+counted as (
+
+    select count(*) as customers from joined
+
+),
+
+final as (
+
+    select
+        ranked.*,
+        (counted.customers - ranked.clv_rank + 1) / cast(counted.customers as double) as clv_percentile
+
+    from ranked
+
+    cross join counted
 
 )
 
