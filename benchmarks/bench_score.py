@@ -1,8 +1,8 @@
 """Scoring through a boxed worker beside `model.predict` in process, on the same batches.
 
-`python -m benchmarks.bench_score` prints rows a second from Arrow in to Arrow out with the reference model, the time until
-a model is ready, and the parent's peak memory for 100,000 and for 10 million rows. Best of several rounds, because other
-programs only ever make it slower.
+`python -m benchmarks.bench_score` prints rows a second from Arrow in to Arrow out with the reference model, the time
+until a model is ready, and the parent's peak memory for 100,000 and for 10 million rows. Best of several rounds,
+because other programs only ever make it slower.
 """
 
 from __future__ import annotations

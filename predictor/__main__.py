@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +98,7 @@ def _parser():
 
 def _register(options):
     register(options.model, settings=_settings(options))
+    print(f"Build with it: make build MODEL={shlex.quote(str(options.model))}", file=sys.stderr)
 
 
 def _score(options):

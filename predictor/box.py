@@ -65,10 +65,13 @@ def launch(command: list[str], memory: int, **pipes) -> tuple[subprocess.Popen, 
 
 
 def read_box(control: socket.socket, timeout: float) -> Box | None:
-    """What the launcher says, when it has shut the box; None where it could not."""
+    """What the launcher says when it has shut the box; None where it could not, or not in so many seconds."""
     control.settimeout(timeout)
-    with control.makefile("rb") as lines:
-        line = lines.readline()
+    try:
+        with control.makefile("rb") as lines:
+            line = lines.readline()
+    except TimeoutError:
+        return None
     given = line.decode().split()
     return Box(*(wall.name in given for wall in fields(Box))) if line else None
 

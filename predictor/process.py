@@ -49,9 +49,7 @@ class Worker:
         self._settings = settings
         command = [interpreter, "-s", "-B", str(_WORKER), str(columns), str(PROJECT)]
         pipe = subprocess.PIPE
-        self._process, self._control = launch(
-            command, settings.memory, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0, pipesize=2**20
-        )
+        self._process, self._control = launch(command, settings.memory, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
         self._outgoing: queue.SimpleQueue = queue.SimpleQueue()
         self._answers: queue.SimpleQueue = queue.SimpleQueue()
         self._last_lines: deque[str] = deque(maxlen=1)

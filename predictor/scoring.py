@@ -39,16 +39,26 @@ def score(batches: pa.RecordBatchReader, model: str | Path, settings: Settings |
     the environment.
 
     Raises ModelError at once where the model is not registered or can't be loaded, or a feature is missing, and while
-    it is read where the model fails on a batch. That error is also logged by the logger `predictor`, because what lies
-    between this reader and its consumer may wrap it. The same logger tells the progress: records with `rows`.
+    it is read where the model fails on a batch. The logger `predictor` says the same, because what lies between this
+    reader and its consumer may wrap the error, and tells the progress: records with `rows`.
     """
-    settings = settings or Settings.from_environment()
-    pickled = read_model(model)
-    manifest = manifest_of(pickled, model, settings.manifests)
-    _check_columns(batches.schema, manifest.features)
-    predictions = _predict(batches, pickled, manifest, settings)
-    next(predictions)  # starts the first worker, so that a model that can't be loaded is reported here
+    with _logging_errors():
+        settings = settings or Settings.from_environment()
+        pickled = read_model(model)
+        manifest = manifest_of(pickled, model, settings.manifests)
+        _check_columns(batches.schema, manifest.features)
+        predictions = _predict(batches, pickled, manifest, settings)
+        next(predictions)  # starts the first worker, so that a model that can't be loaded is reported here
     return pa.RecordBatchReader.from_batches(PREDICTIONS, predictions)
+
+
+@contextlib.contextmanager
+def _logging_errors():
+    try:
+        yield
+    except ModelError as problem:
+        log.error("%s", problem)
+        raise
 
 
 def _interpreter_of(manifest: Manifest, settings: Settings) -> str:
@@ -87,11 +97,8 @@ def _predict(batches, pickled, manifest, settings) -> Iterator[pa.RecordBatch]:
         start_worker = functools.partial(_start_worker, stack, pickled, manifest, interpreter, settings)
         workers = [start_worker()]
         yield
-        try:
+        with _logging_errors():
             yield from _score(batches, manifest.features, workers, start_worker, settings.workers)
-        except ModelError as problem:
-            log.error("%s", problem)
-            raise
 
 
 def _score(batches, features, workers, start_worker, most_workers):

@@ -193,6 +193,15 @@ def test_a_notebooks_model_finds_numpy_in_main(make_model, trust, score):
     assert score(source) == SIX
 
 
+def test_a_model_may_refer_to_classes_of_this_project_without_its_dependencies_being_loaded(score):
+    body = """
+import predictor.errors
+assert not {'pyarrow', 'duckdb', 'dbt'} & set(sys.modules)
+return x.sum(axis=1)
+"""
+    assert score(model(body)) == SIX
+
+
 def test_the_same_batch_gets_the_same_random_numbers(score):
     body = "import random; return x.sum(axis=1) + np.random.rand(len(x)) + random.random() + hash('c') % 7"
     assert score(model(body)) == score(model(body))
