@@ -4,46 +4,68 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import sys
 
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 
 from api.settings import Settings, SettingsError, is_loopback
 
-THREADS = 8
+THREADS = 10  # long requests take at most door.SLOTS of them
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m api", description="Serve the published predictions over HTTP.")
     parser.add_argument("--host", default=os.environ.get("HOST") or "127.0.0.1")
-    parser.add_argument("--port", type=int, default=os.environ.get("PORT") or "5000")
+    parser.add_argument("--port", type=_port, default=os.environ.get("PORT") or "5000")
     parser.add_argument("--warehouse", default=os.environ.get("WAREHOUSE") or "warehouse")
     arguments = parser.parse_args()
-    os.environ["WAREHOUSE"] = arguments.warehouse
+    os.environ["WAREHOUSE"] = arguments.warehouse  # the worker process reads its settings from there
     try:
         settings = Settings.read()
     except SettingsError as error:
-        print(error, file=sys.stderr)
-        return 2
+        return _stop(2, str(error))
     if not settings.tokens and not is_loopback(arguments.host):
-        print(
+        return _stop(
+            2,
             f"HOST={arguments.host} can be reached from other machines, so a token is needed: set API_TOKENS or "
             "API_TOKENS_FILE, or serve on HOST=127.0.0.1.",
-            file=sys.stderr,
         )
-        return 2
-    Granian(
+    try:
+        with socket.create_server((arguments.host, arguments.port), family=_family(arguments.host)):
+            pass
+    except OSError as error:
+        return _stop(1, f"{arguments.host}:{arguments.port} cannot be served on: {error.strerror}. Try another PORT.")
+    server = Granian(
         "api:create_app",
         factory=True,
         address=arguments.host,
         port=arguments.port,
         interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
         workers=1,
         blocking_threads=THREADS,
         websockets=False,
-    ).serve()
+    )
+    print(f"Page and API on http://{arguments.host}:{arguments.port}/, docs on /docs. Ctrl-C stops.", flush=True)
+    server.serve()
     return 0
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"PORT={text} is no port; take one from 1 to 65535")
+    return int(text)
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _stop(status: int, why: str) -> int:
+    print(why, file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["publication"] = publication
     app.extensions["metrics"] = metrics.Metrics(publication)
     app.wsgi_app = door.Door(app.wsgi_app, settings, app.extensions["metrics"])
+    app.before_request(door.name_route)
     problems.register(app)
     for room in (predictions, customers, summary, health, metrics):
         app.register_api(room.routes)

@@ -15,7 +15,7 @@ from functools import lru_cache
 from hmac import compare_digest
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 from werkzeug.http import parse_etags
 from werkzeug.wsgi import ClosingIterator
 
@@ -37,6 +37,12 @@ SECURITY = [("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "DENY"), 
 POLICY = "default-src 'none'; frame-ancestors 'none'"  # the two pages name a wider one in environ["api.policy"]
 
 Reply = tuple[str, list[tuple[str, str]], Iterable[bytes]]  # status, headers, body
+
+
+def name_route() -> None:
+    """Tell the door which route Flask took; to be called before every view."""
+    if request.url_rule:
+        request.environ["api.route"] = request.url_rule.rule
 
 
 class Door:
@@ -94,8 +100,7 @@ class Door:
         return problem(401, detail, {"WWW-Authenticate": "Bearer"})
 
     def _note(self, environ: dict[str, Any], request_id: str, status: int, seconds: float) -> None:
-        request = environ.get("werkzeug.request")
-        route = request.url_rule.rule if request is not None and request.url_rule else "none"
+        route = environ.get("api.route", "none")
         method = environ["REQUEST_METHOD"]
         self._metrics.observe(route, method, status, seconds)
         path = environ["PATH_INFO"] if self._log_customers else None

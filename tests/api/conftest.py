@@ -161,8 +161,8 @@ class Server:
 
 
 @contextmanager
-def serving(warehouse: Path, **environment: str) -> Iterator[Server]:
-    server = Server(warehouse, warehouse.parent / f"{warehouse.name}.log", **environment)
+def serving(warehouse: Path, name: str = "server", **environment: str) -> Iterator[Server]:
+    server = Server(warehouse, warehouse.parent / f"{name}.log", **environment)
     try:
         yield server
     finally:
