@@ -66,7 +66,7 @@ def register(
         "zeros": numpy.zeros((1, len(features))),
         "large values": numpy.full((1, len(features)), 1e6),
     }
-    edges = {name: _describe_edge(name, interpreter, pickled, rows, settings) for name, rows in edges.items()}
+    outcomes = _try_edges(interpreter, pickled, edges, settings)
     log.info("box: %s", trial.box)
 
     manifest = Manifest(
@@ -82,7 +82,7 @@ def register(
         imports=list(inspection.imports),
         bytecode=list(inspection.bytecode),
         example={"inputs": inputs.tolist(), "outputs": trial.outputs},
-        edges=edges,
+        edges=outcomes,
         box=str(trial.box),
         registered_at=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         registered_by=getpass.getuser(),
@@ -144,11 +144,27 @@ def _try(interpreter, pickled, inputs, settings) -> _Trial:
         return _Trial(versions, worker.box, outputs)
 
 
-def _describe_edge(name, interpreter, pickled, rows, settings):
-    """The prediction, or in words why there is none: odd rows may be too odd for a good model."""
-    try:
-        outcome = _try(interpreter, pickled, rows, settings).outputs
-    except ModelError as problem:
-        outcome = str(problem).partition("\n")[0]
-    log.info("%s: %s", name, outcome)
-    return outcome
+def _try_edges(interpreter, pickled, edges, settings) -> dict[str, object]:
+    """The prediction for each odd row, or in words why there is none: they may be too odd for a good model."""
+    outcomes: dict[str, object] = {}
+    while len(outcomes) < len(edges):  # a worker ends with the first row that its model fails on
+        with Worker(interpreter.path, edges["zeros"].shape[1], settings) as worker:
+            worker.start()
+            worker.load(pickled)
+            for number, (name, row) in enumerate(edges.items()):
+                if name in outcomes:
+                    continue
+                try:
+                    worker.send(number, row)
+                    outcomes[name] = _for_json(worker.predictions(number, len(row)).tolist())
+                except ModelError as problem:
+                    outcomes[name] = str(problem).partition("\n")[0]
+                    break
+    for name, outcome in outcomes.items():
+        log.info("%s: %s", name, outcome)
+    return outcomes
+
+
+def _for_json(numbers):
+    """JSON has no NaN and no infinity."""
+    return [number if math.isfinite(number) else str(number) for number in numbers]
