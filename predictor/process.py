@@ -161,7 +161,10 @@ class Worker:
                 "MODEL_PYTHON=…"
             )
         if stage == "load":
-            return f"The model can't be loaded by {python}: {line}"
+            return (
+                f"The model can't be loaded by {python}: {line}\n"
+                "If another Python made it, or other versions of its packages, name that Python: MODEL_PYTHON=…"
+            )
         return f"The model's predict() raised {line}"
 
     def _how_it_ended(self, stage):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import logging
 import math
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -113,8 +114,11 @@ def _find_interpreter(model, pickled, inspection, inputs, settings) -> tuple[Int
         if inspection.bytecode and interpreter.python not in inspection.bytecode:
             others.append(interpreter.python)
         elif interpreter.lacks:
-            lacks = " ".join(interpreter.lacks)
-            failures.append(f"{interpreter} lacks {lacks}: {interpreter.path} -m pip install {lacks}")
+            failures.append(
+                f"{interpreter} could run {Path(model).name}, but lacks {' and '.join(interpreter.lacks)}.\n"
+                f"Install there: {shlex.quote(interpreter.path)} -m pip install {' '.join(interpreter.lacks)}"
+                " - or name another: MODEL_PYTHON=…"
+            )
         else:
             try:
                 trial = _try(interpreter, pickled, inputs, settings)

@@ -194,5 +194,5 @@ def test_the_reference_model_runs_in_the_oldest_and_the_newest_python(interprete
 def test_an_interpreter_without_numpy_and_dill_is_told_what_to_install(settings, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
     bare = tmp_path / "bare" / "bin" / "python"
-    with pytest.raises(ModelError, match=rf"lacks numpy dill: {bare} -m pip install numpy dill"):
+    with pytest.raises(ModelError, match=rf"lacks numpy and dill\.\nInstall there: {bare} -m pip install numpy dill"):
         predictor.register(predictor.DEFAULT_MODEL, settings=replace(settings, python=str(bare)))
