@@ -4,6 +4,7 @@ clv.duckdb      -> current/clv.duckdb         the paths that people use
 predictions.csv -> current/predictions.csv
 current         -> builds/<build id>          the one link that a publish swaps
 builds/<build id>/{clv.duckdb, predictions.csv, previous -> ../<build id before>}
+builds/before-*/                              files that stood where links belong; nothing here removes them
 build.duckdb, build.lock, logs/, target/      of the build that runs, or of the last one
 """
 
@@ -57,28 +58,39 @@ class Warehouse:
         """Makes the finished build the published one: a copy, made durable, then visible with one rename."""
         folder = self.builds / build_id
         _copy(self.build_file, folder / "clv.duckdb")
-        before = self.current.resolve() if self.current.exists() else self._adopted_files()
-        if before:
-            os.symlink(Path("..") / before.name, folder / "previous")
+        self._lead_through_current()
+        for before in self._published_folders():
+            if _looks_like_duckdb(before / "clv.duckdb"):  # a damaged file is nothing to go back to
+                os.symlink(Path("..") / before.name, folder / "previous")
+                break
         for path in (folder / "clv.duckdb", folder / "predictions.csv", folder, self.builds):
             _make_durable(path)
 
         self._swap(self.current, Path("builds") / build_id)
-        self._adopted_files()
-        for name in PUBLISHED_FILES:
-            self._swap(self.folder / name, Path("current") / name)
         _make_durable(self.folder)
         self._keep_only(self._published_folders())
 
-    def roll_back(self) -> str:
-        """Publishes the build before the current one again and returns its id. Raises Stop where none is kept."""
+    def previous(self) -> Path:
+        """The folder of the build before the current one. Raises Stop where none is kept."""
         previous = self.current / "previous"
-        if not previous.exists():
+        if not previous.is_symlink() or not previous.exists():
             raise Stop(f"No earlier build is kept in {self.folder}: there is nothing to go back to.")
-        build_id = previous.resolve().name
-        self._swap(self.current, Path("builds") / build_id)
+        return previous.resolve()
+
+    def roll_back(self) -> None:
+        """Publishes the build before the current one again."""
+        previous = self.previous()
+        self._lead_through_current()
+        self._swap(self.current, Path("builds") / previous.name)
         _make_durable(self.folder)
-        return build_id
+
+    def published_files(self) -> list[Path]:
+        """What may be published, the newest first: the file under the public path, the current one, the one before."""
+        found: list[Path] = []
+        for path in (self.published_file, self.current / "clv.duckdb", self.current / "previous" / "clv.duckdb"):
+            if path.is_file() and not any(path.samefile(other) for other in found):
+                found.append(path)
+        return found
 
     def _published_folders(self) -> list[Path]:
         """The folder of the published build and of the one before it."""
@@ -89,16 +101,31 @@ class Warehouse:
             if folder.resolve() not in kept and not folder.name.startswith("before-"):
                 _remove(folder)
 
-    def _adopted_files(self) -> Path | None:
-        """Keeps aside files that stand where links belong, from an older version of this project or by hand."""
+    def _lead_through_current(self) -> None:
+        """Makes the paths that people use lead through `current`, and keeps aside what stands in their place.
+
+        Files of an older version of this project become the current build first: at no moment do the two not match.
+        """
+        if self.current.is_dir() and not self.current.is_symlink():  # the warehouse is a copy that followed its links
+            copied = self.builds / f"copied-{self.current.stat().st_ino}"
+            os.rename(self.current, copied)
+            self._swap(self.current, Path("builds") / copied.name)
         plain = [path for name in PUBLISHED_FILES if (path := self.folder / name).exists() and not path.is_symlink()]
-        if not plain:
-            return None
-        folder = self.builds / f"before-{datetime.now(timezone.utc):%Y%m%dT%H%M%S%f}"
-        folder.mkdir()
-        for path in plain:
-            os.link(path, folder / path.name)
-        return folder
+        if plain:
+            # Named after what it keeps, so that a publish that was killed here finds its folder again.
+            changed = datetime.fromtimestamp(plain[0].stat().st_mtime, timezone.utc)
+            inodes = "-".join(str(path.stat().st_ino) for path in plain)
+            folder = self.builds / f"before-{changed:%Y%m%dT%H%M%S}-{inodes}"
+            folder.mkdir(exist_ok=True)
+            for path in plain:
+                if not (folder / path.name).exists():
+                    os.link(path, folder / path.name)
+            _make_durable(folder)
+            _make_durable(self.builds)
+            if not self.current.exists():
+                self._swap(self.current, Path("builds") / folder.name)
+        for name in PUBLISHED_FILES:
+            self._swap(self.folder / name, Path("current") / name)
 
     def _swap(self, link: Path, target: Path) -> None:
         """Points the link at the target, from one moment to the next."""
@@ -119,6 +146,14 @@ def _copy(source: Path, target: Path) -> None:
         left = os.fstat(readable.fileno()).st_size
         while left and (copied := os.copy_file_range(readable.fileno(), writable.fileno(), left)):
             left -= copied
+
+
+def _looks_like_duckdb(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(12).endswith(b"DUCK")
+    except OSError:
+        return False
 
 
 def _make_durable(path: Path) -> None:
