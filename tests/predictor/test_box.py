@@ -63,7 +63,7 @@ def look(score):
     def look(expression: str, when: str = "predict", **changes) -> str:
         with pytest.raises(ModelError) as caught:
             score(probe(expression, when), **changes)
-        return str(caught.value).partition("RuntimeError: ")[2].partition("\nIn batch")[0]
+        return str(caught.value).partition("RuntimeError: ")[2].partition("\n")[0]
 
     return look
 
