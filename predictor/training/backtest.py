@@ -1,0 +1,90 @@
+"""How good a model would have been: made of what was known at a past date, tested on what customers then spent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+
+import numpy as np
+
+from predictor.training.fitting import SEED, fit, fit_expectation
+from predictor.training.metrics import Metrics, deciles, gains, measure
+from predictor.training.model import FEATURES, ValueModel
+from predictor.training.snapshot import Snapshot
+
+# What the baselines need beside the features of the model.
+SIX = ("max_num_items", "max_revenue", "total_revenue", "total_orders", "days_since_last_order", "longest_interval")
+OURS = "this model"
+EXPECTATION = "BG/NBD + Gamma-Gamma"
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """One test out of time: figures of the model and the baselines on the same n customers and the same days."""
+
+    test: Snapshot
+    predicted: np.ndarray
+    metrics: dict[str, Metrics]
+    importance: dict[str, float]
+    notes: list[str]
+
+    def summary(self) -> dict:
+        """What JSON can hold of it."""
+        actual = self.test.actual
+        return {
+            "as_of": self.test.as_of.isoformat(),
+            "until": (self.test.as_of + timedelta(self.test.days)).isoformat(),
+            "days": self.test.days,
+            "customers": len(actual),
+            "customers_who_bought": int(np.count_nonzero(actual > 0)),
+            "mean_actual_value": float(actual.mean()),
+            "metrics": {name: asdict(each) for name, each in self.metrics.items()},
+            "deciles": deciles(actual, self.predicted),
+            "cumulative_gains": _at_percents(gains(actual, self.predicted)),
+            "permutation_importance": self.importance,
+            "notes": self.notes,
+        }
+
+
+def backtest(test: Snapshot, past: Sequence[Snapshot], discount_rate: float) -> Backtest:
+    """Fits as of `test.as_of`, from `past`, whose last day may not be after it, and compares with `test.actual`.
+
+    Raises ValueError where `past` reaches into the time of the test.
+    """
+    for each in past:
+        if each.as_of + timedelta(each.days) > test.as_of:
+            raise ValueError(f"what followed {each.as_of} was not all known on {test.as_of}")
+    model, notes = fit(test, past, test.days, discount_rate)
+    predicted = model.value(test.features)
+    metrics = {OURS: measure(test.actual, predicted)}
+    metrics |= {name: measure(test.actual, each) for name, each in _baselines(test, discount_rate).items()}
+    return Backtest(test, predicted, metrics, _importance(model, test), notes)
+
+
+def _baselines(test: Snapshot, discount_rate: float) -> dict[str, np.ndarray]:
+    features = test.features
+    return {
+        EXPECTATION: fit_expectation(test, test.days, discount_rate).value(features),
+        "past revenue rate": features["total_revenue"] / np.maximum(features["customer_age"], 1.0) * test.days,
+        "sum of six": sum(features[name] for name in SIX),
+        "zero": np.zeros(len(test.actual)),
+    }
+
+
+def _importance(model: ValueModel, test: Snapshot) -> dict[str, float]:
+    """How much Gini is lost when the values of one feature are dealt out anew among the customers, largest loss first."""
+    whole = measure(test.actual, model.value(test.features)).gini
+    if whole is None:
+        return {}
+    lost = {}
+    for name in FEATURES:
+        shuffled = np.random.default_rng(SEED).permutation(test.features[name])
+        lost[name] = whole - measure(test.actual, model.value({**test.features, name: shuffled})).gini
+    return dict(sorted(lost.items(), key=lambda item: -item[1]))
+
+
+def _at_percents(curve: np.ndarray) -> list[float]:
+    at = np.linspace(0, len(curve) - 1, 101)
+    total = curve[-1] or 1.0
+    return [round(float(each), 6) for each in np.interp(at, np.arange(len(curve)), curve) / total]

@@ -1,0 +1,127 @@
+"""What the expectation does not know, learned from what customers went on to spend: a factor on it for each customer.
+
+Both stages predict the ratio of actual to expected value. The first is log-linear: few weights and no steps, which ranks
+customers of another period better than trees do, and follows a trend beyond what was seen. The second is a handful of small trees, for
+what bends. Applying them takes numpy only, so that a model file holds plain arrays and no object of scikit-learn's, whose pickles
+are tied to its version.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from predictor.training.purchases import Purchases
+from predictor.training.spend import Spend
+
+TERMS = (
+    "alive",
+    "rate",
+    "spend",
+    "bought_once",
+    "pieces",
+    "pieces_a_day",
+    "silence",
+    "active_share",
+    "longest_gap",
+)
+LINEAR_TERMS = 7  # the last two bend too much for a straight line: the trees alone get them
+_LIMIT = 6.0  # of the logarithm of a factor
+
+
+def terms(features: dict[str, np.ndarray], purchases: Purchases, spend: Spend, next_spend: np.ndarray) -> np.ndarray:
+    """What the correction looks at, (len(TERMS), n); nothing in it has a currency or grows with the age of the file.
+
+    `next_spend` is the expected spend at the next purchase, (n,).
+    """
+    x, recency, age = features["frequency"], features["recency"], features["customer_age"]
+    pieces = np.maximum(features["total_num_items"], 0.0)
+    typical_spend = spend.expected(np.ones(1), np.array([spend.v]))[0]
+    with np.errstate(divide="ignore"):
+        alive = np.maximum(np.log(purchases.alive(x, recency, age)), -_LIMIT)
+    gap = np.log((features["longest_interval"] + 3.0) * np.maximum(x, 1.0) / (recency + 3.0))
+    return np.stack(
+        [
+            alive,
+            np.log(purchases.rate(x, age) * purchases.alpha / purchases.r),
+            np.log(np.maximum(next_spend, 1e-12) / max(typical_spend, 1e-12)),
+            np.where(x > 0, 0.0, 1.0),
+            np.log1p(pieces),
+            np.log((pieces + 0.5) / (x + 1.0)),
+            np.log1p(np.maximum(age - recency, 0.0)),
+            recency / (age + 1.0),
+            np.where(x > 0, np.clip(gap, -3.0, 3.0), 0.0),
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class LogLinear:
+    """exp(intercept + weights · standardised terms). A term above `highest` counts as that, so that nobody is extrapolated."""
+
+    intercept: float
+    weights: np.ndarray
+    means: np.ndarray
+    scales: np.ndarray
+    highest: np.ndarray
+
+    def factor(self, values: np.ndarray) -> np.ndarray:
+        """The factor of each customer, (n,), from `terms`, (m, n)."""
+        total = np.full(values.shape[1], self.intercept)
+        # Term by term and not as a product of matrices, whose last digits depend on the number of rows.
+        for value, weight, mean, scale, most in zip(
+            values, self.weights, self.means, self.scales, self.highest, strict=False
+        ):
+            total += (np.minimum(value, most) - mean) / scale * weight
+        return np.exp(np.clip(total, -_LIMIT, _LIMIT))
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A small binary tree in arrays: at a node, `term` <= `threshold` goes `left`, a leaf has left = -1."""
+
+    term: np.ndarray
+    threshold: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    value: np.ndarray
+
+    def __call__(self, values: np.ndarray, node: int = 0) -> np.ndarray | float:
+        """The value of each customer's leaf. Whole columns at a time: with a few leaves that beats following each row."""
+        if self.left[node] < 0:
+            return self.value[node]
+        goes_left = values[self.term[node]] <= self.threshold[node]
+        return np.where(goes_left, self(values, self.left[node]), self(values, self.right[node]))
+
+
+@dataclass(frozen=True)
+class Trees:
+    """exp(start + the sum of the trees)."""
+
+    start: float
+    trees: tuple[Tree, ...]
+
+    def factor(self, values: np.ndarray) -> np.ndarray:
+        """The factor of each customer, (n,), from `terms`, (m, n)."""
+        total = np.full(values.shape[1], self.start)
+        for tree in self.trees:
+            total += tree(values)
+        return np.exp(np.clip(total, -_LIMIT, _LIMIT))
+
+
+@dataclass(frozen=True)
+class Correction:
+    """The stages that proved themselves on customers who were left out, and the level that makes the totals meet."""
+
+    level: float = 1.0
+    linear: LogLinear | None = None
+    trees: Trees | None = None
+
+    def factor(self, values: np.ndarray) -> np.ndarray:
+        """Actual over expected value, as it is predicted for each customer, (n,), from `terms`, (m, n)."""
+        factor = np.full(values.shape[1], self.level)
+        for stage in (self.linear, self.trees):
+            if stage is not None:
+                factor = factor * stage.factor(values)
+        return factor

@@ -1,0 +1,108 @@
+"""How often customers buy, and until when: the BG/NBD model.
+
+Fader, Hardie and Lee (2005), "Counting Your Customers the Easy Way: An Alternative to the Pareto/NBD Model". While active, a
+customer buys at a rate of his own, gamma-distributed over customers; after each purchase he leaves with a probability
+of his own, beta-distributed. In the paper's words: `frequency` is the number of repeat purchases (x), `recency` the time from the
+first purchase to the last (t_x), `age` the time from the first purchase to now (T), all of shape (n,) and in one unit of time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import betaincinv, gammaln, psi
+
+_PRIOR_WIDTH = (
+    3.0  # of the logarithm of each parameter: one customer's worth of belief, so that tiny files have an answer
+)
+_LOG_BOUNDS = (-8.0, 8.0)
+_POINTS, _POINT_WEIGHTS = np.polynomial.legendre.leggauss(64)
+_QUANTILES, _WEIGHTS = (_POINTS + 1.0) / 2.0, _POINT_WEIGHTS / 2.0
+
+
+@dataclass(frozen=True)
+class Purchases:
+    """The parameters: rates are Gamma(r, alpha), the chance to leave after a purchase is Beta(a, b)."""
+
+    r: float
+    alpha: float
+    a: float
+    b: float
+
+    def alive(self, frequency: np.ndarray, recency: np.ndarray, age: np.ndarray) -> np.ndarray:
+        """The probability that each customer is still active, (n,)."""
+        # In logarithms, because the ratio's power overflows for customers of many purchases and a long silence.
+        silence = (self.r + frequency) * (np.log(self.alpha + age) - np.log(self.alpha + recency))
+        left = np.log(self.a) - np.log(self.b + np.maximum(frequency, 1.0) - 1.0) + silence
+        return np.where(frequency > 0, 1.0 / (1.0 + np.exp(np.minimum(left, 700.0))), 1.0)
+
+    def rate(self, frequency: np.ndarray, age: np.ndarray) -> np.ndarray:
+        """Expected purchases per unit of time while active, (n,)."""
+        return (self.r + frequency) / (self.alpha + age)
+
+    def expected(self, horizon: float, frequency: np.ndarray, recency: np.ndarray, age: np.ndarray) -> np.ndarray:
+        """Expected number of purchases in the next `horizon`, (n,); what equation 10 of the paper gives.
+
+        The paper's closed form needs 2F1, and SciPy's is far off, without a word, for customers of many purchases or a long
+        horizon. This is the mean of (1 - (1 + p h / (alpha + T)) ** -(r + x)) / p over the customer's own chance p to leave,
+        which is Beta(a, b + x), taken at Gauss points of its quantiles: within 0.4 % at any parameters, 1e-5 at usual ones.
+        """
+        # Only the count and the age matter here, and many customers share both.
+        (x, t), at = _distinct(frequency, age)
+        counts, of_count = np.unique(x, return_inverse=True)
+        leaves = np.maximum(betaincinv(self.a, (self.b + counts)[:, None], _QUANTILES), 1e-14)[of_count]
+        stays = (self.r + x)[:, None] * np.log1p(leaves * (horizon / (self.alpha + t))[:, None])
+        while_active = np.sum(-np.expm1(-stays) / leaves * _WEIGHTS, axis=1)
+        return self.alive(frequency, recency, age) * while_active[at]
+
+
+def fit_purchases(frequency: np.ndarray, recency: np.ndarray, age: np.ndarray) -> Purchases:
+    """The most likely parameters, with a prior so weak that it matters for a handful of customers only."""
+    scale = max(float(np.mean(age)), 1.0) / 10.0
+    (x, t_x, t), at = _distinct(frequency, recency, age)
+    weight = np.bincount(at).astype(float)
+    counts, of_count = np.unique(x, return_inverse=True)
+    t_x, t = t_x / scale, t / scale
+    repeated = x > 0
+
+    def objective(logarithms):
+        r, alpha, a, b = np.exp(logarithms)
+        of_counts = gammaln(r + counts) + gammaln(b + counts) - gammaln(a + b + counts)
+        common = of_counts[of_count] - gammaln(r) + r * np.log(alpha) + gammaln(a + b) - gammaln(b)
+        stays = -(r + x) * np.log(alpha + t)
+        leaves = np.where(
+            repeated, np.log(a) - np.log(b + np.maximum(x, 1) - 1) - (r + x) * np.log(alpha + t_x), -np.inf
+        )
+        either = np.logaddexp(stays, leaves)
+        p_left = np.exp(leaves - either)
+        p_stayed = 1.0 - p_left
+        slopes = (
+            (psi(r + counts)[of_count] - psi(r) + np.log(alpha))
+            - p_stayed * np.log(alpha + t)
+            - p_left * np.log(alpha + t_x),
+            r / alpha - (r + x) * (p_stayed / (alpha + t) + p_left / (alpha + t_x)),
+            psi(a + b) - psi(a + b + counts)[of_count] + p_left / a,
+            (psi(b + counts) - psi(a + b + counts))[of_count]
+            - psi(b)
+            + psi(a + b)
+            - p_left / (b + np.maximum(x, 1) - 1),
+        )
+        likelihood = weight @ (common + either) - 0.5 * np.sum((logarithms / _PRIOR_WIDTH) ** 2)
+        gradient = np.array([weight @ slope for slope in slopes]) * np.exp(logarithms) - logarithms / _PRIOR_WIDTH**2
+        return -likelihood / weight.sum(), -gradient / weight.sum()
+
+    # ftol is far below the default, which stops as soon as the flat ridge between a and b is reached.
+    found = minimize(
+        objective, [0.0, 1.0, 0.0, 0.7], jac=True, method="L-BFGS-B", bounds=[_LOG_BOUNDS] * 4,
+        options={"ftol": 1e-13, "gtol": 1e-8, "maxiter": 500},
+    )  # fmt: skip
+    r, alpha, a, b = np.exp(found.x)
+    return Purchases(float(r), float(alpha * scale), float(a), float(b))
+
+
+def _distinct(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct rows, (columns, m), and for each row which of them it is, (n,)."""
+    rows, at = np.unique(np.column_stack(columns), axis=0, return_inverse=True)
+    return rows.T, at.reshape(-1)

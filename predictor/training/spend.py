@@ -1,0 +1,69 @@
+"""What customers spend at a purchase: the Gamma-Gamma model.
+
+Fader and Hardie (2013), "The Gamma-Gamma Model of Monetary Value". Spend at a purchase is gamma-distributed around a mean of the
+customer's own, and those means vary over customers by an inverse gamma distribution. A customer's observed mean is drawn
+towards everybody's, the more the fewer purchases it rests on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import gammaln, psi
+
+_PRIOR_CENTRE = np.array([1.0, 1.0, 1.0])
+_PRIOR_WIDTH = 2.0
+_LOG_BOUNDS = [(-5.0, 6.0), (-3.0, 6.0), (-6.0, 8.0)]
+
+
+@dataclass(frozen=True)
+class Spend:
+    """The parameters p, q and v of the paper (its gamma is called v here); q is above 1, so that the mean exists."""
+
+    p: float
+    q: float
+    v: float
+
+    def expected(self, purchases: np.ndarray, mean_spend: np.ndarray) -> np.ndarray:
+        """Expected spend at the next purchase, (n,), in the currency of `mean_spend`; equation 5 of the paper.
+
+        `purchases` is the number that `mean_spend` is the mean of. A mean below 0, where returns prevail, counts as 0.
+        """
+        known = self.v + purchases * np.maximum(mean_spend, 0.0)
+        return self.p * known / (self.p * purchases + self.q - 1.0)
+
+
+def fit_spend(purchases: np.ndarray, mean_spend: np.ndarray) -> Spend:
+    """The most likely parameters over the customers who spent something, with a weak prior for tiny files.
+
+    Where nobody did, the expected spend is 0.
+    """
+    spent = (purchases > 0) & (mean_spend > 0)
+    if not spent.any():
+        return Spend(1.0, 2.0, 0.0)
+    x = purchases[spent].astype(float)
+    scale = float(np.exp(np.mean(np.log(mean_spend[spent]))))  # the geometric mean: one huge order does not move it
+    m = mean_spend[spent] / scale
+    counts, of_count = np.unique(x, return_inverse=True)
+    log_m = np.log(m)
+
+    def objective(logarithms):
+        p, q, v = np.exp(logarithms) + (0.0, 1.0, 0.0)
+        total = np.log(x * m + v)
+        of_counts = gammaln(p * counts + q) - gammaln(p * counts) + p * counts * np.log(counts)
+        likelihood = of_counts[of_count] - gammaln(q) + q * np.log(v) + (p * x - 1.0) * log_m - (p * x + q) * total
+        slopes = (
+            x * ((psi(p * counts + q) - psi(p * counts) + np.log(counts))[of_count] + log_m - total),
+            psi(p * counts + q)[of_count] - psi(q) + np.log(v) - total,
+            q / v - (p * x + q) / (x * m + v),
+        )
+        away = (logarithms - _PRIOR_CENTRE) / _PRIOR_WIDTH
+        value = likelihood.sum() - 0.5 * np.sum(away**2)
+        gradient = np.array([slope.sum() for slope in slopes]) * np.exp(logarithms) - away / _PRIOR_WIDTH
+        return -value / len(x), -gradient / len(x)
+
+    found = minimize(objective, _PRIOR_CENTRE, jac=True, method="L-BFGS-B", bounds=_LOG_BOUNDS)
+    p, q, v = np.exp(found.x) + (0.0, 1.0, 0.0)
+    return Spend(float(p), float(q), float(v * scale))
