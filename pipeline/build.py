@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,8 +18,8 @@ from rich.console import Console
 import predictor
 from pipeline import build_info, history, summary
 from pipeline.dbt import run_dbt
-from pipeline.errors import Stop
-from pipeline.failures import disk_full, explain, oddity
+from pipeline.errors import DiskFull, Stop
+from pipeline.failures import DISK_FULL, explain, oddity
 from pipeline.lock import only_one
 from pipeline.settings import ROOT, Settings
 from pipeline.steps import Clock
@@ -32,14 +32,15 @@ def build(environment: Mapping[str, str]) -> None:
     warehouse = Warehouse(settings.warehouse)
     console = Console()
     clock = Clock(Console(stderr=True))
-    try:
+    with _told_plainly(warehouse):
         warehouse.create()
         with only_one(warehouse.lock_file), clock.running():
-            info, remarks = _build(settings, warehouse, clock)
-    except predictor.ModelError as error:
-        raise Stop(str(error)) from error
-    except OSError as error:
-        raise _machine_in_the_way(error, warehouse) from error
+            try:
+                with _told_plainly(warehouse):
+                    info, remarks = _build(settings, warehouse, clock)
+            except DiskFull:
+                warehouse.discard_unfinished()  # what nobody can use must not keep the disk full
+                raise
     summary.show(console, warehouse.published_file, info, settings, clock.seconds, remarks)
 
 
@@ -88,7 +89,7 @@ def _run_models_and_tests(settings: Settings, warehouse: Warehouse, clock: Clock
     )  # fmt: skip
     clock.add_dbt(result.result.results if result.result else [], time.perf_counter() - started)
     if not result.success:
-        raise Stop(explain(result, settings, warehouse.build_file, warehouse.logs / "dbt.log"))
+        raise explain(result, settings, warehouse.build_file, warehouse.logs / "dbt.log")
     return [oddity(r) for r in result.result.results]
 
 
@@ -110,10 +111,19 @@ def _project_version() -> str:
         return line.split('"')[1]
 
 
-def _machine_in_the_way(error: OSError, warehouse: Warehouse) -> Stop:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Stop(disk_full(warehouse.folder))
-    return Stop(
-        f"Cannot write to {error.filename or warehouse.folder}: {error.strerror}. "
-        "Give this user the right to, or choose another folder with WAREHOUSE=folder."
-    )
+@contextmanager
+def _told_plainly(warehouse: Warehouse) -> Iterator[None]:
+    """Raises Stop for what the model and the machine can put in the way."""
+    try:
+        yield
+    except predictor.ModelError as error:
+        raise Stop(str(error)) from error
+    except (OSError, duckdb.Error) as error:
+        if DISK_FULL.search(str(error)):
+            raise DiskFull(warehouse.folder) from error
+        if isinstance(error, duckdb.Error):
+            raise Stop(f"DuckDB could not go on: {str(error).splitlines()[0]}") from error
+        raise Stop(
+            f"Cannot write to {error.filename or warehouse.folder}: {error.strerror}. "
+            "Give this user the right to, or choose another folder with WAREHOUSE=folder."
+        ) from error

@@ -7,6 +7,15 @@ class Stop(Exception):
     exit_status = 1
 
 
+class DiskFull(Stop):
+    """The disk that a build writes to has no room left."""
+
+    def __init__(self, folder):
+        super().__init__(
+            f"The disk of {folder} is full. Make room there, or choose another folder with WAREHOUSE=, and build again."
+        )
+
+
 class UsageError(Stop):
     """An argument cannot be used."""
 

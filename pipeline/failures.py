@@ -7,24 +7,21 @@ from pathlib import Path
 
 import duckdb
 
+from pipeline.errors import DiskFull, Stop
 from pipeline.settings import Settings
 
 DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|failed to offload data block|max_temp_directory")
 
 
-def explain(result, settings: Settings, build_file: Path, log: Path) -> str:
-    """The message for a dbtRunnerResult that is no success."""
+def explain(result, settings: Settings, build_file: Path, log: Path) -> Stop:
+    """What to raise for a dbtRunnerResult that is no success."""
     failed = [r for r in result.result.results if r.status in ("error", "fail")] if result.result else []
     texts = [str(r.message) for r in failed] + [str(result.exception or "")]
     if any(map(DISK_FULL.search, texts)):
-        return disk_full(settings.warehouse)
+        return DiskFull(settings.warehouse)
     if not failed:
-        return f"dbt could not start: {_first_lines(texts[-1])} See {log}."
-    return "\n".join(_explain_node(r, settings, build_file, log) for r in failed)
-
-
-def disk_full(folder: Path) -> str:
-    return f"The disk of {folder} is full. Make room there, or choose another folder with WAREHOUSE=, and build again."
+        return Stop(f"dbt could not start: {_first_lines(texts[-1])} See {log}.")
+    return Stop("\n".join(_explain_node(r, settings, build_file, log) for r in failed))
 
 
 def _explain_node(failed, settings: Settings, build_file: Path, log: Path) -> str:

@@ -89,7 +89,8 @@
       escape = '',
       auto_detect = false,
       strict_mode = false,
-      ignore_errors = true
+      ignore_errors = true,
+      parallel = false -- the first line, not any line
     )
     limit 1
   {% endset %}
