@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 export DO_NOT_TRACK := 1
 # What a build is asked to do reaches it as environment, however strange a name may be; see pipeline/settings.py.
 export ORDERS AS_OF MODEL WAREHOUSE MAX_REJECTED HISTORY_DAYS STRICT Q HOST PORT
-export MODEL_PYTHON MODEL_MEMORY MODEL_TIMEOUT WORKERS HORIZON DISCOUNT_RATE
+export MODEL_PYTHON MODEL_MEMORY MODEL_TIMEOUT MODEL_MANIFESTS WORKERS HORIZON DISCOUNT_RATE
 
 .DEFAULT_GOAL := help
-.PHONY: help build rollback serve docs sql test test-slow lint format lock clean
+.PHONY: help build rollback serve docs sql register bench test test-slow lint format lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,12 @@ docs: $(VENV)/runtime ## dbt docs with lineage: [PORT=8080] [WAREHOUSE=dir]
 
 sql: $(VENV)/runtime ## a read-only SQL prompt on the published file, or one query: [Q="select …"] [WAREHOUSE=dir]
 	@exec $(BIN)/python -m pipeline sql
+
+register: $(VENV)/runtime ## state that a model may run, and by which Python: MODEL=file [MODEL_PYTHON=interpreter]
+	@$(BIN)/python -m predictor register $${MODEL:+--model "$$MODEL"}
+
+bench: $(VENV)/dev ## speed and memory beside the alternatives: [LINES=640000] [JSON=file]
+	@$(BIN)/python -m benchmarks.bench $(if $(filter command,$(firstword $(origin LINES))),--lines $(LINES)) $(if $(JSON),--json $(JSON))
 
 test: $(VENV)/dev ## the everyday tests
 	@$(BIN)/python -m pytest

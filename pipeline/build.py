@@ -21,6 +21,7 @@ from pipeline.dbt import run_dbt
 from pipeline.errors import DiskFull, Stop
 from pipeline.failures import DISK_FULL, explain, oddity
 from pipeline.lock import only_one
+from pipeline.model_log import listening
 from pipeline.settings import ROOT, Settings
 from pipeline.steps import Clock
 from pipeline.warehouse import Warehouse
@@ -83,11 +84,15 @@ def _run_models_and_tests(settings: Settings, warehouse: Warehouse, clock: Clock
     os.environ.update(settings.to_environment())
     os.chdir(ROOT)  # the profile's module_paths are relative
     started = time.perf_counter()
-    result = run_dbt(
-        "build", "--fail-fast", "--exclude-resource-type", "unit_test",
-        target=warehouse.target, logs=warehouse.logs, listener=clock.on_node,
-    )  # fmt: skip
+    warehouse.logs.mkdir(exist_ok=True)
+    with listening(clock.on_rows, warehouse.logs / "model.log") as model_errors:
+        result = run_dbt(
+            "build", "--fail-fast", "--exclude-resource-type", "unit_test",
+            target=warehouse.target, logs=warehouse.logs, listener=clock.on_node,
+        )  # fmt: skip
     clock.add_dbt(result.result.results if result.result else [], time.perf_counter() - started)
+    if model_errors:
+        raise Stop(model_errors[-1])
     if not result.success:
         raise explain(result, settings, warehouse.build_file, warehouse.logs / "dbt.log")
     return [oddity(r) for r in result.result.results]

@@ -28,8 +28,6 @@ def _explain_node(failed, settings: Settings, build_file: Path, log: Path) -> st
     name, message = failed.node.name, str(failed.message)
     if name == "orders":
         return _unreadable_orders(message, settings, log)
-    if name == "predictions" and (said := re.search(r"ModelError: (.*)", message, re.DOTALL)):
-        return said[1].strip()
     if name == "rejected_lines_are_few" or name.startswith("row_exists_stg_orders"):
         return _unusable_lines(settings, build_file)
     if name.startswith("row_exists_int_as_of"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,17 +42,8 @@ class Clock:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        handler = logging.Handler()
-        handler.emit = self._scored
-        logger = logging.getLogger("predictor")
-        logger.setLevel(logging.INFO)
-        logger.propagate = False  # it is shown here, and nowhere else
-        logger.addHandler(handler)
-        try:
-            with self._progress:
-                yield
-        finally:
-            logger.removeHandler(handler)
+        with self._progress:
+            yield
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -76,6 +66,5 @@ class Clock:
         self.seconds["start dbt"] = max(0.0, elapsed - sum(by_step.values()))
         self.seconds.update(by_step)
 
-    def _scored(self, record: logging.LogRecord) -> None:
-        if rows := getattr(record, "rows", None):
-            self._progress.update(self._task, description=f"predict: {rows:,} customers")
+    def on_rows(self, rows: int) -> None:
+        self._progress.update(self._task, description=f"predict: {rows:,} customers")

@@ -1,0 +1,39 @@
+"""What the model's process says while it predicts: how far it is, why it stopped, and what the model printed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def listening(on_rows: Callable[[int], None], printed: Path) -> Iterator[list[str]]:
+    """Yields the list that errors of the model go to; calls `on_rows` with the customers scored so far.
+
+    What the model prints goes to the file `printed`, which is made when it prints.
+    """
+    errors: list[str] = []
+
+    def emit(record: logging.LogRecord) -> None:
+        if record.levelno >= logging.ERROR:
+            errors.append(record.getMessage())
+        elif hasattr(record, "rows"):
+            on_rows(record.rows)
+
+    told = logging.Handler(logging.INFO)
+    told.emit = emit
+    to_file = logging.FileHandler(printed, mode="w", encoding="utf-8", delay=True)
+    predictor, model = logging.getLogger("predictor"), logging.getLogger("predictor.printed")
+    predictor.setLevel(logging.INFO)
+    model.setLevel(logging.DEBUG)
+    predictor.propagate = model.propagate = False  # shown here, and nowhere else
+    predictor.addHandler(told)
+    model.addHandler(to_file)
+    try:
+        yield errors
+    finally:
+        predictor.removeHandler(told)
+        model.removeHandler(to_file)
+        to_file.close()
