@@ -115,15 +115,15 @@ def _call(app: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> Reply
 
 def _conditional(environ: dict[str, Any], status: str, headers: list[tuple[str, str]], body: Iterable[bytes]) -> Reply:
     """Name the snapshot that the answer comes from; answer 304 where the client already has that."""
-    snapshot = environ.get("api.snapshot")
-    if snapshot is None:
+    tag = environ.get("api.snapshot")
+    if tag is None:
         if not any(name == "Cache-Control" for name, _ in headers):
             headers.append(("Cache-Control", "no-store"))
         return status, headers, body
     # Weak, because a gzipped answer and a plain one share it.
-    named = [("ETag", f'W/"{snapshot.tag}"'), ("Cache-Control", "private, no-cache")]
+    named = [("ETag", f'W/"{tag}"'), ("Cache-Control", "private, no-cache")]
     asked = environ.get("HTTP_IF_NONE_MATCH") if environ["REQUEST_METHOD"] in ("GET", "HEAD") else None
-    if asked and status[:3] == "200" and parse_etags(asked).contains_weak(snapshot.tag):
+    if asked and status[:3] == "200" and parse_etags(asked).contains_weak(tag):
         if hasattr(body, "close"):
             body.close()
         return "304 NOT MODIFIED", named, []

@@ -19,7 +19,8 @@ log = logging.getLogger("api")
 
 def snapshot() -> Snapshot:
     """What the current request answers from; taken once, so that no answer mixes two builds."""
-    taken = request.environ["api.snapshot"] = current_app.extensions["publication"].snapshot
+    taken = current_app.extensions["publication"].snapshot
+    request.environ["api.snapshot"] = taken.tag  # not the snapshot: who holds the request would hold the file open
     return taken
 
 

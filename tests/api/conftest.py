@@ -28,8 +28,9 @@ def publish(warehouse: Path, build_id: str, values: dict[str, float], *, old: bo
     build.mkdir(parents=True)
     with duckdb.connect(build / "clv.duckdb") as db:
         db.execute("create table given (customer_id varchar, predicted_clv double)")
-        if values:
-            db.executemany("insert into given values (?, ?)", list(values.items()))
+        db.execute(
+            "insert into given select unnest(?::varchar[]), unnest(?::double[])", [list(values), [*values.values()]]
+        )
         write_tables(db, build_id, old=old)
     link(warehouse, build_id)
     return build
@@ -78,13 +79,12 @@ def write_tables(db: duckdb.DuckDBPyConnection, build_id: str, *, old: bool = Fa
 
 def link(warehouse: Path, build_id: str) -> None:
     """Swap `current` to a build, as publishing and rolling back do."""
-    new = warehouse / "current.new"
-    new.unlink(missing_ok=True)
-    new.symlink_to(Path("builds") / build_id)
-    os.replace(new, warehouse / "current")
-    for name in ("clv.duckdb", "predictions.csv"):
-        if not (warehouse / name).is_symlink():
-            (warehouse / name).symlink_to(Path("current") / name)
+    links = {"current": Path("builds") / build_id} | {n: Path("current") / n for n in ("clv.duckdb", "predictions.csv")}
+    for name, target in links.items():
+        if name == "current" or not (warehouse / name).is_symlink():
+            new = warehouse / f"{name}.new"
+            new.symlink_to(target)
+            os.replace(new, warehouse / name)
 
 
 @dataclass
@@ -150,6 +150,9 @@ class Server:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         assert len(children) == 1
         return int(children[0])
+
+    def open_files(self) -> list[str]:
+        return [os.readlink(file) for file in Path(f"/proc/{self.worker()}/fd").iterdir() if file.is_symlink()]
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
