@@ -4,7 +4,7 @@
         incremental_strategy='delete+insert',
         unique_key='as_of_date',
         full_refresh=false,
-        post_hook=trim_history()
+        post_hook="{{ trim_history() }}"
     )
 }}
 
