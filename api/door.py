@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from hmac import compare_digest
 from typing import Any
+from urllib.parse import unquote
 
 from flask import Response, request
 from werkzeug.http import parse_etags
@@ -85,6 +86,9 @@ class Door:
         return status, headers, ClosingIterator(body, self._slots.release)
 
     def _refusal(self, environ: dict[str, Any]) -> Response | None:
+        return self._stranger(environ) or _garbled(environ)
+
+    def _stranger(self, environ: dict[str, Any]) -> Response | None:
         if not self._tokens:
             host = environ.get("HTTP_HOST", "localhost")
             if self._loopback(host[: host.rfind(":")] if ":" in host and not host.endswith("]") else host):
@@ -105,6 +109,19 @@ class Door:
         self._metrics.observe(route, method, status, seconds)
         path = environ["PATH_INFO"] if self._log_customers else None
         sys.stderr.write(line(request_id, method, route, status, seconds, path))
+
+
+def _garbled(environ: dict[str, Any]) -> Response | None:
+    """Flask would put U+FFFD in the place of bytes that are no UTF-8, and so turn one id into another."""
+    path, query = environ["PATH_INFO"], environ["QUERY_STRING"]
+    try:
+        if not path.isascii():
+            path.encode("latin-1").decode()
+        if "%" in query:
+            unquote(query, errors="strict")
+    except UnicodeDecodeError:
+        return problem(400, "The address holds bytes that are not UTF-8.")
+    return None
 
 
 def _call(app: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> Reply:

@@ -39,6 +39,7 @@ class Publication:
         self._snapshot: Snapshot | None = None
         self._tried: Identity | None = None
         self._tried_at = 0.0
+        self._lock = threading.Lock()
         self._stop = threading.Event()
         self.refresh()
         self._thread = threading.Thread(target=self._watch, name="publication", daemon=True)
@@ -53,6 +54,10 @@ class Publication:
 
     def refresh(self) -> None:
         """Switch if the path leads to another file than the one served; in any trouble keep that one and say why."""
+        with self._lock:
+            self._refresh()
+
+    def _refresh(self) -> None:
         try:
             identity = Identity.of(self.path)
         except FileNotFoundError:
