@@ -9,13 +9,16 @@ export ORDERS AS_OF MODEL WAREHOUSE MAX_REJECTED HISTORY_DAYS STRICT Q HOST PORT
 export MODEL_PYTHON MODEL_MEMORY MODEL_TIMEOUT MODEL_MANIFESTS WORKERS HORIZON DISCOUNT_RATE
 
 .DEFAULT_GOAL := help
-.PHONY: help build rollback serve docs sql register bench test test-slow lint format lock clean
+.PHONY: help build train rollback serve docs sql register bench test test-slow lint format lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: $(VENV)/runtime ## order lines to predictions: [ORDERS=file] [AS_OF=YYYY-MM-DD] [MODEL=file] [WAREHOUSE=dir] [MAX_REJECTED=0.01] [HISTORY_DAYS=n] [STRICT=1]
 	@$(BIN)/python -m pipeline build
+
+train: $(VENV)/runtime ## a model made from the orders, tested and registered: [ORDERS=file] [AS_OF=YYYY-MM-DD] [HORIZON=180] [DISCOUNT_RATE=0.10] [MODEL=file to write]
+	@$(BIN)/python -m pipeline train
 
 rollback: $(VENV)/runtime ## publish the build before the current one again: [WAREHOUSE=dir]
 	@$(BIN)/python -m pipeline rollback

@@ -62,6 +62,18 @@ def backtest(test: Snapshot, past: Sequence[Snapshot], discount_rate: float) -> 
     return Backtest(test, predicted, metrics, _importance(model, test), notes)
 
 
+def earlier(past: Sequence[Snapshot], discount_rate: float) -> list[Backtest]:
+    """The same test at the newest of the past dates, from those that were fully known by then; none where there are none.
+
+    It is of a time that the last test knows nothing of, so a change to the recipe is judged here first.
+    """
+    if not past:
+        return []
+    newest = max(past, key=lambda each: each.as_of)
+    known = [each for each in past if each.as_of + timedelta(each.days) <= newest.as_of]
+    return [backtest(newest, known, discount_rate)] if known else []
+
+
 def _baselines(test: Snapshot, discount_rate: float) -> dict[str, np.ndarray]:
     features = test.features
     return {

@@ -123,12 +123,12 @@ def _fit_correction(rows: Rows) -> tuple[Correction, list[str]]:
     ]
 
     grown = _trees_held_out(replace(shaped, expected=held_out[best]), folds)
-    trees_best = _simplest_of_the_best(shaped, grown, simplest_first=range(len(grown)))
+    trees_best = int(np.argmin([_deviance(shaped.actual, each).sum() for each in grown]))
     trees = _fit_trees(replace(shaped, expected=expected), _TREES[trees_best - 1]) if trees_best else None
     notes.append(
         f"{_TREES[trees_best - 1]} boosted trees improve on that."
         if trees
-        else "Boosted trees do not improve on that reliably, so there are none."
+        else "Boosted trees do not improve on that, so there are none."
     )
     correction = Correction(1.0, linear, trees)
     return replace(correction, level=rows.actual.sum() / (rows.expected @ correction.factor(rows.terms))), notes

@@ -1,0 +1,254 @@
+"""Makes a model from the orders themselves: features at past dates by the models of the dbt project, fit, test, report."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+from rich.console import Console
+
+import predictor
+from pipeline import build_info
+from pipeline.dbt import run_dbt
+from pipeline.errors import Stop, UsageError
+from pipeline.failures import explain
+from pipeline.settings import ROOT, Settings
+from pipeline.steps import Clock
+from pipeline.warehouse import Warehouse
+from predictor.training import backtest, dates, model, report
+from predictor.training.fitting import fit
+from predictor.training.snapshot import Snapshot
+
+_FEATURES = tuple(dict.fromkeys((*model.FEATURES, *backtest.SIX)))
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The dates of one training: a test at the horizon before the last day, one before that, and the model itself."""
+
+    first_order: date
+    last_day: date
+    horizon: int
+    test: dates.Schedule
+    final: dates.Schedule
+
+    @property
+    def labelled(self) -> list[tuple[date, int]]:
+        """Every date that features are taken at, with the number of days after it that are needed."""
+        learned_from = {(each, part.days) for part in (self.test, self.final) for each in part.cutoffs}
+        return sorted({*learned_from, (self.test.as_of, self.horizon)})
+
+
+def train(environment: Mapping[str, str]) -> None:
+    """Writes and registers a model and its report, prints a summary. Raises Stop, whose text is for people."""
+    settings = Settings.from_environment({**environment, "MODEL": ""})
+    target = Path(os.path.abspath(environment.get("MODEL", "").strip() or predictor.DEFAULT_MODEL))
+    horizon = _horizon(environment.get("HORIZON", "").strip() or "180")
+    rate = _discount_rate(environment.get("DISCOUNT_RATE", "").strip() or "0.10")
+    if not target.parent.is_dir():
+        raise UsageError(f"There is no folder {target.parent}. Name a file to write the model to: MODEL=my-model.dill")
+    warehouse = Warehouse(settings.warehouse)
+    warehouse.create()
+    clock = Clock(Console(stderr=True))
+    try:
+        with tempfile.TemporaryDirectory(prefix="training-", dir=settings.warehouse) as scratch, clock.running():
+            content = _train(settings, Path(scratch), horizon, rate, target, clock)
+    except predictor.ModelError as error:
+        raise Stop(str(error)) from error
+    _show(Console(), content, settings, target, clock.seconds)
+
+
+def _train(settings: Settings, scratch: Path, horizon: int, rate: float, target: Path, clock: Clock) -> dict:
+    with clock.step("load lines"):
+        history = History(settings, scratch, rate)
+        first, last, orders = history.load()
+    plan = _plan(first, last, horizon, settings)
+    with clock.step("features"):
+        snapshots = {each: history.snapshot(*each) for each in plan.labelled}
+        now = history.snapshot(last, 0)
+    with clock.step("test"):
+        past = [snapshots[each, plan.test.days] for each in plan.test.cutoffs]
+        test = backtest.backtest(snapshots[plan.test.as_of, horizon], past, rate)
+        tests = [*backtest.earlier(past, rate), test]
+    with clock.step("fit"):
+        fitted, notes = fit(now, [snapshots[each, plan.final.days] for each in plan.final.cutoffs], horizon, rate)
+    content = {
+        "orders_file": settings.orders.name,
+        "orders_sha256": build_info.sha256(settings.orders),
+        "first_order": first.isoformat(),
+        "trained_as_of": last.isoformat(),
+        "horizon_days": horizon,
+        "discount_rate": rate,
+        "orders": orders,
+        "customers": len(now.customers),
+        "cutoffs": [each.isoformat() for each in plan.final.cutoffs],
+        "label_days": plan.final.days,
+        "notes": notes,
+        "tests": [each.summary() for each in tests],
+    }
+    with clock.step("report"):
+        report.write(content, test, settings.warehouse)
+    with clock.step("register"):
+        _write_model(fitted, now, content, target, scratch)
+    return content
+
+
+class History:
+    """The orders in a scratch warehouse, loaded once; features and labels at any past date, by the dbt models."""
+
+    def __init__(self, settings: Settings, scratch: Path, rate: float):
+        self._settings = settings
+        self._scratch = scratch
+        self._file = scratch / "build.duckdb"
+        self._environment = {
+            **settings.to_environment(), "WAREHOUSE": str(scratch), "DISCOUNT_RATE": repr(rate), "LABEL_DAYS": "1"
+        }  # fmt: skip
+
+    def load(self) -> tuple[date, date, int]:
+        """Reads the file, drops what is after AS_OF; the first and last day of the orders, and how many there are."""
+        self._dbt("build", "+stg_orders", "--resource-type", "seed", "--resource-type", "model", as_of="")
+        with self._open() as file:
+            # Nothing that came after AS_OF is there to be looked at by accident.
+            if self._settings.as_of:
+                file.execute("delete from base_orders where created_at_date > ?::date", [self._settings.as_of])
+            first, last, orders = file.execute(
+                "select min(created_at_date), max(created_at_date), count(distinct (customer_id, order_id)) from stg_orders"
+            ).fetchone()
+            if first is None:
+                until = f" up to {self._settings.as_of}" if self._settings.as_of else ""
+                raise Stop(f"{self._settings.orders} has no usable order line{until}. See: make build")
+            file.execute(
+                "create table customer_numbers as "
+                "select customer_id, row_number() over (order by customer_id) - 1 as customer_number "
+                "from (select distinct customer_id from stg_orders)"
+            )
+        return first, last, orders
+
+    def snapshot(self, as_of: date, days: int) -> Snapshot:
+        """Features at a date, and the value of the days after it, where `days` is above 0."""
+        labels = ("customer_labels",) if days else ()
+        self._environment["LABEL_DAYS"] = str(days or 1)
+        self._dbt("run", "int_as_of", "int_customer_orders", "customer_features", *labels, as_of=as_of.isoformat())
+        columns = ", ".join(f"cast({name} as double) as {name}" for name in _FEATURES)
+        with self._open() as file:
+            rows = file.sql(
+                f"select customer_number, {'actual_value, ' if days else ''}{columns} from customer_features "
+                f"join customer_numbers using (customer_id) {'join customer_labels using (customer_id) ' if days else ''}"
+                "order by customer_number"
+            ).fetchnumpy()
+        features = {name: np.ascontiguousarray(rows[name]) for name in _FEATURES}
+        return Snapshot(as_of, rows["customer_number"], features, days, rows["actual_value"] if days else None)
+
+    def _dbt(self, command: str, *select_and_more: str, as_of: str) -> None:
+        os.environ.update(self._environment, AS_OF=as_of)
+        os.chdir(ROOT)  # the profile's module_paths are relative
+        logs = Warehouse(self._settings.warehouse).logs
+        result = run_dbt(command, "--select", *select_and_more, target=self._scratch / "target", logs=logs)
+        if not result.success:
+            raise Stop(explain(result, self._settings, self._file, logs / "dbt.log"))
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(self._file, config={"storage_compatibility_version": "v1.2.0"})
+
+
+def _plan(first: date, last: date, horizon: int, settings: Settings) -> Plan:
+    longest = dates.longest_horizon(first, last)
+    if horizon > longest:
+        reach = f"{_short(settings.orders)} reaches from {first} to {last}, {(last - first).days + 1:,} days"
+        if not longest:
+            raise Stop(f"{reach}: too few to learn from and to test on any horizon. Name a file with a longer history.")
+        raise Stop(
+            f"{reach}: too few to learn from, and then to test, what the next {horizon} are worth.\n"
+            f"The longest horizon that works is {longest} days: make train HORIZON={longest}"
+        )
+    test_day = last - timedelta(horizon)
+    test, final = (dates.schedule(first, each, horizon) for each in (test_day, last))
+    return Plan(first, last, horizon, test, final)
+
+
+def _write_model(fitted: model.ValueModel, now: Snapshot, content: dict, target: Path, scratch: Path) -> None:
+    """Registers the file before it takes the place of an older one, which stays where anything fails."""
+    import dill
+
+    rows = np.linspace(0, len(now.customers) - 1, _EXAMPLES).astype(int)
+    example = np.column_stack([now.features[name] for name in model.FEATURES])[rows]
+    unfinished = scratch / target.name
+    unfinished.write_bytes(dill.dumps(fitted))
+    test = content["tests"][-1]
+    metrics = test["metrics"][backtest.OURS]
+    mean = test["mean_actual_value"]
+    predictor.register(
+        unfinished,
+        features=model.FEATURES,
+        example=example.tolist(),
+        training={
+            "horizon_days": content["horizon_days"],
+            "discount_rate": content["discount_rate"],
+            "trained_from": content["first_order"],
+            "trained_as_of": content["trained_as_of"],
+            "orders_file": content["orders_file"],
+            "orders_sha256": content["orders_sha256"],
+            "orders": content["orders"],
+            "customers": content["customers"],
+            "cutoffs": content["cutoffs"],
+            "notes": content["notes"],
+            "tested_as_of": test["as_of"],
+            "metrics": {
+                **{name: metrics[name] for name in ("gini", "spearman", "calibration", "top_decile")},
+                # In means of the actual value, because a figure without a currency can be compared between shops.
+                **{f"{name}_over_mean": metrics[name] / mean if mean > 0 else None for name in ("mae", "rmse")},
+            },
+        },
+    )
+    os.replace(unfinished, target)
+
+
+def _show(console: Console, content: dict, settings: Settings, target: Path, seconds: dict[str, float]) -> None:
+    def line(name: str, text: str) -> None:
+        console.print(f"[bold]{name:<12}[/bold]{text}", highlight=False, soft_wrap=True)
+
+    line("Orders", f"{content['orders']:,} of {content['customers']:,} customers, {content['first_order']} to "
+         f"{content['trained_as_of']}")  # fmt: skip
+    line("Value", f"of the next {content['horizon_days']} days, discounted at {content['discount_rate']:.0%} a year")
+    for note in content["notes"]:
+        line("Model" if note is content["notes"][0] else "", note)
+    for test in content["tests"]:
+        line("Test", f"as of {test['as_of']}, the {test['days']} days after it, {test['customers']:,} customers")
+        line("", f"[dim]{'':<22}{'Gini':>7}{'RMSE':>11}{'MAE':>11}{'total':>8}{'top 10 %':>10}[/dim]")
+        for name, each in test["metrics"].items():
+            line("", f"{name:<22}{report.figure(each['gini'], '.3f'):>7}{each['rmse']:>11,.2f}{each['mae']:>11,.2f}"
+                 f"{report.figure(each['calibration'], '.2f'):>8}{report.figure(each['top_decile'], '.3f'):>10}")  # fmt: skip
+    line("", "[dim]total: predicted over actual; top 10 %: share of the revenue of the customers predicted highest[/dim]")
+    line("Seconds", f"{sum(seconds.values()):.1f}: " + ", ".join(f"{name} {s:.1f}" for name, s in seconds.items()))
+    console.print()
+    line("Written", f"{_short(target)}, registered; {_short(settings.warehouse / 'training_report.html')} and .json")
+    given = "" if target == predictor.DEFAULT_MODEL else f" MODEL={_short(target)}"
+    line("Next", f"make build{given}")
+
+
+def _horizon(given: str) -> int:
+    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 3650):
+        raise UsageError(f"HORIZON={given} is no number of days. Write a whole number from 1 to 3650: HORIZON=180")
+    return int(given)
+
+
+def _discount_rate(given: str) -> float:
+    try:
+        rate = float(given)
+        if not 0 <= rate <= 10:
+            raise ValueError
+        return rate
+    except ValueError:
+        raise UsageError(f"DISCOUNT_RATE={given} is no yearly rate. Write a share: DISCOUNT_RATE=0.10") from None
+
+
+def _short(path: Path) -> str:
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
