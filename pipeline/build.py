@@ -52,15 +52,14 @@ def _build(settings: Settings, warehouse: Warehouse, clock: Clock) -> tuple[dict
             digest = beside.submit(build_info.sha256, settings.orders)
             box = beside.submit(predictor.box_here)
             warehouse.discard_unfinished()
-            with _open(warehouse.build_file) as file:
-                remark = history.carry_over(warehouse, file)
+            remark = history.carry_over(warehouse)
         oddities = _run_models_and_tests(settings, warehouse, clock)
         orders_sha256 = digest.result()
 
     with clock.step("publish"):
         now = datetime.now(timezone.utc)
         build_id = build_info.new_build_id(now, secrets.token_hex(3))
-        with _open(warehouse.build_file) as file:
+        with warehouse.open_build() as file:
             info = build_info.write(
                 file,
                 build_id=build_id,
@@ -96,10 +95,6 @@ def _run_models_and_tests(settings: Settings, warehouse: Warehouse, clock: Clock
     if not result.success:
         raise explain(result, settings, warehouse.build_file, warehouse.logs / "dbt.log")
     return [oddity(r) for r in result.result.results]
-
-
-def _open(path: Path) -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(path, config={"storage_compatibility_version": "v1.2.0"})
 
 
 def _export_predictions(file: duckdb.DuckDBPyConnection, path: Path) -> None:

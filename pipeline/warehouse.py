@@ -15,6 +15,8 @@ import shutil
 from datetime import datetime, timezone
 from pathlib import Path
 
+import duckdb
+
 from pipeline.errors import Stop
 
 PUBLISHED_FILES = ("clv.duckdb", "predictions.csv")
@@ -48,6 +50,15 @@ class Warehouse:
             _remove(leftover)
         self._keep_only(self._published_folders())
 
+    def open_build(self) -> duckdb.DuckDBPyConnection:
+        """The build file, with the settings that profiles.yml gives it for dbt."""
+        config = {
+            "storage_compatibility_version": "v1.2.0",
+            "memory_limit": "1GB",
+            "preserve_insertion_order": False,
+        }
+        return duckdb.connect(self.build_file, config=config)
+
     def new_folder(self, build_id: str) -> Path:
         """The folder that the build will be published from; what else belongs beside the file goes in there."""
         folder = self.builds / build_id
@@ -57,7 +68,7 @@ class Warehouse:
     def publish(self, build_id: str) -> None:
         """Makes the finished build the published one: a copy, made durable, then visible with one rename."""
         folder = self.builds / build_id
-        _copy(self.build_file, folder / "clv.duckdb")
+        copy(self.build_file, folder / "clv.duckdb")
         self._lead_through_current()
         for before in self._published_folders():
             if _looks_like_duckdb(before / "clv.duckdb"):  # a damaged file is nothing to go back to
@@ -137,7 +148,7 @@ class Warehouse:
         os.replace(new, link)
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy(source: Path, target: Path) -> None:
     """Copies within the kernel, which shares the blocks where the file system can."""
     if not hasattr(os, "copy_file_range"):
         shutil.copyfile(source, target)

@@ -1,0 +1,189 @@
+"""What is kept of each as-of date across builds, and what the audit says beside the last published build."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.pipeline.conftest import ROOT, Shop
+
+BY_DATE = """
+select strftime(as_of_date, '%Y-%m-%d'), list(customer_id order by customer_id)
+from prediction_history group by as_of_date order by as_of_date
+"""
+
+
+def history(shop: Shop, file: Path | None = None) -> dict[str, list[str]]:
+    return dict(shop.query(BY_DATE, file))
+
+
+@pytest.mark.slow
+def test_history_keeps_each_date_as_it_was_last_built_in_whatever_order_dates_and_clocks_come(built: Shop):
+    # The last build is from the future by its name, as after the clock was set back.
+    warehouse = built.warehouse
+    future = warehouse / "builds" / "29990101T000000-ffffff"
+    (warehouse / "current").resolve().rename(future)
+    (warehouse / "current").unlink()
+    (warehouse / "current").symlink_to("builds/29990101T000000-ffffff")
+
+    built.write_orders({"b": 20, "d": 40, "e": 1})
+    printed = built.run(AS_OF="2017-10-10")
+    assert "the as-of date is before the last published build's, by days: 7" in printed
+    assert built.assert_whole() != future.name
+    assert history(built) == {
+        "2017-10-10": ["b", "d", "e"],
+        "2017-10-16": ["a", "b", "c"],
+        "2017-10-17": ["a", "b", "c"],
+    }
+
+    before = built.query("from prediction_history where as_of_date <> '2017-10-16' order by all")
+    built.write_orders({"z": 1})
+    printed = built.run(AS_OF="2017-10-16")
+    assert "the number of customers is 67 % off the last published build's" in printed
+    assert "the total predicted value is 8" in printed  # 80-odd %
+    assert "as-of date" not in printed
+    assert history(built)["2017-10-16"] == ["z"]
+    assert built.query("from prediction_history where as_of_date <> '2017-10-16' order by all") == before
+    built.assert_tidy()
+
+
+@pytest.mark.slow
+def test_a_failed_build_leaves_no_trace_in_history_and_strict_makes_warnings_fail(built: Shop):
+    repeated = "a,1,1,1,10,2017-10-01\nb,1,1,1,5,2017-10-02"
+    built.write_orders({"a": 10, "b": 20, "c": 30}, more=repeated)
+    before, published = history(built), built.build_id()
+
+    printed = built.run(status=1, AS_OF="2017-10-18", STRICT="1")
+    assert "STRICT=1" in printed
+    assert built.assert_whole() == published
+
+    printed = built.run(AS_OF="2017-10-19")
+    assert "repeated order lines: 1" in printed
+    assert "order ids under more than one customer: 1" in printed
+    assert history(built) == before | {"2017-10-19": ["a", "b", "c"]}
+
+
+@pytest.mark.slow
+def test_a_full_refresh_by_hand_does_not_empty_history_and_history_days_trims_it(built: Shop):
+    env = os.environ | {"WAREHOUSE": str(built.warehouse), "ORDERS": str(built.orders), "AS_OF": "2017-10-18"}
+    command = "build --full-refresh --exclude-resource-type unit_test --quiet --project-dir dbt_project"
+    subprocess.run(
+        [Path(sys.executable).with_name("dbt"), *command.split(), "--target-path", built.folder / "target"],
+        cwd=ROOT, env=env | {"DBT_LOG_PATH": str(built.folder)}, check=True,
+    )  # fmt: skip
+    three = {day: ["a", "b", "c"] for day in ("2017-10-16", "2017-10-17", "2017-10-18")}
+    assert history(built, built.warehouse / "build.duckdb") == three
+
+    built.run(AS_OF="2017-10-18", HISTORY_DAYS="2")
+    assert list(history(built)) == ["2017-10-17", "2017-10-18"]
+
+
+def plain_file_of_an_older_version(shop: Shop, python: str = sys.executable) -> Path:
+    """As a version of this project left it that had neither build_info nor prediction_history, nor links."""
+    shop.warehouse.mkdir(exist_ok=True)
+    old = shop.warehouse / "clv.duckdb"
+    sql = """
+        create table predictions as
+        select 'a' as customer_id, 7.5::double as predicted_clv, date '2017-09-30' as as_of_date,
+            '0123456789ab' as model_id, timestamp '2017-09-30 03:00:00' as predicted_at
+    """
+    subprocess.run(
+        [python, "-c", "import duckdb, sys; duckdb.connect(sys.argv[1]).execute(sys.argv[2])", old, sql], check=True
+    )
+    (shop.warehouse / "predictions.csv").write_text("customer_id,predicted_clv\na,7.5\n")
+    return old
+
+
+@pytest.mark.slow
+def test_the_plain_file_of_an_older_version_is_kept_and_its_history_goes_on(shop: Shop):
+    content = plain_file_of_an_older_version(shop).read_bytes()
+
+    printed = shop.run(AS_OF="2017-10-17")
+    assert "was written by an older version of this project" in printed
+    assert "its history is carried over" in printed
+    assert history(shop) == {"2017-09-30": ["a"], "2017-10-17": ["a", "b", "c"]}
+    (kept,) = (shop.warehouse / "builds").glob("before-*")
+    assert (kept / "clv.duckdb").read_bytes() == content
+    shop.assert_whole()
+    shop.assert_tidy()
+
+    printed = shop.run("rollback")
+    assert "of an older version of this project" in printed
+    assert (shop.warehouse / "clv.duckdb").read_bytes() == content
+    assert "a,7.5" in (shop.warehouse / "predictions.csv").read_text()
+
+
+@pytest.fixture(scope="session")
+def python_with_an_older_duckdb(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("older")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "--quiet", "duckdb==1.1.3"], check=True)
+    return str(folder / "bin" / "python")
+
+
+@pytest.mark.slow
+def test_a_file_of_an_older_duckdb_is_kept_and_its_history_goes_on(built: Shop, python_with_an_older_duckdb: str):
+    # The published build, as DuckDB 1.1 would have written it.
+    published = (built.warehouse / "clv.duckdb").resolve()
+    tables = ("predictions", "prediction_history", "build_info")
+    for table in tables:
+        with duckdb.connect(published, read_only=True) as file:
+            file.execute(f"copy {table} to '{built.folder / table}.parquet'")
+    published.unlink()
+    write = f"""
+import duckdb
+file = duckdb.connect({str(published)!r})
+for table in {tables!r}:
+    file.execute(f"create table {{table}} as from '{built.folder}/{{table}}.parquet'")
+file.execute("update build_info set duckdb_version = version(), project_version = '0.9.0'")
+"""
+    subprocess.run([python_with_an_older_duckdb, "-c", write], check=True)
+    content = published.read_bytes()
+
+    printed = built.run(AS_OF="2017-10-18")
+    assert "was written by DuckDB v1.1.3 (version 0.9.0 of this project)" in printed
+    assert list(history(built)) == ["2017-10-16", "2017-10-17", "2017-10-18"]
+    assert published.read_bytes() == content
+    assert (built.warehouse / "current" / "previous").resolve() == published.parent
+
+
+def test_the_file_of_a_newer_duckdb_stops_the_build_because_its_history_could_not_go_on(built: Shop):
+    published = (built.warehouse / "clv.duckdb").resolve()
+    content = published.read_bytes()
+    # The main header: a checksum over what follows, "DUCK", the storage version.
+    header = b"DUCK" + struct.pack("<Q", 80) + content[20:4096]
+    checksum = 5381
+    for (word,) in struct.iter_unpack("<Q", header):
+        checksum ^= word * 0xBF58476D1CE4E5B9 & (2**64 - 1)
+    newer = struct.pack("<Q", checksum) + header + content[4096:]
+    published.write_bytes(newer)
+
+    printed = built.run(status=1)
+    assert "was written by a newer DuckDB, whose history this one cannot read" in printed
+    assert published.read_bytes() == newer
+
+
+@pytest.mark.slow
+def test_a_long_history_is_carried_over_whole(built: Shop):
+    """So many dates that most of the published file is history, which is then carried over with its file."""
+    add_dates(built, 250)
+    before = built.query("from prediction_history order by all")
+
+    built.run(AS_OF="2017-10-18")
+    assert built.query("from prediction_history where as_of_date <> '2017-10-18' order by all") == before
+    assert history(built)["2017-10-18"] == ["a", "b", "c"]
+
+
+def add_dates(shop: Shop, dates: int) -> None:
+    """To what is published, as so many builds before would have left it."""
+    with duckdb.connect(shop.warehouse / "clv.duckdb") as published:
+        published.execute(
+            "insert into prediction_history select 'a', date '2017-01-01' + cast(day as integer), day, 'model', now() "
+            f"from range({dates}) days(day)"
+        )
