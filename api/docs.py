@@ -26,7 +26,9 @@ POLICY = (
 
 @routes.get("/openapi.json")
 def openapi() -> dict[str, Any]:
-    return current_app.api_doc
+    contract = current_app.api_doc
+    contract["paths"]["/health"]["get"]["security"] = []  # needs no token; the library drops an empty list of its own
+    return contract
 
 
 @routes.get("/docs")

@@ -14,7 +14,7 @@ from api.schemas import Health
 routes = APIBlueprint("health", __name__)
 
 
-@routes.get("/health", responses={200: Health, 503: Health}, security=[])
+@routes.get("/health", responses={200: Health, 503: Health})
 def health() -> tuple[dict[str, Any], int]:
     """Whether the API can answer, from which build, and what is wrong if anything is"""
     publication = current_app.extensions["publication"]
