@@ -1,0 +1,133 @@
+"""What every model of `make train` keeps, and that a stage which learned nothing is not there."""
+
+from __future__ import annotations
+
+import pickle
+import pickletools
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import dill
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from predictor.training.backtest import EXPECTATION, OURS, backtest
+from predictor.training.fitting import fit
+from predictor.training.model import FEATURES
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def model(snapshots):
+    return fit(snapshots[380], [snapshots[day] for day in (280, 300, 320)], 120, 0.10)[0]
+
+
+def rows(snapshot):
+    return np.ascontiguousarray(np.column_stack([snapshot.features[name] for name in FEATURES]))
+
+
+@settings(deadline=None, max_examples=300)
+@given(x=arrays(float, st.tuples(st.integers(1, 5), st.just(6)), elements=st.floats(allow_nan=False)))
+def test_predictions_are_finite_and_not_negative_whatever_the_features(model, x):
+    predicted = model.predict(x)
+    assert predicted.shape == (len(x),)
+    assert np.isfinite(predicted).all() and (predicted >= 0).all()
+
+
+def test_a_prediction_has_the_same_bits_alone_and_in_any_batch(model, snapshots):
+    x = rows(snapshots[380])
+    whole = model.predict(x)
+    for size in (1, 2, 3, 7, 64, 999):
+        parts = [model.predict(x[start : start + size]) for start in range(0, len(x), size)]
+        assert np.concatenate(parts).tobytes() == whole.tobytes(), size
+
+
+def test_the_same_data_give_the_same_bytes_of_model_and_predictions(model, snapshots):
+    again, _ = fit(snapshots[380], [snapshots[day] for day in (280, 300, 320)], 120, 0.10)
+    x = rows(snapshots[380])
+    assert dill.dumps(again) == dill.dumps(model)
+    assert again.predict(x).tobytes() == model.predict(x).tobytes()
+
+
+def test_a_dill_file_has_no_code_and_nothing_of_scikit_learn(model):
+    pickled = dill.dumps(model)
+    strings = {argument for _, argument, _ in pickletools.genops(pickled) if isinstance(argument, str)}
+    assert "predictor.training.model" in strings
+    assert not any("sklearn" in each or each in ("_create_code", "_create_function") for each in strings)
+
+
+def test_loading_and_predicting_imports_neither_scikit_learn_nor_pyarrow(model, snapshots, tmp_path):
+    x = rows(snapshots[380])[:5]
+    (tmp_path / "model.pickle").write_bytes(pickle.dumps((model, x)))
+    code = (
+        "import pickle, sys; model, x = pickle.load(open(sys.argv[1], 'rb')); print(model.predict(x).tolist()); "
+        "assert not {'sklearn', 'pyarrow', 'matplotlib', 'duckdb'} & set(sys.modules)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "model.pickle"], cwd=PROJECT, capture_output=True, text=True, timeout=60
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == str(model.predict(x).tolist())
+
+
+def test_discounting_lowers_a_value_by_about_what_half_the_horizon_costs(model, snapshots):
+    x = rows(snapshots[380])
+    undiscounted = replace(model, discount_rate=0.0).predict(x).sum()
+    assert model.predict(x).sum() / undiscounted == pytest.approx(1.10 ** (-60 / 365), abs=0.004)
+
+
+def test_out_of_time_it_ranks_as_well_as_the_expectation_and_is_off_by_less_than_the_rate(snapshots):
+    metrics = backtest(snapshots[380], [snapshots[day] for day in (280, 300, 320)], 0.0).metrics
+    assert metrics[OURS].gini > metrics[EXPECTATION].gini - 0.005
+    assert metrics[OURS].rmse < 0.8 * metrics["past revenue rate"].rmse
+    assert abs(metrics[OURS].calibration - 1) < 0.2
+
+
+def test_a_backtest_refuses_what_was_not_known_on_its_day(snapshots):
+    late = replace(snapshots[320], days=61)
+    with pytest.raises(ValueError, match="was not all known"):
+        backtest(snapshots[380], [late], 0.0)
+
+
+def test_nothing_but_the_past_and_today_goes_into_a_backtests_predictions(snapshots):
+    past = [snapshots[day] for day in (280, 300, 320)]
+    with_another_future = replace(snapshots[380], actual=snapshots[380].actual[::-1] * 3)
+    first, second = (backtest(test, past, 0.0).predicted for test in (snapshots[380], with_another_future))
+    assert first.tobytes() == second.tobytes()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"actual": 0.0},
+        {"monetary_value": 0.0},
+        {"monetary_value": -5.0},
+        {"frequency": 0.0, "recency": 0.0},
+        {"customer_age": 0.0, "recency": 0.0, "frequency": 0.0},
+    ],
+    ids=["nobody came back", "nothing was paid", "only returns", "nobody bought twice", "all on one day"],
+)
+def test_odd_shops_get_a_model_too(snapshots, change):
+    def changed(snapshot):
+        actual = snapshot.actual * change.get("actual", 1.0)
+        set_to = {name: np.full(len(actual), value) for name, value in change.items() if name != "actual"}
+        return replace(snapshot, actual=actual, features={**snapshot.features, **set_to})
+
+    tested = backtest(changed(snapshots[380]), [changed(snapshots[day]) for day in (280, 300, 320)], 0.1)
+    assert np.isfinite(tested.predicted).all() and (tested.predicted >= 0).all()
+
+
+def test_a_shop_of_a_few_customers_gets_the_plain_expectation_and_is_told(snapshots):
+    def first(snapshot):
+        few = {name: column[:30] for name, column in snapshot.features.items()}
+        return replace(snapshot, customers=snapshot.customers[:30], features=few, actual=snapshot.actual[:30])
+
+    fitted, notes = fit(first(snapshots[380]), [first(snapshots[day]) for day in (280, 300)], 120, 0.0)
+    assert fitted.correction.linear is None and fitted.correction.trees is None
+    assert "plain expectation" in notes[0]
