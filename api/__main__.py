@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
+import signal
 import socket
 import sys
 
+from flask import Flask
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 
+from api.app import create_app
 from api.settings import Settings, SettingsError, is_loopback
 
+PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 THREADS = 10  # long requests take at most door.SLOTS of them
 
 
@@ -38,19 +43,27 @@ def main() -> int:
     except OSError as error:
         return _stop(1, f"{arguments.host}:{arguments.port} cannot be served on: {error.strerror}. Try another PORT.")
     server = Granian(
-        "api:create_app",
+        "api.__main__:worker",
         factory=True,
         address=arguments.host,
         port=arguments.port,
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
         workers=1,
+        respawn_failed_workers=True,
         blocking_threads=THREADS,
         websockets=False,
     )
     print(f"Page and API on http://{arguments.host}:{arguments.port}/, docs on /docs. Ctrl-C stops.", flush=True)
     server.serve()
     return 0
+
+
+def worker() -> Flask:
+    """The app, in the one process that answers; that process ends with the one that started it, even by kill -9."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    return create_app()
 
 
 def _port(text: str) -> int:
