@@ -12,6 +12,7 @@ import sys
 from flask import Flask
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
 
 from api.app import create_app
 from api.settings import Settings, SettingsError, is_loopback
@@ -53,6 +54,7 @@ def main() -> int:
         respawn_failed_workers=True,
         blocking_threads=THREADS,
         websockets=False,
+        log_level=LogLevels.error,
     )
     print(f"Page and API on http://{arguments.host}:{arguments.port}/, docs on /docs. Ctrl-C stops.", flush=True)
     server.serve()
