@@ -49,7 +49,7 @@ def carry_over(warehouse: Warehouse) -> str:
 
 def _begin_with(published: Path, warehouse: Warehouse) -> str:
     """Returns what is to be said of a file that another version wrote."""
-    with duckdb.connect(published, read_only=True) as file:
+    with duckdb.connect(published, read_only=True, config={"memory_limit": "512MB"}) as file:
         columns = _columns(file)
         carried = any(HISTORY.keys() <= columns.get(table, set()) for table in ("prediction_history", "predictions"))
         told = _another_version(file, published, columns, carried)
