@@ -55,7 +55,11 @@ class Publication:
     def refresh(self) -> None:
         """Switch if the path leads to another file than the one served; in any trouble keep that one and say why."""
         with self._lock:
-            self._refresh()
+            try:
+                self._refresh()
+            except Exception as error:  # whatever is wrong with one file, the next publish must still be seen
+                log.exception("refresh failed")
+                self._trouble(f"{self.path} cannot be loaded: {error}")
 
     def _refresh(self) -> None:
         try:
@@ -88,11 +92,7 @@ class Publication:
 
     def _watch(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
-            try:
-                self.refresh()
-            except Exception as error:  # whatever happens to one file, the next publish must still be seen
-                log.exception("refresh failed")
-                self._trouble(f"{self.path} cannot be loaded: {error}")
+            self.refresh()
 
     def close(self) -> None:
         self._stop.set()

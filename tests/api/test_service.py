@@ -148,6 +148,14 @@ def test_metrics_count_requests_by_route(server: Server) -> None:
     assert "clv_snapshot_customers 100.0" in metrics
 
 
+def test_made_up_methods_do_not_fill_the_metrics(server: Server) -> None:
+    for n in range(5):
+        server.request(f"MADEUP{n}", "/predictions/c001")
+    metrics = server.get("/metrics").body.decode()
+    assert "MADEUP" not in metrics
+    assert 'method="OTHER",route="none",status="405"' in metrics
+
+
 def test_the_contract_and_both_pages_need_nothing_from_elsewhere(server: Server) -> None:
     contract = server.get("/openapi.json").json
     assert "/predictions/{customer_id}" in contract["paths"]
