@@ -1,4 +1,4 @@
-"""Makes a model from the orders themselves: features at past dates by the models of the dbt project, fit, test, report."""
+"""Makes a model from the orders: features at past dates by the models of the dbt project, then fit, test and report."""
 
 from __future__ import annotations
 
@@ -119,7 +119,8 @@ class History:
             if self._settings.as_of:
                 file.execute("delete from base_orders where created_at_date > ?::date", [self._settings.as_of])
             first, last, orders = file.execute(
-                "select min(created_at_date), max(created_at_date), count(distinct (customer_id, order_id)) from stg_orders"
+                "select min(created_at_date), max(created_at_date), count(distinct (customer_id, order_id)) "
+                "from stg_orders"
             ).fetchone()
             if first is None:
                 until = f" up to {self._settings.as_of}" if self._settings.as_of else ""
@@ -136,12 +137,13 @@ class History:
         labels = ("customer_labels",) if days else ()
         self._environment["LABEL_DAYS"] = str(days or 1)
         self._dbt("run", "int_as_of", "int_customer_orders", "customer_features", *labels, as_of=as_of.isoformat())
-        columns = ", ".join(f"cast({name} as double) as {name}" for name in _FEATURES)
+        names = (*_FEATURES, "actual_value") if days else _FEATURES
+        columns = ", ".join(f"cast({name} as double) as {name}" for name in names)
         with self._open() as file:
             rows = file.sql(
-                f"select customer_number, {'actual_value, ' if days else ''}{columns} from customer_features "
-                f"join customer_numbers using (customer_id) {'join customer_labels using (customer_id) ' if days else ''}"
-                "order by customer_number"
+                f"select customer_number, {columns} from customer_features join customer_numbers using (customer_id) "
+                + ("join customer_labels using (customer_id) " if days else "")
+                + "order by customer_number"
             ).fetchnumpy()
         features = {name: np.ascontiguousarray(rows[name]) for name in _FEATURES}
         return Snapshot(as_of, rows["customer_number"], features, days, rows["actual_value"] if days else None)
@@ -224,8 +226,11 @@ def _show(console: Console, content: dict, settings: Settings, target: Path, sec
         line("", f"[dim]{'':<22}{'Gini':>7}{'RMSE':>11}{'MAE':>11}{'total':>8}{'top 10 %':>10}[/dim]")
         for name, each in test["metrics"].items():
             line("", f"{name:<22}{report.figure(each['gini'], '.3f'):>7}{each['rmse']:>11,.2f}{each['mae']:>11,.2f}"
-                 f"{report.figure(each['calibration'], '.2f'):>8}{report.figure(each['top_decile'], '.3f'):>10}")  # fmt: skip
-    line("", "[dim]total: predicted over actual; top 10 %: share of the revenue of the customers predicted highest[/dim]")
+                 f"{report.figure(each['calibration'], '.2f'):>8}"
+                 f"{report.figure(each['top_decile'], '.3f'):>10}")  # fmt: skip
+    line(
+        "", "[dim]total: predicted over actual; top 10 %: share of the revenue of the customers predicted highest[/dim]"
+    )
     line("Seconds", f"{sum(seconds.values()):.1f}: " + ", ".join(f"{name} {s:.1f}" for name, s in seconds.items()))
     console.print()
     line("Written", f"{_short(target)}, registered; {_short(settings.warehouse / 'training_report.html')} and .json")

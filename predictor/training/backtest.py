@@ -48,7 +48,7 @@ class Backtest:
 
 
 def backtest(test: Snapshot, past: Sequence[Snapshot], discount_rate: float) -> Backtest:
-    """Fits as of `test.as_of`, from `past`, whose last day may not be after it, and compares with `test.actual`.
+    """Fits as of `test.as_of` from `past`, whose last day may not be after it, and compares with `test.actual`.
 
     Raises ValueError where `past` reaches into the time of the test.
     """
@@ -63,7 +63,7 @@ def backtest(test: Snapshot, past: Sequence[Snapshot], discount_rate: float) -> 
 
 
 def earlier(past: Sequence[Snapshot], discount_rate: float) -> list[Backtest]:
-    """The same test at the newest of the past dates, from those that were fully known by then; none where there are none.
+    """The same test at the newest of the past dates, from those fully known by then; none where there are none.
 
     It is of a time that the last test knows nothing of, so a change to the recipe is judged here first.
     """
@@ -85,7 +85,7 @@ def _baselines(test: Snapshot, discount_rate: float) -> dict[str, np.ndarray]:
 
 
 def _importance(model: ValueModel, test: Snapshot) -> dict[str, float]:
-    """How much Gini is lost when the values of one feature are dealt out anew among the customers, largest loss first."""
+    """How much Gini is lost when one feature's values are dealt out anew among the customers, largest loss first."""
     whole = measure(test.actual, model.value(test.features)).gini
     if whole is None:
         return {}

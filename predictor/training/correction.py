@@ -1,9 +1,9 @@
 """What the expectation does not know, learned from what customers went on to spend: a factor on it for each customer.
 
-Both stages predict the ratio of actual to expected value. The first is log-linear: few weights and no steps, which ranks
-customers of another period better than trees do, and follows a trend beyond what was seen. The second is a handful of small trees, for
-what bends. Applying them takes numpy only, so that a model file holds plain arrays and no object of scikit-learn's, whose pickles
-are tied to its version.
+Both stages predict the ratio of actual to expected value. The first is log-linear: few weights and no steps, which
+ranks customers of another period better than trees do. The second is a few dozen small trees, for what bends. Applying
+them takes numpy only, so that a model file holds plain arrays and no object of scikit-learn's, whose pickles are tied
+to its version.
 """
 
 from __future__ import annotations
@@ -15,29 +15,19 @@ import numpy as np
 from predictor.training.purchases import Purchases
 from predictor.training.spend import Spend
 
-TERMS = (
-    "alive",
-    "rate",
-    "spend",
-    "bought_once",
-    "pieces",
-    "pieces_a_day",
-    "silence",
-    "active_share",
-    "longest_gap",
-)
-LINEAR_TERMS = 7  # the last two bend too much for a straight line: the trees alone get them
+LINEAR_TERMS = 7  # the ones after these bend too much for a straight line: the trees alone get them
 _LIMIT = 6.0  # of the logarithm of a factor
 
 
 def terms(features: dict[str, np.ndarray], purchases: Purchases, spend: Spend, next_spend: np.ndarray) -> np.ndarray:
-    """What the correction looks at, (len(TERMS), n); nothing in it has a currency or grows with the age of the file.
+    """What the correction looks at, (m, n); nothing in it depends on the currency.
 
     `next_spend` is the expected spend at the next purchase, (n,).
     """
     x, recency, age = features["frequency"], features["recency"], features["customer_age"]
     pieces = np.maximum(features["total_num_items"], 0.0)
-    typical_spend = spend.expected(np.ones(1), np.array([spend.v]))[0]
+    typical_spend = max(spend.expected(np.ones(1), np.array([spend.v]))[0], 1e-12)
+    mean_spend = np.maximum(features["monetary_value"], 1e-3 * typical_spend)
     with np.errstate(divide="ignore"):
         alive = np.maximum(np.log(purchases.alive(x, recency, age)), -_LIMIT)
     gap = np.log((features["longest_interval"] + 3.0) * np.maximum(x, 1.0) / (recency + 3.0))
@@ -45,20 +35,26 @@ def terms(features: dict[str, np.ndarray], purchases: Purchases, spend: Spend, n
         [
             alive,
             np.log(purchases.rate(x, age) * purchases.alpha / purchases.r),
-            np.log(np.maximum(next_spend, 1e-12) / max(typical_spend, 1e-12)),
+            np.log(np.maximum(next_spend, 1e-12) / typical_spend),
             np.where(x > 0, 0.0, 1.0),
             np.log1p(pieces),
             np.log((pieces + 0.5) / (x + 1.0)),
             np.log1p(np.maximum(age - recency, 0.0)),
             recency / (age + 1.0),
             np.where(x > 0, np.clip(gap, -3.0, 3.0), 0.0),
+            x,
+            (age - recency) / (age + 1.0),
+            features["longest_interval"] / (age + 1.0),
+            mean_spend / typical_spend,
+            features["max_revenue"] / mean_spend,
+            features["max_num_items"],
         ]
     )
 
 
 @dataclass(frozen=True)
 class LogLinear:
-    """exp(intercept + weights · standardised terms). A term above `highest` counts as that, so that nobody is extrapolated."""
+    """exp(intercept + weights · standardised terms); a term above `highest` counts as that: nobody is extrapolated."""
 
     intercept: float
     weights: np.ndarray
@@ -67,7 +63,7 @@ class LogLinear:
     highest: np.ndarray
 
     def factor(self, values: np.ndarray) -> np.ndarray:
-        """The factor of each customer, (n,), from `terms`, (m, n)."""
+        """The factor of each customer, (n,), from their `terms`, (m, n)."""
         total = np.full(values.shape[1], self.intercept)
         # Term by term and not as a product of matrices, whose last digits depend on the number of rows.
         for value, weight, mean, scale, most in zip(
@@ -88,7 +84,7 @@ class Tree:
     value: np.ndarray
 
     def __call__(self, values: np.ndarray, node: int = 0) -> np.ndarray | float:
-        """The value of each customer's leaf. Whole columns at a time: with a few leaves that beats following each row."""
+        """The value of each customer's leaf. Whole columns at a time: with few leaves that beats following each row."""
         if self.left[node] < 0:
             return self.value[node]
         goes_left = values[self.term[node]] <= self.threshold[node]
@@ -103,7 +99,7 @@ class Trees:
     trees: tuple[Tree, ...]
 
     def factor(self, values: np.ndarray) -> np.ndarray:
-        """The factor of each customer, (n,), from `terms`, (m, n)."""
+        """The factor of each customer, (n,), from their `terms`, (m, n)."""
         total = np.full(values.shape[1], self.start)
         for tree in self.trees:
             total += tree(values)
@@ -119,7 +115,7 @@ class Correction:
     trees: Trees | None = None
 
     def factor(self, values: np.ndarray) -> np.ndarray:
-        """Actual over expected value, as it is predicted for each customer, (n,), from `terms`, (m, n)."""
+        """Actual over expected value, as it is predicted for each customer, (n,), from their `terms`, (m, n)."""
         factor = np.full(values.shape[1], self.level)
         for stage in (self.linear, self.trees):
             if stage is not None:

@@ -12,7 +12,7 @@ _SHORTEST_LABEL = 14
 
 @dataclass(frozen=True)
 class Schedule:
-    """For a model of `as_of`: the cut-offs, newest first, each with `days` of what came next, all of it known by `as_of`."""
+    """For a model of `as_of`: cut-offs, newest first, each with the `days` after it, all of it known by `as_of`."""
 
     as_of: date
     days: int
@@ -35,7 +35,7 @@ def schedule(first_order: date, as_of: date, horizon: int) -> Schedule:
 
 
 def longest_horizon(first_order: date, last_day: date) -> int:
-    """The most days that a model can be tested on: before them, half as many have to be left to learn from, at least 30.
+    """The most days that a model can be tested on: half as many have to be left before them to learn from, at least 30.
 
     0 where the orders are too few days for any horizon.
     """

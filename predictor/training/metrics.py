@@ -12,9 +12,9 @@ from scipy.stats import rankdata
 class Metrics:
     """Figures for n customers; None where there is nothing to divide by.
 
-    `gini` is 1 for the right order of customers and 0 for chance; `spearman` is the rank correlation. `mae` and `rmse` are in
-    the currency of the values. `calibration` is the predicted total over the actual one, `top_decile` the share of the
-    actual total that went to the tenth of customers with the highest predictions.
+    `gini` is 1 for the right order of customers and 0 for chance; `spearman` is the rank correlation. `mae` and `rmse`
+    are in the currency of the values. `calibration` is the predicted total over the actual one, `top_decile` the share
+    of the actual total that went to the tenth of customers with the highest predictions.
     """
 
     gini: float | None
@@ -40,7 +40,7 @@ def measure(actual: np.ndarray, predicted: np.ndarray) -> Metrics:
 
 
 def gains(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """What the best 0, 1, … n customers by prediction spent together, (n + 1,); customers predicted alike share alike."""
+    """What the best 0, 1, … n customers by prediction spent together, (n + 1,); those predicted alike share alike."""
     order = np.argsort(-predicted, kind="stable")
     ordered, ranked = actual[order], predicted[order]
     starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -10,7 +10,16 @@ from predictor.training.correction import Correction, terms
 from predictor.training.purchases import Purchases
 from predictor.training.spend import Spend
 
-FEATURES = ("frequency", "recency", "customer_age", "monetary_value", "total_num_items", "longest_interval")
+FEATURES = (
+    "frequency",
+    "recency",
+    "customer_age",
+    "monetary_value",
+    "total_num_items",
+    "longest_interval",
+    "max_revenue",
+    "max_num_items",
+)
 _DISCOUNT_STEPS = 4
 
 
@@ -25,13 +34,13 @@ class ValueModel:
     spend: Spend
     horizon: int
     discount_rate: float = 0.0
-    correction: Correction = Correction()
+    correction: Correction = field(default_factory=Correction)
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """The value of each customer, (n,), finite and not negative, in the currency of `monetary_value`.
 
-        `x` is (n, 6), the columns of FEATURES in their order. Each row is predicted by itself: its neighbours and the size
-        of the batch change no digit.
+        `x` is (n, 8), the columns of FEATURES in their order. Each row is predicted by itself: its neighbours and the
+        size of the batch change no digit.
         """
         columns = np.ascontiguousarray(np.asarray(x, dtype=float).T)
         return self.value(dict(zip(FEATURES, columns, strict=False)))
@@ -42,7 +51,7 @@ class ValueModel:
         return np.nan_to_num(expected * self.correction.factor(values), nan=0.0, posinf=np.finfo(float).max / 1e6)
 
     def expectation(self, features: dict[str, np.ndarray], days: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Expected discounted value in the next `days` (the horizon by default), (n,), and what the correction looks at."""
+        """Expected discounted value in the next `days` (default: the horizon), (n,), and the correction's terms."""
         features = valid(features)
         next_spend = self.spend.expected(features["frequency"] + 1.0, features["monetary_value"])
         expected = self._discounted_purchases(features, days or self.horizon) * next_spend
@@ -63,9 +72,8 @@ class ValueModel:
 
 def valid(features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The features within what the formulas are defined for: no negative time, the last purchase not after today."""
-    history = {
-        name: np.clip(np.nan_to_num(features[name]), 0.0, 1e6) for name in ("frequency", "recency", "customer_age")
-    }
-    rest = {name: np.clip(np.nan_to_num(features[name]), -1e15, 1e15) for name in FEATURES[3:]}
-    rest["longest_interval"] = np.maximum(rest["longest_interval"], 0.0)
-    return {**history, "recency": np.minimum(history["recency"], history["customer_age"]), **rest}
+    within = {name: np.clip(np.nan_to_num(features[name]), -1e15, 1e15) for name in FEATURES}
+    for name in ("frequency", "recency", "customer_age", "longest_interval"):
+        within[name] = np.clip(within[name], 0.0, 1e6)
+    within["recency"] = np.minimum(within["recency"], within["customer_age"])
+    return within

@@ -38,8 +38,8 @@ def plots(test: Backtest) -> list[tuple[str, str, str]]:
             ),
             (
                 "Cumulative gains",
-                "Share of the revenue that the customers predicted highest brought. The grey line is the right order, the "
-                "dotted one chance.",
+                "Share of the revenue that the customers predicted highest brought. The grey line is the right order, "
+                "the dotted one chance.",
                 _gains(test),
             ),
             (
@@ -73,7 +73,9 @@ def _gains(test: Backtest) -> str:
     percent = np.linspace(0, 100, 101)
     for predicted, color, name in ((actual, _FAINT, "right order"), (test.predicted, _MODEL, "this model")):
         curve = gains(actual, predicted) / total * 100
-        axes.plot(percent, np.interp(percent / 100 * len(actual), np.arange(len(curve)), curve), color=color, label=name)
+        axes.plot(
+            percent, np.interp(percent / 100 * len(actual), np.arange(len(curve)), curve), color=color, label=name
+        )
     axes.plot([0, 100], [0, 100], ":", color="#8794a1", label="chance")
     axes.set(xlabel="% of customers", ylabel="% of revenue", xlim=(0, 100), ylim=(0, None))
     axes.legend(frameon=False, loc="lower right")

@@ -21,7 +21,7 @@ _FORMATS = {"gini": ".3f", "spearman": ".3f", "rmse": ",.2f", "mae": ",.2f", "ca
 
 
 def write(content: dict, test: Backtest, folder: Path) -> None:
-    """Writes training_report.html and training_report.json. `content` is what `make train` knows, its last test `test`."""
+    """Writes training_report.html and training_report.json. `content` ends with the test `test`."""
     content = {**content, "in_words": in_words(content["tests"][-1])}
     (folder / "training_report.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     (folder / "training_report.html").write_text(_html(content, plots(test)), encoding="utf-8")
@@ -37,24 +37,26 @@ def in_words(test: dict) -> list[str]:
     ours, expectation = test["metrics"][OURS], test["metrics"][EXPECTATION]
     rate = test["metrics"]["past revenue rate"]
     if ours["gini"] is None:
-        return ["Nobody bought anything in the days of the test, so there is nothing to say about the order of customers."]
+        return [
+            "Nobody bought anything in the days of the test, so there is nothing to say about the order of customers."
+        ]
     words = [
         f"Who is worth more: the tenth of customers predicted highest brought {ours['top_decile']:.0%} of what all "
-        f"{test['customers']:,} brought. The order of customers has a Gini of {ours['gini']:.3f}; the plain expectation has "
-        f"{expectation['gini']:.3f}, the past revenue rate {rate['gini']:.3f}."
+        f"{test['customers']:,} brought. The order of customers has a Gini of {ours['gini']:.3f}; the plain expectation "
+        f"has {expectation['gini']:.3f}, the past revenue rate {rate['gini']:.3f}."
     ]
     words.append(_about_the_total(ours["calibration"]))
     words.append(_about_the_deciles(test["deciles"]))
     share = ours["mae"] / test["mean_actual_value"]
     bought = test["customers_who_bought"] / test["customers"]
     words.append(
-        f"A single customer: {bought:.0%} of them bought at all in these {test['days']} days, and a prediction is off by "
-        f"{share:.1f} times the mean value. Use it to rank customers and to add up groups, not as one customer's bill."
+        f"A single customer: {bought:.0%} of them bought at all in these {test['days']} days, and a prediction is off "
+        f"by {share:.1f} times the mean value. Use it to rank customers and to add up groups, not as one customer's bill."
     )
     if ours["rmse"] > expectation["rmse"]:
         words.append(
-            f"Big spenders: its RMSE of {ours['rmse']:,.2f} is above the plain expectation's {expectation['rmse']:,.2f}, so a "
-            "few customers of high value are missed by more."
+            f"Big spenders: its RMSE of {ours['rmse']:,.2f} is above the plain expectation's {expectation['rmse']:,.2f}, "
+            "so a few customers of high value are missed by more."
         )
     return words
 
@@ -64,8 +66,8 @@ def _about_the_total(calibration: float) -> str:
         return f"The total: right within {abs(calibration - 1):.0%}."
     direction = "too high" if calibration > 1 else "too low"
     return (
-        f"The total: {abs(calibration - 1):.0%} {direction}. What a season or a campaign changes for all customers alike "
-        "cannot be seen in the past of each."
+        f"The total: {abs(calibration - 1):.0%} {direction}. What a season or a campaign changes for all customers "
+        "alike cannot be seen in the past of each."
     )
 
 
@@ -77,7 +79,7 @@ def _about_the_deciles(deciles: list[dict]) -> str:
     high = sum(each["predicted"] > each["actual"] for each in far)
     way = "too high" if high == len(far) else "too low" if not high else "too high or too low"
     tenths = f"tenth {numbers} is" if len(far) == 1 else f"tenths {numbers} are"
-    return f"By tenths (1 has the highest predictions): {tenths} predicted {way} by more than a quarter, the others are not."
+    return f"By tenths (1 has the highest predictions): {tenths} predicted {way} by over a quarter, the others are not."
 
 
 def _html(content: dict, pictures: list[tuple[str, str, str]]) -> str:
@@ -113,7 +115,7 @@ def _html(content: dict, pictures: list[tuple[str, str, str]]) -> str:
 <h2>In words</h2>
 <ul>{words}</ul>
 <h2>The test</h2>
-<p>{_when(last)} The model of this test was made only of what was known on {last["as_of"]}; the baselines saw the same.</p>
+<p>{_when(last)} The model of this test was made only of what was known on {last["as_of"]}, as the baselines.</p>
 {_table(last)}
 <section>{figures}</section>
 {earlier_tables}
@@ -124,7 +126,8 @@ def _html(content: dict, pictures: list[tuple[str, str, str]]) -> str:
 
 
 def _when(test: dict) -> str:
-    return f"As of {test['as_of']}: what {test['customers']:,} customers spent in the {test['days']} days to {test['until']}."
+    customers = f"{test['customers']:,} customers"
+    return f"As of {test['as_of']}: what {customers} spent in the {test['days']} days to {test['until']}."
 
 
 def _table(test: dict) -> str:

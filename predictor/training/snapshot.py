@@ -12,8 +12,8 @@ import numpy as np
 class Snapshot:
     """Features of the n customers known at `as_of`, columns by name, each (n,).
 
-    `customers` numbers them, the same in every snapshot, (n,). `actual` is each one's value in the `days` after `as_of`,
-    discounted to it, (n,); None where that is not known yet.
+    `customers` numbers them, the same in every snapshot, (n,). `actual` is each one's value in the `days` after
+    `as_of`, discounted to it, (n,); None where that is not known yet.
     """
 
     as_of: date

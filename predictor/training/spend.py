@@ -1,8 +1,8 @@
 """What customers spend at a purchase: the Gamma-Gamma model.
 
-Fader and Hardie (2013), "The Gamma-Gamma Model of Monetary Value". Spend at a purchase is gamma-distributed around a mean of the
-customer's own, and those means vary over customers by an inverse gamma distribution. A customer's observed mean is drawn
-towards everybody's, the more the fewer purchases it rests on.
+Fader and Hardie (2013), "The Gamma-Gamma Model of Monetary Value". Spend at a purchase is gamma-distributed around a
+mean of the customer's own, and those means vary over customers by an inverse gamma distribution. A customer's observed
+mean is drawn towards everybody's, the more the fewer purchases it rests on.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ START = date(2020, 1, 1)
 
 
 class Shop:
-    """Orders of a buy-till-you-die process: one row per order, `customer`, `day` (from START) and `revenue`, each (m,)."""
+    """Orders of a buy-till-you-die process: one row each, `customer`, `day` (from START) and `revenue`, each (m,)."""
 
     def __init__(self, customers: int, days: int, seed: int):
         random = np.random.default_rng(seed)

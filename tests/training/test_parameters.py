@@ -52,7 +52,10 @@ def test_the_parameters_are_found_again_in_simulated_purchases():
     rows = []
     for rate, leaves in zip(random.gamma(0.8, 1 / 30, 20_000), random.beta(0.9, 2.5, 20_000), strict=True):
         times = [0.0]
-        while random.random() > (leaves if len(times) > 1 else 0) and (t := times[-1] + random.exponential(1 / rate)) < 400:
+        while (
+            random.random() > (leaves if len(times) > 1 else 0)
+            and (t := times[-1] + random.exponential(1 / rate)) < 400
+        ):
             times.append(t)
         rows.append((len(times) - 1, times[-1]))
     frequency, recency = np.array(rows, dtype=float).T
