@@ -110,3 +110,8 @@ def built(_built_twice: Path, tmp_path: Path) -> Shop:
     """A shop that has built as of 2017-10-16, then as of 2017-10-17: a copy of its own."""
     shutil.copytree(_built_twice, tmp_path / "shop", symlinks=True)
     return Shop(tmp_path / "shop")
+
+
+@pytest.fixture(scope="session")
+def shop_class():
+    return Shop

@@ -1,0 +1,190 @@
+"""What a build makes of the files that people really have: clear words, nothing lost, the published file untouched."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import os
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.pipeline.conftest import HEADER, ROOT
+
+CDNOW = ROOT.parent / "shared" / "data" / "cdnow" / "orders.csv"
+IDS = ["O'Brien", "Ł-7", "a b", "../x", "'; drop table orders; --", 'say "hi"', "0007", "x,y"]
+LINES = [(id, f"o{n}", "1", "2", f"{10 + n}.5", f"2017-09-{n + 1:02d}") for n, id in enumerate(IDS)]
+
+
+COLUMNS = HEADER.split(",")
+
+
+def write(path: Path, rows, header=COLUMNS, bom="", end="\n", quoting=csv.QUOTE_MINIMAL) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(bom)
+        csv.writer(file, lineterminator=end, quoting=quoting).writerows([header, *rows])
+    return path
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory, shop_class):
+    """A warehouse with a build in it, which no failed build may touch."""
+    shop = shop_class(tmp_path_factory.mktemp("input"))
+    write(shop.orders, LINES)
+    shop.run()
+    return shop
+
+
+def bytes_of(shop) -> dict[str, bytes]:
+    return {name: (shop.warehouse / name).read_bytes() for name in ("clv.duckdb", "predictions.csv")}
+
+
+def stopped(shop, status: int, *said: str, **given: str) -> None:
+    before = bytes_of(shop)
+    printed = shop.run(status=status, **given)
+    for words in said:
+        assert words in printed, printed
+    assert len(printed.splitlines()) <= 12, printed
+    assert bytes_of(shop) == before
+
+
+def test_an_id_is_only_an_id(published):
+    with (published.warehouse / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        assert sorted(row["customer_id"] for row in csv.DictReader(file)) == sorted(IDS)
+
+
+def test_arguments_that_cannot_be_used_are_named(published, tmp_path):
+    folder, empty, other = tmp_path / "folder.csv", tmp_path / "empty.csv", tmp_path / "orders.xlsx"
+    folder.mkdir()
+    empty.touch()
+    other.write_text("x")
+    stopped(published, 2, "There is no file", "nowhere.csv", ORDERS=str(tmp_path / "nowhere.csv"))
+    stopped(published, 2, "is a folder", ORDERS=str(folder))
+    stopped(published, 1, "is empty", "empty.csv", ORDERS=str(empty))
+    stopped(published, 2, ".parquet", "orders.xlsx", ORDERS=str(other))
+    stopped(published, 2, "AS_OF=17/10/2017 is no date", AS_OF="17/10/2017")
+    stopped(published, 2, "AS_OF=2017-02-30 is no date", AS_OF="2017-02-30")
+    stopped(published, 2, "MAX_REJECTED=many is no share", MAX_REJECTED="many")
+    stopped(published, 2, "MAX_REJECTED=2 is no share", MAX_REJECTED="2")
+    stopped(published, 1, "There is no model file", MODEL=str(tmp_path / "nowhere.dill"))
+
+
+def test_a_missing_column_is_named_beside_those_that_were_found(published, tmp_path):
+    orders = write(tmp_path / "orders.csv", [], ["customer_id", "Order_ID", "num_items", "price"])
+    stopped(
+        published,
+        1,
+        str(orders),
+        "order_item_id, revenue, created_at_date",
+        "Order_ID, num_items, price",
+        ORDERS=str(orders),
+    )
+
+
+@pytest.mark.slow
+def test_files_without_a_usable_line_are_named(published, tmp_path):
+    header_only = write(tmp_path / "header.csv", [])
+    stopped(published, 1, str(header_only), "no order lines", ORDERS=str(header_only))
+    unusable = write(tmp_path / "unusable.csv", [("", "1", "1", "1", "1", "2017-01-01")])
+    stopped(published, 1, "1 of 1 lines", "missing_customer_id", "line 2", MAX_REJECTED="1", ORDERS=str(unusable))
+    twice = write(tmp_path / "twice.csv", [], [*HEADER.split(","), "Revenue"])
+    stopped(published, 1, "more than one column named revenue", ORDERS=str(twice))
+    semicolons = write(tmp_path / "semicolons.csv", [], [HEADER.replace(",", ";")])
+    stopped(published, 1, "separated by commas", ORDERS=str(semicolons))
+
+
+@pytest.mark.slow
+def test_an_as_of_date_before_the_first_order_is_told_from_when_on_there_are_orders(published):
+    stopped(published, 1, "AS_OF=2016-01-01 is before the first order", "2017-09-01", AS_OF="2016-01-01")
+
+
+@pytest.mark.slow
+def test_too_many_rejected_lines_stop_the_build_with_examples_and_the_way_on(published, tmp_path):
+    bad = [("a", "1", "1", "abc", "1", "2017-01-01"), ("b", "1", "1", "1", "nan", "2017-01-01"), ("c", "1")]
+    orders = write(tmp_path / "orders.csv", [*LINES, *bad])
+    said = (
+        "3 of 11 lines",
+        "invalid_num_items",
+        "line 10: a,1,1,abc,1,2017-01-01",
+        "line 11",
+        "line 12: c,1",
+        "MAX_REJECTED=0.5",
+    )
+    stopped(published, 1, *said, ORDERS=str(orders))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("filling", [0, 400_000], ids=["small", "in the middle of a large file"])
+def test_a_quote_that_is_never_closed_stops_the_build_and_names_the_line(published, tmp_path, filling):
+    orders = write(tmp_path / "orders.csv", [*LINES, *([LINES[0]] * filling)])
+    with orders.open("a") as file:
+        file.write('"a,1,1,1,1,2017-01-01\n')
+        file.writelines(["b,1,1,1,1,2017-01-01\n"] * (3 + filling))
+    stopped(published, 1, f"line {len(LINES) + filling + 2}", "quote", ORDERS=str(orders))
+
+
+@pytest.mark.slow
+def test_mixed_line_ends_are_told_with_the_command_that_mends_them(published, tmp_path):
+    orders = tmp_path / "orders.csv"
+    orders.write_bytes(f"{HEADER}\r\na,1,1,1,1,2017-01-01\r\nb,1,1,1,1,2017-01-01\nc,1,1,1,1,2017-01-01\r\n".encode())
+    stopped(published, 1, "mixes line ends", "tr -d", ORDERS=str(orders))
+
+
+@pytest.mark.slow
+def test_every_kind_of_file_gives_the_same_predictions(published, tmp_path, shop_class):
+    names = ["Created_At_Date", "note", "REVENUE", "num_items", "order_item_id", "Order_Id", "customer_id"]
+    shuffled = [(d, 'of "two"\nlines', r, n, i, o, c) for c, o, i, n, r, d in LINES]
+    awkward = tmp_path / "it's [a] *strange* file?.csv"
+    write(awkward, shuffled, names, bom="\ufeff", end="\r\n", quoting=csv.QUOTE_ALL)
+    zipped = tmp_path / "orders.csv.gz"
+    zipped.write_bytes(gzip.compress(published.orders.read_bytes()))
+    typed = tmp_path / "typed.parquet"
+    with duckdb.connect() as memory:
+        memory.execute(
+            "create table t(customer_id text, order_id text, order_item_id int, num_items int,"
+            " revenue double, d timestamp)"
+        )
+        memory.executemany(
+            "insert into t values (?, ?, ?, ?, ?, ?)", [(*line[:5], f"{line[5]} 13:14:15") for line in LINES]
+        )
+        memory.execute(f"copy (select d as created_at_date, * exclude (d) from t) to '{typed}'")
+
+    wanted = bytes_of(published)["predictions.csv"]
+    for orders in (awkward, zipped, typed):
+        shop = shop_class(tmp_path / orders.suffix)
+        shop.run(ORDERS=str(orders))
+        assert (shop.warehouse / "predictions.csv").read_bytes() == wanted, orders
+
+
+@pytest.mark.slow
+def test_two_builds_give_the_same_bytes_with_one_core_and_with_all(tmp_path, shop_class):
+    first, second = shop_class(tmp_path / "1"), shop_class(tmp_path / "2")
+    demo = str(ROOT / "dbt_project" / "seeds" / "orders.csv")
+    first.run(ORDERS=demo)
+    one_core = str(min(os.sched_getaffinity(0)))
+    second.run(ORDERS=demo, prefix=("taskset", "-c", one_core))
+    assert (first.warehouse / "predictions.csv").read_bytes() == (second.warehouse / "predictions.csv").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def cdnow():
+    if not CDNOW.exists():
+        assert not os.environ.get("CI"), f"{CDNOW} is missing"
+        pytest.skip(f"the orders of CDNOW are not beside this project: {CDNOW}")
+    return CDNOW
+
+
+@pytest.mark.slow
+def test_the_features_of_cdnow_are_the_known_ones(cdnow, tmp_path, shop_class):
+    shop = shop_class(tmp_path)
+    printed = shop.run(ORDERS=str(cdnow), AS_OF="1997-09-30")
+    assert "69,659 read, 69,659 used, 0 rejected" in printed
+    assert shop.query("select lines, lines_rejected, lines_after_as_of, customers from build_info") == [
+        (69_659, 0, 20_573, 23_570)
+    ]
+    six = "max_num_items, max_revenue, total_revenue, total_orders, days_since_last_order, longest_interval"
+    sums = shop.query(f"select {', '.join(f'sum({name})' for name in six.split(', '))} from customer_features")[0]
+    assert sums == pytest.approx((62_054, 954_226.75, 1_723_354.50, 47_907, 4_270_092, 5_262_715.678), abs=0.0005)
+    assert shop.query("select distinct as_of_date from predictions") == [(date(1997, 9, 30),)]
