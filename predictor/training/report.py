@@ -42,8 +42,8 @@ def in_words(test: dict) -> list[str]:
         ]
     words = [
         f"Who is worth more: the tenth of customers predicted highest brought {ours['top_decile']:.0%} of what all "
-        f"{test['customers']:,} brought. The order of customers has a Gini of {ours['gini']:.3f}; the plain expectation "
-        f"has {expectation['gini']:.3f}, the past revenue rate {rate['gini']:.3f}."
+        f"{test['customers']:,} brought. The order of customers has a Gini of {ours['gini']:.3f}; the plain "
+        f"expectation has {expectation['gini']:.3f}, the past revenue rate {rate['gini']:.3f}."
     ]
     words.append(_about_the_total(ours["calibration"]))
     words.append(_about_the_deciles(test["deciles"]))
@@ -51,12 +51,12 @@ def in_words(test: dict) -> list[str]:
     bought = test["customers_who_bought"] / test["customers"]
     words.append(
         f"A single customer: {bought:.0%} of them bought at all in these {test['days']} days, and a prediction is off "
-        f"by {share:.1f} times the mean value. Use it to rank customers and to add up groups, not as one customer's bill."
+        f"by {share:.1f} times the mean value. Use it to rank customers and to add up groups, not as one's bill."
     )
     if ours["rmse"] > expectation["rmse"]:
         words.append(
-            f"Big spenders: its RMSE of {ours['rmse']:,.2f} is above the plain expectation's {expectation['rmse']:,.2f}, "
-            "so a few customers of high value are missed by more."
+            f"Big spenders: its RMSE of {ours['rmse']:,.2f} is above the plain expectation's "
+            f"{expectation['rmse']:,.2f}, so a few customers of high value are missed by more."
         )
     return words
 

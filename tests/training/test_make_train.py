@@ -1,0 +1,193 @@
+"""`make train` through the front door, on files of orders."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+import predictor
+from pipeline.settings import Settings
+from pipeline.train import History
+from predictor.training.model import FEATURES
+
+ROOT = Path(__file__).resolve().parents[2]
+HEADER = ("customer_id", "order_id", "order_item_id", "num_items", "revenue", "created_at_date")
+
+
+@pytest.fixture(scope="session")
+def lines(shop):
+    """The shop's orders as lines of a file, in the order of their dates."""
+    start = date(2020, 1, 1)
+    rows = zip(shop.customer, shop.day, shop.revenue, strict=True)
+    made = [
+        (f"c{who:05}", f"o{number}", "1", "1", f"{revenue:.2f}", (start + timedelta(int(day))).isoformat())
+        for number, (who, day, revenue) in enumerate(rows)
+    ]
+    return sorted(made, key=lambda line: line[-1])
+
+
+def write(path: Path, lines) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([HEADER, *lines])
+    return path
+
+
+def train(folder: Path, orders: Path, status: int = 0, **given: str) -> str:
+    """Runs the command and returns what it printed. Report, model and manifest are put into `folder`."""
+    clean = {name: value for name, value in os.environ.items() if name not in ("AS_OF", "HORIZON", "DISCOUNT_RATE")}
+    models = folder / "models"
+    models.mkdir(exist_ok=True)
+    own = {"ORDERS": str(orders), "WAREHOUSE": str(folder), "MODEL": str(models / "model.dill")}
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "train"],
+        cwd=ROOT,
+        env={**clean, **own, "MODEL_MANIFESTS": str(models), **given},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def trained(lines, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    printed = train(folder, write(folder / "orders.csv", lines), HORIZON="120", DISCOUNT_RATE="0.05")
+    return folder, printed
+
+
+@pytest.mark.slow
+def test_the_model_is_registered_with_what_it_was_made_of(trained):
+    folder, printed = trained
+    manifest = predictor.find_manifest(
+        folder / "models" / "model.dill", replace(predictor.Settings(), manifests=folder / "models")
+    )
+    assert manifest.features == list(FEATURES)
+    assert manifest.training["horizon_days"] == 120
+    assert manifest.training["discount_rate"] == 0.05
+    assert manifest.training["trained_as_of"] == "2021-05-15"
+    assert manifest.bytecode == []
+    assert 0 < manifest.training["metrics"]["gini"] < 1
+    assert "make build MODEL=" in printed
+
+
+@pytest.mark.slow
+def test_the_report_stands_alone_and_says_the_same_as_json(trained):
+    folder, _ = trained
+    page = (folder / "training_report.html").read_text(encoding="utf-8")
+    report = json.loads((folder / "training_report.json").read_text(encoding="utf-8"))
+    assert page.count("<svg") == 4
+    assert not any(each in page for each in ("<script", "src=", 'href="http', "@import"))
+    earlier, test = report["tests"]
+    assert date.fromisoformat(earlier["until"]) <= date.fromisoformat(test["as_of"])
+    assert test["until"] == report["trained_as_of"]
+    for name, figures in test["metrics"].items():
+        assert name in page and f"{figures['rmse']:,.2f}" in page
+    assert all(sentence.split(".")[0][:40] in page for sentence in report["in_words"])
+
+
+@pytest.mark.slow
+def test_no_line_after_as_of_changes_a_byte_of_the_model(trained, lines, tmp_path):
+    as_of = "2021-03-31"
+    known = [line for line in lines if line[-1] <= as_of]
+    later = [(*line[:4], "99999", line[5]) for line in lines if line[-1] > as_of]
+    models = []
+    for name, content in (("without", known), ("with", [*later, *known])):
+        folder = tmp_path / name
+        folder.mkdir()
+        train(folder, write(folder / "orders.csv", content), HORIZON="100", AS_OF=as_of)
+        models.append((folder / "models" / "model.dill").read_bytes())
+    assert models[0] == models[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_no_later_order_changes_a_byte_of_the_features_at_a_past_date(lines, tmp_path, seed):
+    chance = random.Random(seed)
+    day = date(2020, 6, 1) + timedelta(chance.randrange(200))
+    known = [line for line in lines if line[-1] <= day.isoformat()]
+    later = [line for line in lines if line[-1] > day.isoformat()]
+    changed = [
+        (
+            chance.choice(known)[0],
+            f"x{number}",
+            "2",
+            str(chance.randrange(-5, 50)),
+            f"{chance.uniform(-99, 999):.2f}",
+            when,
+        )
+        for number, (*_, when) in enumerate(chance.sample(later, len(later) // 2))
+    ]
+    seen = []
+    for name, content in (("all", lines), ("removed", known), ("changed", [*changed, *known])):
+        folder = tmp_path / name
+        folder.mkdir()
+        orders = write(folder / "orders.csv", content)
+        history = History(Settings.from_environment({"ORDERS": str(orders), "WAREHOUSE": str(folder)}), folder, 0.1)
+        history.load()
+        seen.append({name: column.tobytes() for name, column in history.snapshot(day, 0).features.items()})
+    assert seen[0] == seen[1] == seen[2]
+
+
+@pytest.mark.slow
+def test_the_label_is_the_discounted_revenue_of_the_days_after_the_date(tmp_path):
+    lines = [
+        ("a", "1", "1", "1", "10.00", "2020-01-01"),
+        ("a", "2", "1", "1", "100.00", "2020-03-01"),  # the date itself: known, and no part of the label
+        ("a", "3", "1", "1", "50.00", "2020-03-02"),
+        ("a", "4", "1", "1", "70.00", "2020-03-31"),
+        ("a", "5", "1", "1", "900.00", "2020-04-01"),  # a day too late
+        ("b", "6", "1", "1", "20.00", "2020-02-01"),
+        ("c", "7", "1", "1", "30.00", "2020-03-10"),  # not a customer yet
+    ]
+    orders = write(tmp_path / "orders.csv", lines)
+    history = History(Settings.from_environment({"ORDERS": str(orders), "WAREHOUSE": str(tmp_path)}), tmp_path, 0.10)
+    assert history.load() == (date(2020, 1, 1), date(2020, 4, 1), 7)
+    actual = history.snapshot(date(2020, 3, 1), 30).actual
+    assert actual.tolist() == pytest.approx([50 * 1.1 ** (-1 / 365) + 70 * 1.1 ** (-30 / 365), 0.0], abs=2e-6)
+
+
+@pytest.mark.slow
+def test_too_little_history_names_the_longest_horizon_and_that_one_works(lines, tmp_path):
+    orders = write(tmp_path / "orders.csv", [line for line in lines if line[-1] < "2020-05-01"])
+    printed = train(tmp_path, orders, status=1, HORIZON="365")
+    longest = printed.split("HORIZON=")[1].split()[0]
+    assert f"{longest} days" in printed
+    train(tmp_path, orders, HORIZON=longest)
+
+
+@pytest.mark.slow
+def test_a_file_of_one_day_is_told_that_no_horizon_works(tmp_path):
+    lines = [(f"c{number}", str(number), "1", "1", "9.99", "2020-01-01") for number in range(50)]
+    assert "too few" in train(tmp_path, write(tmp_path / "orders.csv", lines), status=1)
+
+
+@pytest.mark.parametrize(
+    "given", [{"HORIZON": "0"}, {"HORIZON": "soon"}, {"DISCOUNT_RATE": "-1"}, {"DISCOUNT_RATE": "nan"}, {"AS_OF": "x"}]
+)
+def test_arguments_that_cannot_be_used_stop_it_at_once(given, lines, tmp_path):
+    printed = train(tmp_path, write(tmp_path / "orders.csv", lines[:10]), status=2, **given)
+    assert next(iter(given)) in printed
+
+
+@pytest.mark.slow
+def test_predictions_of_a_trained_model_come_out_of_the_worker(trained):
+    folder, _ = trained
+    settings = replace(predictor.Settings(), manifests=folder / "models")
+    manifest = predictor.find_manifest(folder / "models" / "model.dill", settings)
+    table = {name: [row[i] for row in manifest.example["inputs"]] for i, name in enumerate(FEATURES)}
+    table = pa.table({"customer_id": [str(number) for number in range(len(table["recency"]))], **table})
+    scored = predictor.score(table.to_reader(), folder / "models" / "model.dill", settings).read_all()
+    assert scored["predicted_clv"].to_pylist() == manifest.example["outputs"]
