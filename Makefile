@@ -9,10 +9,10 @@ export ORDERS AS_OF MODEL WAREHOUSE MAX_REJECTED HISTORY_DAYS STRICT Q HOST PORT
 export MODEL_PYTHON MODEL_MEMORY MODEL_TIMEOUT MODEL_MANIFESTS WORKERS HORIZON DISCOUNT_RATE
 
 .DEFAULT_GOAL := help
-.PHONY: help build train rollback serve docs sql register bench test test-slow lint format lock clean
+.PHONY: help build train rollback serve docs sql register bench bench-api bench-score bench-history test test-slow test-faults lint format lock clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: $(VENV)/runtime ## order lines to predictions: [ORDERS=file] [AS_OF=YYYY-MM-DD] [MODEL=file] [WAREHOUSE=dir] [MAX_REJECTED=0.01] [HISTORY_DAYS=n] [STRICT=1]
 	@$(BIN)/python -m pipeline build
@@ -38,11 +38,23 @@ register: $(VENV)/runtime ## state that a model may run, and by which Python: MO
 bench: $(VENV)/dev ## speed and memory beside the alternatives: [LINES=640000] [JSON=file]
 	@$(BIN)/python -m benchmarks.bench $(if $(filter command,$(firstword $(origin LINES))),--lines $(LINES)) $(if $(JSON),--json $(JSON))
 
+bench-api: $(VENV)/dev ## the API under load, beside a constant answer and the 2018 server; needs wrk
+	@$(BIN)/python -m benchmarks.bench_api
+
+bench-score: $(VENV)/dev ## scoring in the worker beside model.predict in process
+	@$(BIN)/python -m benchmarks.bench_score
+
+bench-history: $(VENV)/dev ## what a long history adds to a build
+	@$(BIN)/python -m benchmarks.bench_history
+
 test: $(VENV)/dev ## the everyday tests
 	@$(BIN)/python -m pytest
 
 test-slow: $(VENV)/dev ## the tests that take longer
 	@$(BIN)/python -m pytest -m slow
+
+test-faults: $(VENV)/dev ## kills, full disks and double starts in full number; half an hour
+	@FAULTS=full $(BIN)/python -m pytest tests/pipeline/test_faults.py -s -m slow
 
 lint: $(VENV)/dev ## Python style, and dbt's own check of every model, test and description
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

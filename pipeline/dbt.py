@@ -29,6 +29,7 @@ def run_dbt(*arguments: str, target: Path, logs: Path, listener: Callable[[str, 
         "--target-path", str(target),
         "--log-path", str(logs),
         "--log-level", "none",
+        "--log-level-file", "debug",
         "--quiet",
     ]  # fmt: skip
     try:
