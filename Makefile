@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 export DO_NOT_TRACK := 1
 # What a build is asked to do reaches it as environment, however strange a name may be; see pipeline/settings.py.
 export ORDERS AS_OF MODEL WAREHOUSE MAX_REJECTED HISTORY_DAYS STRICT Q HOST PORT
+export API_TOKENS API_TOKENS_FILE LOG_CUSTOMERS
 export MODEL_PYTHON MODEL_MEMORY MODEL_TIMEOUT MODEL_MANIFESTS WORKERS HORIZON DISCOUNT_RATE
 
 .DEFAULT_GOAL := help
