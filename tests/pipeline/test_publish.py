@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import http.client
+import itertools
+import json
+import random
 import re
 import shutil
 import subprocess
 import sys
+import threading
+from collections import Counter
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from pipeline.lock import only_one
+from pipeline.warehouse import Warehouse
+from tests.api.conftest import Server, serving, write_tables
 from tests.pipeline.conftest import ROOT, Shop
 
 PUBLISH = """
 import shutil, sys
 from pathlib import Path
+from pipeline.lock import only_one
 from pipeline.lock import only_one
 from pipeline.warehouse import Warehouse
 
@@ -126,6 +136,102 @@ def test_everything_is_on_the_disk_before_the_link_is_swapped(built: Shop):
     for path in ("builds/next/clv.duckdb>", "builds/next/predictions.csv>", "builds/next>", "builds>"):
         assert path in synced_before
     assert any(call == "fsync" and f"{built.warehouse}>" in arguments for call, arguments in calls[swap:])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "damage", ["link deleted", "file deleted", "empty", "garbage in its place", "half overwritten"]
+)
+def test_the_next_build_heals_a_damaged_file_and_goes_on_with_the_history_that_is_left(built: Shop, damage: str):
+    newest, before = built.build_id(), (built.warehouse / "current" / "previous").resolve().name
+    link = built.warehouse / "clv.duckdb"
+    file = link.resolve()
+    if damage == "link deleted":
+        link.unlink()
+    elif damage == "file deleted":
+        file.unlink()
+    elif damage == "empty":
+        file.write_bytes(b"")
+    elif damage == "garbage in its place":
+        link.unlink()
+        link.write_bytes(b"garbage" * 10_000)
+    else:
+        with file.open("r+b") as opened:
+            opened.seek(file.stat().st_size // 4)
+            opened.write(random.Random(1).randbytes(file.stat().st_size // 2))
+
+    printed = built.run(AS_OF="2017-10-18")
+    built.assert_whole()
+    built.assert_tidy()
+    kept = [day for (day,) in built.query("select distinct as_of_date::varchar from prediction_history order by 1")]
+    if damage in ("link deleted", "garbage in its place"):  # the last build itself is whole
+        assert kept == ["2017-10-16", "2017-10-17", "2017-10-18"]
+        assert (built.warehouse / "current" / "previous").resolve().name == newest
+    else:
+        assert kept == ["2017-10-16", "2017-10-18"]
+    if damage in ("file deleted", "empty"):
+        assert (built.warehouse / "current" / "previous").resolve().name == before
+    assert "was gone: this build puts it back" in printed if "deleted" in damage else "is damaged" in printed
+    assert "the history goes on from" in printed
+
+
+def ask_without_pause(server: Server, until: threading.Event, wrong: list[str], answers: Counter) -> None:
+    """One client, on one connection as long as it lasts; notes what no reader may ever meet."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    for path in itertools.cycle(["/predictions/c1", "/customers/c2", "/predictions/c3"]):
+        if until.is_set():
+            return
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            body = json.loads(response.read())
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            wrong.append(repr(error))
+            connection.close()
+            continue
+        build = response.headers["ETag"].strip('W/"').partition("-")[0] if response.status == 200 else ""
+        if build != f"build{body.get('clv', 0):.0f}":
+            wrong.append(f"{response.status}, {build}: {body}")
+        answers[build] += 1
+
+
+@pytest.mark.slow
+def test_through_100_publishes_no_request_of_8_clients_fails_or_mixes_two_builds(tmp_path: Path):
+    """Build n says n of every customer, so that a mixture of two builds shows."""
+    warehouse = Warehouse(tmp_path / "warehouse")
+
+    def publish_next(number: int) -> None:
+        warehouse.create()
+        with only_one(warehouse.lock_file):
+            warehouse.discard_unfinished()
+            with warehouse.open_build() as file:
+                file.execute(f"create table given as select 'c' || n as customer_id, {number}::double as predicted_clv "
+                             "from range(100) t(n)")  # fmt: skip
+                write_tables(file, f"build{number}")
+            (warehouse.new_folder(f"build{number}") / "predictions.csv").write_text("customer_id,predicted_clv\n")
+            warehouse.publish(f"build{number}")
+
+    publish_next(0)
+    wrong: list[str] = []
+    answers: Counter = Counter()
+    until = threading.Event()
+    with serving(warehouse.folder) as server:
+        given = (server, until, wrong, answers)
+        clients = [threading.Thread(target=ask_without_pause, args=given) for _ in range(8)]
+        for client in clients:
+            client.start()
+        for number in range(1, 101):
+            publish_next(number)
+        server.wait(lambda: server.get("/health").json["build_id"] == "build100")
+        until.set()
+        for client in clients:
+            client.join()
+        server.wait(
+            lambda: {Path(path).parent.name for path in server.open_files() if "/builds/" in path} == {"build100"}
+        )
+    print(f"{sum(answers.values()):,} answers from {len(answers)} builds; failed or mixed: {len(wrong)}")
+    assert wrong == []
+    assert len(answers) > 20
 
 
 def publish(warehouse: Path, prepared: Path, build_id: str, *prefix: str) -> None:
