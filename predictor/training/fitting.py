@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from predictor.training.correction import LINEAR_TERMS, Correction, LogLinear, Tree, Trees
 from predictor.training.model import ValueModel, valid
@@ -51,7 +52,8 @@ def fit(now: Snapshot, past: Sequence[Snapshot], horizon: int, discount_rate: fl
             "The file is too short or too small to learn a correction from: this is the plain expectation of BG/NBD "
             "and Gamma-Gamma."
         ]
-    correction, notes = _fit_correction(rows)
+    with threadpool_limits(1):  # the same bytes on any number of cores, and no threads that wait for busy ones
+        correction, notes = _fit_correction(rows)
     return _at_believable_level(replace(plain, correction=correction), now, past), notes
 
 
