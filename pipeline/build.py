@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -84,6 +85,8 @@ def _run_models_and_tests(settings: Settings, warehouse: Warehouse, clock: Clock
     os.chdir(ROOT)  # the profile's module_paths are relative
     started = time.perf_counter()
     warehouse.logs.mkdir(exist_ok=True)
+    warehouse.temporary.mkdir(exist_ok=True)
+    tempfile.tempdir = str(warehouse.temporary)  # a build that is killed leaves files there, which the next one removes
     with listening(clock.on_rows, warehouse.logs / "model.log") as model_errors:
         result = run_dbt(
             "build", "--fail-fast", "--exclude-resource-type", "unit_test",

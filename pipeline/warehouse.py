@@ -6,6 +6,7 @@ current         -> builds/<build id>          the one link that a publish swaps
 builds/<build id>/{clv.duckdb, predictions.csv, previous -> ../<build id before>}
 builds/before-*/                              files that stood where links belong; nothing here removes them
 build.duckdb, build.lock, logs/, target/      of the build that runs, or of the last one
+temporary/                                    of the build that runs
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class Warehouse:
         self.lock_file = folder / "build.lock"
         self.logs = folder / "logs"
         self.target = folder / "target"
+        self.temporary = folder / "temporary"
         self.published_file = folder / "clv.duckdb"
         self.current = folder / "current"
         self.builds = folder / "builds"
@@ -48,6 +50,7 @@ class Warehouse:
             _remove(leftover)
         for leftover in self.folder.glob(".swap-*"):
             _remove(leftover)
+        _remove(self.temporary)
         self._keep_only(self._published_folders())
 
     def open_build(self) -> duckdb.DuckDBPyConnection:
@@ -79,6 +82,7 @@ class Warehouse:
 
         self._swap(self.current, Path("builds") / build_id)
         _make_durable(self.folder)
+        _remove(self.temporary)
         self._keep_only(self._published_folders())
 
     def previous(self) -> Path:
