@@ -1,5 +1,6 @@
 """`python -m pipeline build`, `train`, `rollback`, `docs` or `sql`: what the Makefile's commands run."""
 
+import atexit
 import os
 import sys
 from importlib import import_module
@@ -27,8 +28,9 @@ def main(arguments: list[str]) -> int:
 
 if __name__ == "__main__":
     status = main(sys.argv[1:])
+    atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Everything is closed by now. An orderly shutdown takes a while with all that dbt has imported, and where a build
-    # was stopped in its middle, DuckDB's binding counts there on stderr what it believes was leaked.
+    # Everything is closed by now. To take apart all that dbt has imported lasts a while, and where a build was stopped
+    # in its middle, DuckDB's binding would tell on stderr what it believes was leaked.
     os._exit(status)
