@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ def run_dbt(*arguments: str, target: Path, logs: Path, listener: Callable[[str, 
     `listener` is called with the name of each node that starts, its position and how many there are.
     """
     os.environ.setdefault("DO_NOT_TRACK", "1")
+    logging.raiseExceptions = False  # where the disk is full, a traceback for each line of the log helps nobody
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # these two take over a second
     from dbt.cli.main import dbtRunner
 
