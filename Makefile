@@ -54,8 +54,8 @@ test: $(VENV)/dev ## the everyday tests
 test-slow: $(VENV)/dev ## the tests that take longer
 	@$(BIN)/python -m pytest -m slow
 
-test-faults: $(VENV)/dev ## kills, full disks and double starts in full number; half an hour
-	@FAULTS=full $(BIN)/python -m pytest tests/pipeline/test_faults.py -s -m slow
+test-faults: $(VENV)/dev ## kills, full disks and double starts in full number; an hour
+	@FAULTS=full $(BIN)/python -m pytest tests/pipeline/test_faults.py tests/pipeline/test_publish.py -s -m slow
 
 lint: $(VENV)/dev ## Python style, and dbt's own check of every model, test and description
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

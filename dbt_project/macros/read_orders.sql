@@ -106,7 +106,9 @@
 
 {#
   A quote that is opened and not closed swallows the lines that follow, and DuckDB keeps only the beginning of what it
-  swallowed: nothing to count, so nothing to go on with.
+  swallowed: nothing to count, so nothing to go on with. Where it reads a large file in pieces, the text that it keeps may
+  even be that of the record before; then the error lies beyond that text. A broken quote that ends within its line
+  swallows nothing.
 #}
 {% macro stop_at_open_quote(path) %}
   {% set open_quote %}
@@ -115,7 +117,15 @@
     where
       error_type = 'LINE SIZE OVER MAXIMUM'
       or length(csv_line) >= 10000
-      or (error_type = 'UNQUOTED VALUE' and contains(trim(csv_line, chr(10) || chr(13)), chr(10)))
+      or (
+        error_type = 'UNQUOTED VALUE'
+        and (
+          contains(trim(csv_line, chr(10) || chr(13)), chr(10))
+          or byte_position is null
+          or line_byte_position is null
+          or byte_position - line_byte_position >= strlen(csv_line)
+        )
+      )
     order by line
     limit 1
   {% endset %}
