@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from datetime import date, timedelta
 
 import pytest
@@ -48,6 +49,9 @@ malformed_lines = st.sampled_from(
         b"a,o1,1,1,2.5,2017-01-01,surplus,and more,",
         b'"a"b,o1,1,1,2.5,2017-01-01',
         b"caf\xe9,o1,1,1,1,1",
+        b"\xfc,\xe9,x",
+        b'a,"two\nlines",1',
+        b"   ",
     ]
 )
 any_line = st.one_of(clean_lines, clean_lines, unusable_lines, malformed_lines)
@@ -59,9 +63,7 @@ def order_files(draw):
     extra = draw(st.booleans())
     order = draw(st.permutations(range(6 + extra)))
     names = [*(draw(st.sampled_from([name, name.upper(), name.title()])) for name in COLUMNS), *(["note"] * extra)]
-    lines = draw(
-        st.lists(st.one_of(clean_lines, clean_lines, unusable_lines, malformed_lines), min_size=1, max_size=60)
-    )
+    lines = draw(st.lists(any_line, min_size=1, max_size=60))
     lines.insert(draw(st.integers(0, len(lines))), draw(clean_lines))  # one at least can be used
     quoting = draw(st.booleans())
     end = draw(st.sampled_from([b"\n", b"\r\n"]))
@@ -116,6 +118,47 @@ def test_the_models_agree_with_plain_python(project, tmp_path, drawn):
 @given(order_files())
 def test_the_models_agree_with_plain_python_on_many_files(project, tmp_path, drawn):
     agrees(project, tmp_path, *drawn)
+
+
+def test_numbers_and_dates_are_read_by_the_same_grammar(project, tmp_path):
+    chance = random.Random(20171017)
+
+    def text(letters: str, most: int) -> str:
+        return "".join(chance.choices(letters, k=chance.randint(0, most)))
+
+    def number() -> str:
+        if chance.random() < 0.3:
+            return text("0123456789.eE+- \t_,", 8)
+        exponent = chance.choice(["", "", "e2", "E+3", "e-4", "e-30", "e99", "E999", "e", "e+", "e1.5"])
+        before = text("0123456789", 4 if exponent else 14)
+        after = chance.choice(["", ".", ".0", ".0000005", ".9999995", "." + text("0129", 9)])
+        return text("+-", 1) + before + after + exponent
+
+    def day() -> str:
+        if chance.random() < 0.1:
+            return text("0123456789-T :+Z.", 25)
+        dates = [
+            "2017-01-01",
+            "2016-02-29",
+            "2015-02-29",
+            "0001-01-01",
+            "2017-1-01",
+            "2017-13-01",
+            "12017-01-01",
+            "-2017-01-01",
+        ]
+        times = ["", "12:00", "24:00", "23:59:60", "1:00", "12:00:00", "12:00:00.", "12:00:00.123456789", "12"]
+        zones = ["", "Z", "z", " Z", " UTC", "+01", "+0100", "+01:00", "-01:00:00", " Europe/Berlin", " AM"]
+        return chance.choice(dates) + chance.choice(["", " ", "T", "t"]) + chance.choice(times) + chance.choice(zones)
+
+    lines = [("n", "1", "1", number(), "1", "2017-01-01") for _ in range(1000)]
+    lines += [("r", "1", "1", "1", number(), "2017-01-01") for _ in range(2000)]
+    lines += [("d", str(n), "1", "1", "1", day()) for n in range(1500)]
+    around = [" ", "\t", "\r", "\n", "\u00a0", "\v", "\x7f", "\ufeff", "", "NA"]
+    lines += [(*(chance.choice(around) + v + chance.choice(around) for v in "aabNN"), "2017-01-01") for _ in range(500)]
+    unique = [(f"{line[0]}{n}" if line[0] in "nrd" else line[0], *line[1:]) for n, line in enumerate(lines)]
+    file = b"\n".join([_render(list(COLUMNS), True), *(_render(list(line), True) for line in unique)])
+    agrees(project, tmp_path, file, date(2020, 1, 1))
 
 
 def test_the_worked_examples_hold(project, tmp_path):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import gzip
 import os
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -16,8 +18,6 @@ from tests.pipeline.conftest import HEADER, ROOT
 CDNOW = ROOT.parent / "shared" / "data" / "cdnow" / "orders.csv"
 IDS = ["O'Brien", "Ł-7", "a b", "../x", "'; drop table orders; --", 'say "hi"', "0007", "x,y"]
 LINES = [(id, f"o{n}", "1", "2", f"{10 + n}.5", f"2017-09-{n + 1:02d}") for n, id in enumerate(IDS)]
-
-
 COLUMNS = HEADER.split(",")
 
 
@@ -118,10 +118,12 @@ def test_too_many_rejected_lines_stop_the_build_with_examples_and_the_way_on(pub
 @pytest.mark.slow
 @pytest.mark.parametrize("filling", [0, 400_000], ids=["small", "in the middle of a large file"])
 def test_a_quote_that_is_never_closed_stops_the_build_and_names_the_line(published, tmp_path, filling):
-    orders = write(tmp_path / "orders.csv", [*LINES, *([LINES[0]] * filling)])
+    long = ("c", "1", "a description of the item" * 8, "1", "1", "2017-01-01")
+    orders = write(tmp_path / "orders.csv", [*LINES, *([long] * filling)])
     with orders.open("a") as file:
         file.write('"a,1,1,1,1,2017-01-01\n')
         file.writelines(["b,1,1,1,1,2017-01-01\n"] * (3 + filling))
+    assert orders.stat().st_size > 200 * filling  # large: more than the reader takes in one piece
     stopped(published, 1, f"line {len(LINES) + filling + 2}", "quote", ORDERS=str(orders))
 
 
@@ -188,3 +190,57 @@ def test_the_features_of_cdnow_are_the_known_ones(cdnow, tmp_path, shop_class):
     sums = shop.query(f"select {', '.join(f'sum({name})' for name in six.split(', '))} from customer_features")[0]
     assert sums == pytest.approx((62_054, 954_226.75, 1_723_354.50, 47_907, 4_270_092, 5_262_715.678), abs=0.0005)
     assert shop.query("select distinct as_of_date from predictions") == [(date(1997, 9, 30),)]
+
+
+@pytest.mark.slow
+def test_without_a_date_cdnow_is_taken_at_the_day_after_its_last_order(cdnow, tmp_path, shop_class):
+    shop = shop_class(tmp_path)
+    shop.run(ORDERS=str(cdnow))
+    assert shop.query("select as_of_date, lines_after_as_of, customers, orders from build_info") == [
+        (date(1998, 7, 1), 0, 23_570, shop.query("select count(*) from int_customer_orders")[0][0])
+    ]
+    assert shop.query("select sum(total_revenue) from customer_features")[0][0] == pytest.approx(
+        2_500_315.63, abs=0.005
+    )
+
+
+@pytest.mark.slow
+def test_make_builds_and_hands_on_that_a_build_was_stopped(published, tmp_path):
+    def make(**given: str) -> subprocess.CompletedProcess:
+        environment = os.environ | {"WAREHOUSE": str(published.warehouse), "AS_OF": "", "MODEL": ""} | given
+        return subprocess.run(["make", "build"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+
+    before = bytes_of(published)
+    nowhere = make(ORDERS=str(tmp_path / "nowhere.csv"))
+    assert nowhere.returncode == 2  # make has no other
+    assert "There is no file" in nowhere.stderr and "Traceback" not in nowhere.stderr
+    assert bytes_of(published) == before
+
+    done = make(ORDERS=str(published.orders))
+    assert done.returncode == 0, done.stderr
+    assert "8 read, 8 used, 0 rejected" in done.stdout
+    assert bytes_of(published)["predictions.csv"] == before["predictions.csv"]
+
+
+@pytest.mark.slow
+def test_dbts_own_commands_work_from_the_root_on_a_fresh_warehouse(published, tmp_path):
+    names = ("ORDERS", "AS_OF", "MODEL", "STRICT", "HISTORY_DAYS", "MAX_REJECTED")
+    environment = {name: value for name, value in os.environ.items() if name not in names}
+    environment |= {
+        "WAREHOUSE": str(tmp_path),
+        "DBT_TARGET_PATH": str(tmp_path / "target"),
+        "DBT_LOG_PATH": str(tmp_path),
+    }
+    environment["ORDERS"] = str(published.orders)
+    dbt = str(Path(sys.executable).with_name("dbt"))
+    show = ("show", "--select", "customer_features", "--output", "json", "--limit", "-1")
+    for command in (("build",), ("test",), ("docs", "generate"), show):
+        run = subprocess.run(
+            [dbt, *command, "--project-dir", "dbt_project"],
+            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+        assert run.returncode == 0, run.stdout
+    assert all(f'"{word}"' in run.stdout for word in ("customer_id", "longest_interval", "0007")), run.stdout
+    with duckdb.connect(tmp_path / "build.duckdb", read_only=True) as build:
+        assert build.sql("select count(*) from predictions").fetchall() == [(len(IDS),)]
+    assert (tmp_path / "target" / "catalog.json").exists()

@@ -1,0 +1,33 @@
+"""A build scores with the model that it is given, in the model's own Python."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import predictor
+from tests.pipeline.conftest import ROOT, Shop
+from tests.predictor import test_registration
+
+interpreter_of = test_registration.interpreter_of
+FROM_PYTHON_36 = test_registration.FROM_PYTHON_36
+
+
+@pytest.mark.slow
+def test_a_build_scores_with_a_model_of_python_36_once_it_is_registered(shop: Shop, interpreter_of):
+    given = {
+        "MODEL": str(FROM_PYTHON_36),
+        "MODEL_PYTHON": str(interpreter_of("3.6")),
+        "MODEL_MANIFESTS": str(shop.folder / "manifests"),
+    }
+    assert "make register MODEL=" in shop.run(status=1, **given)
+
+    register = [sys.executable, "-m", "predictor", "register", "--model", given["MODEL"]]
+    subprocess.run(register, cwd=ROOT, env=os.environ | given, check=True, capture_output=True)
+    shop.run(**given)
+    assert shop.query("select model_id from build_info") == [(predictor.model_id(FROM_PYTHON_36),)]
+    six = "max_num_items + max_revenue + total_revenue + total_orders + days_since_last_order + longest_interval"
+    assert shop.query(f"select max(abs(predicted_clv - ({six}))) < 1e-9 from customer_value") == [(True,)]
