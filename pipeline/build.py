@@ -17,7 +17,7 @@ import duckdb
 from rich.console import Console
 
 import predictor
-from pipeline import build_info, history, summary
+from pipeline import build_info, history, orders_file, summary
 from pipeline.dbt import run_dbt
 from pipeline.errors import DiskFull, Stop
 from pipeline.failures import DISK_FULL, explain, oddity
@@ -47,10 +47,11 @@ def build(environment: Mapping[str, str]) -> None:
 
 
 def _build(settings: Settings, warehouse: Warehouse, clock: Clock) -> tuple[dict, list[str]]:
-    with ThreadPoolExecutor(1) as beside:  # the digest of a large file takes seconds, which dbt's start takes too
+    with ThreadPoolExecutor(1) as beside:  # to read a large file takes seconds, which dbt's start takes too
         with clock.step("start"):
             training = predictor.find_manifest(settings.model or predictor.DEFAULT_MODEL).training
-            digest = beside.submit(build_info.sha256, settings.orders)
+            digest = beside.submit(orders_file.sha256, settings.orders)
+            lines = beside.submit(orders_file.count_lines, settings.orders)
             box = beside.submit(predictor.box_here)
             warehouse.discard_unfinished()
             remark = history.carry_over(warehouse)
@@ -61,6 +62,7 @@ def _build(settings: Settings, warehouse: Warehouse, clock: Clock) -> tuple[dict
         now = datetime.now(timezone.utc)
         build_id = build_info.new_build_id(now, secrets.token_hex(3))
         with warehouse.open_build() as file:
+            orders_file.stop_where_lines_are_lost(settings.orders, lines.result(), file)
             info = build_info.write(
                 file,
                 build_id=build_id,

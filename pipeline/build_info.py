@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime, timezone
-from pathlib import Path
 
 import duckdb
 
@@ -55,11 +53,3 @@ def write(build: duckdb.DuckDBPyConnection, **known) -> dict:
 def new_build_id(now: datetime, suffix: str) -> str:
     """Sorts by time and is unique, even where the clock is set back."""
     return f"{now.astimezone(timezone.utc):%Y%m%dT%H%M%S}-{suffix}"
-
-
-def sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

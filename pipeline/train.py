@@ -14,7 +14,7 @@ import numpy as np
 from rich.console import Console
 
 import predictor
-from pipeline import build_info
+from pipeline import orders_file
 from pipeline.dbt import run_dbt
 from pipeline.errors import Stop, UsageError
 from pipeline.failures import explain
@@ -81,7 +81,7 @@ def _train(settings: Settings, scratch: Path, horizon: int, rate: float, target:
         fitted, notes = fit(now, [snapshots[each, plan.final.days] for each in plan.final.cutoffs], horizon, rate)
     content = {
         "orders_file": settings.orders.name,
-        "orders_sha256": build_info.sha256(settings.orders),
+        "orders_sha256": orders_file.sha256(settings.orders),
         "first_order": first.isoformat(),
         "trained_as_of": last.isoformat(),
         "horizon_days": horizon,

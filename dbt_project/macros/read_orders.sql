@@ -96,9 +96,13 @@
   {% endset %}
   {%- set rows = run_query(first_line).rows -%}
   {% if not rows or not rows[0][0] %}
-    {% do exceptions.raise_compiler_error(path ~ ' is empty: it has no line that names the columns.') %}
+    {% do exceptions.raise_compiler_error(path ~ ', line 1: it is empty, where the columns have to be named.') %}
   {% endif %}
-  {%- set fields = modules.re.findall('("(?:[^"]|"")*"|[^,]*)(?:,|$)', rows[0][0] | replace('\ufeff', '') | trim) -%}
+  {%- set line = rows[0][0] | replace('\ufeff', '') | trim -%}
+  {% if line.count('"') % 2 %}
+    {% do exceptions.raise_compiler_error(path ~ ', line 1: a quote (") is opened there and not closed: ' ~ line) %}
+  {% endif %}
+  {%- set fields = modules.re.findall('("(?:[^"]|"")*"|[^,]*)(?:,|$)', line) -%}
   {# The pattern also matches nothing at the very end of the line. #}
   {{ return(fields[:-1] | map('trim') | map('replace', '"', '') | list) }}
 {% endmacro %}
@@ -112,7 +116,9 @@
 #}
 {% macro stop_at_open_quote(path) %}
   {% set open_quote %}
-    select line
+    select
+      line,
+      error_type = 'UNQUOTED VALUE' as is_quote
     from reject_errors
     where
       error_type = 'LINE SIZE OVER MAXIMUM'
@@ -131,9 +137,10 @@
   {% endset %}
   {%- set rows = run_query(open_quote).rows -%}
   {% if rows %}
+    {% set what = 'a quote (") is opened there and not closed before the line ends. Close it, double it, or remove it' %}
+    {% set long = 'what begins there is no order line, and too long to be kept as a rejected one. Mend it, or remove it' %}
     {% do exceptions.raise_compiler_error(
-      path ~ ', line ' ~ rows[0][0] ~ ': a quote (") is opened there and not closed before the line ends. '
-      ~ 'Close it, double it, or remove it, then build again.'
+      path ~ ', line ' ~ rows[0][0] ~ ': ' ~ (what if rows[0][1] else long) ~ ', then build again.'
     ) %}
   {% endif %}
 {% endmacro %}

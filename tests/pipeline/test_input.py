@@ -13,6 +13,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipeline import orders_file
+from pipeline.errors import Stop
 from tests.pipeline.conftest import HEADER, ROOT
 
 CDNOW = ROOT.parent / "shared" / "data" / "cdnow" / "orders.csv"
@@ -244,3 +246,16 @@ def test_dbts_own_commands_work_from_the_root_on_a_fresh_warehouse(published, tm
     with duckdb.connect(tmp_path / "build.duckdb", read_only=True) as build:
         assert build.sql("select count(*) from predictions").fetchall() == [(len(IDS),)]
     assert (tmp_path / "target" / "catalog.json").exists()
+
+
+def test_lines_that_a_reader_swallowed_are_counted_against_the_file(tmp_path):
+    path = tmp_path / "orders.csv"
+    path.write_text(f'{HEADER}\n\na,1,"two\nlines",1,1,2017-01-01\n\nb,1,1,1,1,2017-01-01\nc,1,1,1,1,2017-01-01')
+    lines = orders_file.count_lines(path)
+    assert lines == 7
+    with duckdb.connect() as build:
+        build.execute("create table orders as from (values (1), (0), (0)) as orders(line_breaks)")
+        orders_file.stop_where_lines_are_lost(path, lines, build)
+        build.execute("delete from orders where line_breaks = 1")
+        with pytest.raises(Stop, match="4 of them were swallowed"):
+            orders_file.stop_where_lines_are_lost(path, lines, build)
