@@ -20,7 +20,7 @@
   {% if missing %}
     {% do exceptions.raise_compiler_error(
       path ~ ' lacks the column' ~ ('s ' if missing | length > 1 else ' ') ~ missing | join(', ')
-      ~ '; its first line names: ' ~ shown ~ '. Rename the columns in that line, or add the missing ones.'
+      ~ '; its first line names: ' ~ shown ~ '. Rename the columns in that line, or add the missing ones; it has to be UTF-8.'
       ~ (' Fields are separated by commas.' if found | length == 1 else '')
     ) %}
   {% endif %}
