@@ -114,7 +114,7 @@ def test_the_models_agree_with_plain_python(project, tmp_path, drawn):
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None, suppress_health_check=once_per_module)
+@settings(max_examples=60, deadline=None, suppress_health_check=once_per_module)
 @given(order_files())
 def test_the_models_agree_with_plain_python_on_many_files(project, tmp_path, drawn):
     agrees(project, tmp_path, *drawn)
