@@ -222,7 +222,7 @@ def test_through_100_publishes_no_request_of_8_clients_fails_or_mixes_two_builds
             client.start()
         for number in range(1, 101):
             publish_next(number)
-        server.wait(lambda: server.get("/health").json["build_id"] == "build100")
+            server.wait(lambda: server.get("/health").json["build_id"] == f"build{number}")  # noqa: B023
         until.set()
         for client in clients:
             client.join()
@@ -231,7 +231,7 @@ def test_through_100_publishes_no_request_of_8_clients_fails_or_mixes_two_builds
         )
     print(f"{sum(answers.values()):,} answers from {len(answers)} builds; failed or mixed: {len(wrong)}")
     assert wrong == []
-    assert len(answers) > 20
+    assert len(answers) > 90
 
 
 def publish(warehouse: Path, prepared: Path, build_id: str, *prefix: str) -> None:
