@@ -14,4 +14,4 @@ select *
 
 from counts
 
-where rejected_lines > {{ env_var('MAX_REJECTED', '0.01') }} * all_lines
+where rejected_lines > {{ env_var('MAX_REJECTED', '') or '0.01' }} * all_lines

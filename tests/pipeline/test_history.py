@@ -55,7 +55,7 @@ def test_history_keeps_each_date_as_it_was_last_built_in_whatever_order_dates_an
 
 @pytest.mark.slow
 def test_a_failed_build_leaves_no_trace_in_history_and_strict_makes_warnings_fail(built: Shop):
-    repeated = "a,1,1,1,10,2017-10-01\nb,1,1,1,5,2017-10-02"
+    repeated = "a,a1,1,1,10,2017-10-01\nb,a1,1,1,5,2017-10-02"
     built.write_orders({"a": 10, "b": 20, "c": 30}, more=repeated)
     before, published = history(built), built.build_id()
 
