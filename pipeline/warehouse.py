@@ -58,7 +58,7 @@ class Warehouse:
         config = {
             "storage_compatibility_version": "v1.2.0",
             "memory_limit": "1GB",
-            "preserve_insertion_order": False,
+            "max_vacuum_tasks": 0,
         }
         return duckdb.connect(self.build_file, config=config)
 

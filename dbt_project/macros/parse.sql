@@ -3,7 +3,7 @@
 {# The text without the white space around it, null where nothing is left. Most text has none: to look is faster. #}
 {% macro clean_text(column) -%}
   case
-    when left({{ column }}, 1) > ' ' and right({{ column }}, 1) > ' ' then {{ column }}
+    when {{ column }} > '!' and substr({{ column }}, -1) > ' ' then {{ column }}
     else nullif(trim({{ column }}, ' ' || chr(9) || chr(10) || chr(13)), '')
   end
 {%- endmacro %}

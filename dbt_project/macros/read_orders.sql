@@ -45,7 +45,6 @@
     {% for column in order_columns() %}
     field_{{ positions[column] }} as {{ column }},
     {% endfor %}
-    row_number() over () as record_number,
     0 as malformed_part,
     {{ count_line_breaks(header | length) }} as line_breaks,
     cast(null as varchar) as malformed_line
@@ -187,7 +186,6 @@
     {% for column in order_columns() %}
     cast({{ adapter.quote(found[positions[column]]) }} as varchar) as {{ column }},
     {% endfor %}
-    row_number() over () - 1 as record_number, -- no header stands before the first one
     0 as malformed_part,
     0 as line_breaks,
     cast(null as varchar) as malformed_line

@@ -10,6 +10,7 @@
   {%- set target_relation = this.incorporate(type='table') -%}
   {%- set existing_relation = load_cached_relation(this) -%}
   {%- set path = env_var('ORDERS', '') or adapter.get_seed_file_path(model) -%}
+  {%- set is_parquet = path.lower().endswith('.parquet') -%}
 
   {%- do store_result('agate_table', response='OK', agate_table=dbt_empty_table()) -%}
 
@@ -21,16 +22,15 @@
   {% call statement('create_table') %}
     create table {{ target_relation }} (
       {% for column in order_columns() %}
-      {{ column }} varchar using compression uncompressed, -- read once: to find a better one takes longer than to load
+      {{ column }} varchar,
       {% endfor %}
-      record_number bigint,
       malformed_part integer,
       line_breaks integer,
       malformed_line varchar
     )
   {% endcall %}
 
-  {% if path.lower().endswith('.parquet') %}
+  {% if is_parquet %}
     {% call statement('main') %}
       insert into {{ target_relation }} {{ select_orders_from_parquet(path) }}
     {% endcall %}
@@ -41,6 +41,9 @@
       insert into {{ target_relation }} {{ select_orders_from_csv(path) }}
     {% endcall %}
     {% do stop_at_open_quote(path) %}
+  {% endif %}
+  {% do number_records(target_relation, start=0 if is_parquet else 1) %}
+  {% if not is_parquet %}
     {% call statement('malformed_lines') %}
       insert into {{ target_relation }} (record_number, malformed_part, line_breaks, malformed_line)
       {{ select_malformed_lines() }}
@@ -56,6 +59,17 @@
   {{ return({'relations': [target_relation]}) }}
 
 {% endmaterialization %}
+
+
+{#
+  Numbers the records in the order of the file, which is the order of the table: see preserve_insertion_order in
+  profiles.yml. Afterwards and not while reading, because row_number() would have one core read what all of them can.
+#}
+{% macro number_records(relation, start) %}
+  {% do run_query('create or replace temp sequence record_numbers minvalue 0 start ' ~ start) %}
+  {% do run_query('alter table ' ~ relation ~ " add column record_number bigint default (nextval('record_numbers'))") %}
+  {% do run_query('alter table ' ~ relation ~ ' alter column record_number drop default') %}
+{% endmacro %}
 
 
 {# What dbt-core wants stored for a seed, without reading the file. #}
