@@ -55,7 +55,11 @@ def _build(settings: Settings, warehouse: Warehouse, clock: Clock) -> tuple[dict
             box = beside.submit(predictor.box_here)
             warehouse.discard_unfinished()
             remark = history.carry_over(warehouse)
-        oddities = _run_models_and_tests(settings, warehouse, clock)
+        try:
+            oddities = _run_models_and_tests(settings, warehouse, clock)
+        except Stop:
+            lines.result()  # that the file is damaged says more than what came of it
+            raise
         orders_sha256 = digest.result()
 
     with clock.step("publish"):

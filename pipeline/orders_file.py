@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import duckdb
 
@@ -21,8 +24,11 @@ def sha256(path: Path) -> str:
 
 
 def count_lines(path: Path) -> int:
-    """Lines of text, the header and blank ones included; 0 for a Parquet file, which has none."""
-    if path.suffix.lower() == ".parquet":
+    """Lines of text, the header and blank ones included; 0 for a Parquet file, which has none.
+
+    Raises Stop where the file is damaged: DuckDB does not compare what it unpacks with the checksum.
+    """
+    if _is_parquet(path):
         return 0
     ends, last = 0, b"\n"
     with _open_text(path) as file:
@@ -30,6 +36,22 @@ def count_lines(path: Path) -> int:
             ends += block.count(b"\n")
             last = block[-1:]
     return ends + (last != b"\n")
+
+
+def stop_where_header_is_no_text(path: Path) -> None:
+    """Raises Stop where the line that names the columns is not UTF-8: DuckDB would take the next one for it."""
+    if _is_parquet(path):
+        return
+    with _open_text(path) as file:
+        header = file.readline(1 << 20)
+    try:
+        header.decode()
+    except UnicodeDecodeError:
+        encoding = "UTF-16" if header.startswith((b"\xff\xfe", b"\xfe\xff")) else "LATIN1"
+        raise Stop(
+            f"{path}, line 1: the names of the columns are not UTF-8, perhaps {encoding}. "
+            f"Convert the file: iconv -f {encoding} -t UTF-8 {path} > fixed.csv && make build ORDERS=fixed.csv"
+        ) from None
 
 
 def stop_where_lines_are_lost(path: Path, lines: int, build: duckdb.DuckDBPyConnection) -> None:
@@ -48,10 +70,23 @@ def _count_blank_lines(path: Path) -> int:
         return sum(not line.strip(b"\r\n") for line in file)
 
 
-def _open_text(path: Path):
-    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() == ".parquet"
 
 
-def _blocks(file) -> Iterator[bytes]:
+@contextmanager
+def _open_text(path: Path) -> Iterator[BinaryIO]:
+    if path.suffix.lower() != ".gz":
+        with path.open("rb") as file:
+            yield file
+        return
+    try:
+        with gzip.open(path, "rb") as file:
+            yield file
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise Stop(f"{path} is damaged or no gzip file: {error}. Get it anew: gzip -t {path} tests it.") from None
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
     while block := file.read(1 << 20):
         yield block

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from pipeline import orders_file
 from pipeline.errors import Stop, UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,7 +31,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """Raises UsageError for what cannot be used, and Stop for an empty file of orders."""
+        """Raises UsageError for what cannot be used, and Stop for a file of orders that is no text."""
         given = {name: value.strip() for name, value in environment.items()}
         model = given.get("MODEL", "")
         return cls(
@@ -72,6 +73,7 @@ def _orders(given: str) -> Path:
         raise UsageError(f"{path} cannot be read: permission denied. See who may: ls -l {path}")
     if path.stat().st_size == 0:
         raise Stop(f"{path} is empty: it has no line that names the columns.")
+    orders_file.stop_where_header_is_no_text(path)
     return path
 
 

@@ -73,6 +73,29 @@ def test_arguments_that_cannot_be_used_are_named(published, tmp_path):
     stopped(published, 1, "There is no model file", MODEL=str(tmp_path / "nowhere.dill"))
 
 
+@pytest.mark.slow
+def test_a_damaged_file_is_called_damaged(published, tmp_path):
+    plain = write(tmp_path / "orders.csv", [(f"c{n}", f"o{n}", "1", "1", f"{n}.25", "2017-09-01") for n in range(3000)])
+    whole = gzip.compress(plain.read_bytes())
+    middle = len(whole) // 2
+    for name, content in {
+        "cut.csv.gz": whole[:middle],
+        "flipped.csv.gz": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
+        "plain.csv.gz": plain.read_bytes(),
+    }.items():
+        (tmp_path / name).write_bytes(content)
+        stopped(published, 1, f"{name} is damaged or no gzip file", ORDERS=str(tmp_path / name))
+    (tmp_path / "text.parquet").write_bytes(plain.read_bytes())
+    stopped(published, 1, "text.parquet cannot be read", "parquet", ORDERS=str(tmp_path / "text.parquet"))
+
+
+def test_a_header_in_another_encoding_is_named_with_the_command_that_mends_it(published, tmp_path):
+    for encoding, named in {"utf-16": "UTF-16", "latin-1": "LATIN1"}.items():
+        orders = tmp_path / f"{encoding}.csv"
+        orders.write_text(f"{HEADER},größe\na,1,1,1,5,2017-09-01,7\n", encoding=encoding)
+        stopped(published, 1, "line 1", f"iconv -f {named} -t UTF-8", ORDERS=str(orders))
+
+
 def test_a_missing_column_is_named_beside_those_that_were_found(published, tmp_path):
     orders = write(tmp_path / "orders.csv", [], ["customer_id", "Order_ID", "num_items", "price"])
     stopped(

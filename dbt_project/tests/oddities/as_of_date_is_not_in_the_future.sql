@@ -1,0 +1,28 @@
+{{
+    config(
+        meta={'says': 'the as-of date is in the future, by days: {n}; where a mistyped date moved it there, mend that line or give AS_OF'},
+        fail_calc='coalesce(max(days_ahead), 0)'
+    )
+}}
+
+with
+
+as_of as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+-- By default it is the day after the last order, which is tomorrow where orders came in today; and it is tomorrow
+-- already in some time zones.
+final as (
+
+    select {{ dbt.datediff(dbt.current_timestamp(), 'as_of_date', 'day') }} as days_ahead
+
+    from as_of
+
+    where {{ dbt.datediff(dbt.current_timestamp(), 'as_of_date', 'day') }} > 2
+
+)
+
+select * from final
