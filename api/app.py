@@ -9,6 +9,7 @@ from flask_openapi3 import Info, OpenAPI
 
 from api import customers, docs, door, health, log, metrics, page, predictions, problems, summary
 from api.answer import Answer
+from api.fast_lane import FastLane
 from api.publication import Publication
 from api.schemas import Problem
 from api.settings import Settings
@@ -42,12 +43,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     atexit.register(publication.close)
     app.extensions["publication"] = publication
     app.extensions["metrics"] = metrics.Metrics(publication)
-    app.wsgi_app = door.Door(app.wsgi_app, settings, app.extensions["metrics"])
+    app.wsgi_app = door.Door(FastLane(app.wsgi_app, publication), settings, app.extensions["metrics"])
     app.before_request(door.name_route)
     problems.register(app)
     for room in (predictions, customers, summary, health, metrics):
         app.register_api(room.routes)
-    app.view_functions["predictions.prediction"] = predictions.one  # a sixth off the request that is asked all day
     for room in (docs, page):
         app.register_blueprint(room.routes)
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,16 +27,16 @@ CSV = {"content": {"text/csv": {"schema": {"type": "string", "examples": ["custo
 @routes.get("/predictions/<customer_id>", responses={200: Prediction, **problems(401, 404, 422, 503)})
 def prediction(path: CustomerPath) -> Answer:
     """The predicted value of one customer"""
-    return one(path.customer_id)
-
-
-def one(customer_id: str) -> Answer:
-    """What `create_app` has Flask call for the route above: any text is an id, so there is nothing to validate."""
     columns = snapshot().columns
-    row = columns.find(customer_id)
+    row = columns.find(path.customer_id)
     if row is None:
         abort(404, "No customer has this id.")
-    return as_json({"user_id": customer_id, "clv": float(columns.clv[row])})
+    return Answer(as_bytes(path.customer_id, columns.clv[row]), content_type="application/json")
+
+
+def as_bytes(customer_id: str, clv: float) -> bytes:
+    """The JSON of one customer's answer, whichever way the request came."""
+    return json.dumps({"user_id": customer_id, "clv": float(clv)}).encode()
 
 
 CURSORS = """A cursor names the last customer of its page, so it leads on after a publish too. Every page names its

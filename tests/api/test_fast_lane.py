@@ -1,0 +1,42 @@
+"""The fast lane and Flask are two ways to one answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.test import Client, TestResponse
+
+from api import create_app
+from api.fast_lane import FastLane
+from api.settings import Settings
+from tests.api.conftest import IDS, VALUES, publish
+
+
+def test_every_answer_is_the_one_that_flask_gives(tmp_path: Path, monkeypatch) -> None:
+    publish(tmp_path, "one", VALUES)
+    app = create_app(Settings(tmp_path))
+    taken = []
+    answer = FastLane._answer
+
+    def ask(customer_id: str, method: str, tag: str, lane: bool) -> TestResponse:
+        def spied(self, environ, text):
+            if not lane:
+                return None
+            taken.append(answer(self, environ, text))
+            return taken[-1]
+
+        monkeypatch.setattr(FastLane, "_answer", spied)
+        headers = {"X-Request-Id": "same"} | ({"If-None-Match": tag} if tag else {})
+        return Client(app.wsgi_app).open(f"/predictions/{quote(customer_id, safe='')}", method=method, headers=headers)
+
+    @given(st.sampled_from(IDS) | st.text(), st.sampled_from(["GET", "HEAD", "POST"]), st.booleans())
+    def same(customer_id: str, method: str, known: bool) -> None:
+        tag = ask("c001", "GET", "", True).headers["ETag"] if known else ""
+        fast, slow = (ask(customer_id, method, tag, lane) for lane in (True, False))
+        assert (fast.status, fast.data, list(fast.headers)) == (slow.status, slow.data, list(slow.headers))
+
+    same()
+    assert any(taken) and None in taken
