@@ -77,7 +77,7 @@ def earlier(past: Sequence[Snapshot], discount_rate: float) -> list[Backtest]:
 def _baselines(test: Snapshot, discount_rate: float) -> dict[str, np.ndarray]:
     features = test.features
     return {
-        EXPECTATION: fit_expectation(test, test.days, discount_rate).value(features),
+        EXPECTATION: fit_expectation(test, test.days, discount_rate, first=0).value(features),
         "past revenue rate": features["total_revenue"] / np.maximum(features["customer_age"], 1.0) * test.days,
         "sum of six": sum(features[name] for name in SIX),
         "zero": np.zeros(len(test.actual)),

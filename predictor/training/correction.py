@@ -1,9 +1,10 @@
 """What the expectation does not know, learned from what customers went on to spend: a factor on it for each customer.
 
-Both stages predict the ratio of actual to expected value. The first is log-linear: few weights and no steps, which
-ranks customers of another period better than trees do. The second is a few dozen small trees, for what bends. Applying
-them takes numpy only, so that a model file holds plain arrays and no object of scikit-learn's, whose pickles are tied
-to its version.
+Two models predict the ratio of actual to expected value, each by itself: a log-linear one, which ranks customers of
+another period best, and a few dozen small trees, which miss big spenders by less. The correction is the mean of the two
+and of no correction at all: three opinions that err in different ways, so their mean errs less than any of them.
+Applying it takes numpy only, so that a model file holds plain arrays and no object of scikit-learn's, whose pickles are
+tied to its version.
 """
 
 from __future__ import annotations
@@ -15,17 +16,19 @@ import numpy as np
 from predictor.training.purchases import Purchases
 from predictor.training.spend import Spend
 
-LINEAR_TERMS = 7  # the ones after these bend too much for a straight line: the trees alone get them
+LINEAR_TERMS = 7  # these are for the log-linear model, the ones after them for the trees
 _LIMIT = 6.0  # of the logarithm of a factor
 
 
 def terms(features: dict[str, np.ndarray], purchases: Purchases, spend: Spend, next_spend: np.ndarray) -> np.ndarray:
     """What the correction looks at, (m, n); nothing in it depends on the currency.
 
-    `next_spend` is the expected spend at the next purchase, (n,).
+    What the trees are given does not grow with a customer's age either: they know nothing beyond the ages that they
+    have seen. `next_spend` is the expected spend at the next purchase, (n,).
     """
     x, recency, age = features["frequency"], features["recency"], features["customer_age"]
-    pieces = np.maximum(features["total_num_items"], 0.0)
+    pieces = np.log1p(np.maximum(features["total_num_items"], 0.0))
+    pieces_per_day = np.log((np.maximum(features["total_num_items"], 0.0) + 0.5) / (x + 1.0))
     typical_spend = max(spend.expected(np.ones(1), np.array([spend.v]))[0], 1e-12)
     mean_spend = np.maximum(features["monetary_value"], 1e-3 * typical_spend)
     with np.errstate(divide="ignore"):
@@ -37,17 +40,20 @@ def terms(features: dict[str, np.ndarray], purchases: Purchases, spend: Spend, n
             np.log(purchases.rate(x, age) * purchases.alpha / purchases.r),
             np.log(np.maximum(next_spend, 1e-12) / typical_spend),
             np.where(x > 0, 0.0, 1.0),
-            np.log1p(pieces),
-            np.log((pieces + 0.5) / (x + 1.0)),
+            pieces,
+            pieces_per_day,
             np.log1p(np.maximum(age - recency, 0.0)),
+            # Those for the trees.
+            alive,
+            np.minimum(x, 20.0),
+            x / (age + 1.0),
             recency / (age + 1.0),
-            np.where(x > 0, np.clip(gap, -3.0, 3.0), 0.0),
-            x,
-            (age - recency) / (age + 1.0),
             features["longest_interval"] / (age + 1.0),
+            np.where(x > 0, np.clip(gap, -3.0, 3.0), 0.0),
             mean_spend / typical_spend,
             features["max_revenue"] / mean_spend,
-            features["max_num_items"],
+            pieces,
+            pieces_per_day,
         ]
     )
 
@@ -63,12 +69,11 @@ class LogLinear:
     highest: np.ndarray
 
     def factor(self, values: np.ndarray) -> np.ndarray:
-        """The factor of each customer, (n,), from their `terms`, (m, n)."""
+        """The factor of each customer, (n,), from its `terms`, (m, n)."""
         total = np.full(values.shape[1], self.intercept)
         # Term by term and not as a product of matrices, whose last digits depend on the number of rows.
-        for value, weight, mean, scale, most in zip(
-            values, self.weights, self.means, self.scales, self.highest, strict=False
-        ):
+        columns = zip(values, self.weights, self.means, self.scales, self.highest, strict=True)
+        for value, weight, mean, scale, most in columns:
             total += (np.minimum(value, most) - mean) / scale * weight
         return np.exp(np.clip(total, -_LIMIT, _LIMIT))
 
@@ -99,7 +104,7 @@ class Trees:
     trees: tuple[Tree, ...]
 
     def factor(self, values: np.ndarray) -> np.ndarray:
-        """The factor of each customer, (n,), from their `terms`, (m, n)."""
+        """The factor of each customer, (n,), from its `terms`, (m, n)."""
         total = np.full(values.shape[1], self.start)
         for tree in self.trees:
             total += tree(values)
@@ -108,16 +113,16 @@ class Trees:
 
 @dataclass(frozen=True)
 class Correction:
-    """The stages that proved themselves on customers who were left out, and the level that makes the totals meet."""
+    """`level` times the mean of both models and of `uncorrected`, the ratio of all customers together."""
 
     level: float = 1.0
+    uncorrected: float = 1.0
     linear: LogLinear | None = None
     trees: Trees | None = None
 
     def factor(self, values: np.ndarray) -> np.ndarray:
         """Actual over expected value, as it is predicted for each customer, (n,), from their `terms`, (m, n)."""
-        factor = np.full(values.shape[1], self.level)
-        for stage in (self.linear, self.trees):
-            if stage is not None:
-                factor = factor * stage.factor(values)
-        return factor
+        if self.linear is None or self.trees is None:
+            return np.full(values.shape[1], self.level)
+        learned = self.linear.factor(values[:LINEAR_TERMS]) + self.trees.factor(values[LINEAR_TERMS:])
+        return self.level * (self.uncorrected + learned) / 3.0

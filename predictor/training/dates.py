@@ -22,11 +22,11 @@ class Schedule:
 def schedule(first_order: date, as_of: date, horizon: int) -> Schedule:
     """Several cut-offs, so that no season is taken for the rule; none where the orders are too few days for any.
 
-    A label as long as the horizon would leave short files without cut-offs. A quarter of the history is enough, because
+    A label as long as the horizon would leave short files without cut-offs. A fifth of the history is enough, because
     what is learned is the *ratio* to the expectation, and that carries to the whole horizon.
     """
     span = (as_of - first_order).days
-    days = min(horizon, span // 4)
+    days = min(horizon, span // 5)
     if days < _SHORTEST_LABEL:
         return Schedule(as_of, days, ())
     step = max(1, round(days / 4))

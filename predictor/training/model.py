@@ -1,4 +1,4 @@
-"""The model that `make train` writes: BG/NBD times Gamma-Gamma, corrected by what customers went on to spend."""
+"""The model that `make train` writes: MBG/NBD times Gamma-Gamma, corrected by what customers went on to spend."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DISCOUNT_STEPS = 4
 class ValueModel:
     """Predicts a customer's value over the next `horizon` days, discounted to today at `discount_rate` a year.
 
-    Fader, Hardie and Lee (2005) for the purchases, Fader and Hardie (2013) for the spend; time is in days.
+    See `purchases` and `spend` for the papers; time is in days.
     """
 
     purchases: Purchases

@@ -1,10 +1,12 @@
-"""How often customers buy, and until when: the BG/NBD model.
+"""How often customers buy, and until when: the BG/NBD model, and the modified one.
 
 Fader, Hardie and Lee (2005), "Counting Your Customers the Easy Way: An Alternative to the Pareto/NBD Model". While
-active, a customer buys at a rate of his own, gamma-distributed over customers; after each purchase he leaves with a
-probability of his own, beta-distributed. In the paper's words: `frequency` is the number of repeat purchases (x),
-`recency` the time from the first purchase to the last (t_x), `age` the time from the first purchase to now (T), all of
-shape (n,) and in one unit of time.
+active, a customer buys at a rate of his own, gamma-distributed over customers; after each repeat purchase he leaves
+with a probability of his own, beta-distributed. In the modified model (MBG/NBD: Batislam, Denizel and Filiztekin 2007,
+"Empirical Validation and Comparison of Models for Customer Base Analysis") he may leave after the first purchase too,
+so that one purchase and a long silence mean what they look like. In the papers' words: `frequency` is the number of
+repeat purchases (x), `recency` the time from the first purchase to the last (t_x), `age` the time from the first
+purchase to now (T), all of shape (n,) and in one unit of time.
 """
 
 from __future__ import annotations
@@ -25,19 +27,24 @@ _QUANTILES, _WEIGHTS = (_POINTS + 1.0) / 2.0, _POINT_WEIGHTS / 2.0
 
 @dataclass(frozen=True)
 class Purchases:
-    """The parameters: rates are Gamma(r, alpha), the chance to leave after a purchase is Beta(a, b)."""
+    """The parameters: rates are Gamma(r, alpha), the chance to leave after a purchase is Beta(a, b).
+
+    `first` is the number of first purchases that one may leave after: 0 in BG/NBD, 1 in the modified model.
+    """
 
     r: float
     alpha: float
     a: float
     b: float
+    first: int = 0
 
     def alive(self, frequency: np.ndarray, recency: np.ndarray, age: np.ndarray) -> np.ndarray:
         """The probability that each customer is still active, (n,)."""
         # In logarithms, because the ratio's power overflows for customers of many purchases and a long silence.
         silence = (self.r + frequency) * (np.log(self.alpha + age) - np.log(self.alpha + recency))
-        left = np.log(self.a) - np.log(self.b + np.maximum(frequency, 1.0) - 1.0) + silence
-        return np.where(frequency > 0, 1.0 / (1.0 + np.exp(np.minimum(left, 700.0))), 1.0)
+        chances = frequency + self.first
+        left = np.log(self.a) - np.log(self.b + np.maximum(chances, 1.0) - 1.0) + silence
+        return np.where(chances > 0, 1.0 / (1.0 + np.exp(np.minimum(left, 700.0))), 1.0)
 
     def rate(self, frequency: np.ndarray, age: np.ndarray) -> np.ndarray:
         """Expected purchases per unit of time while active, (n,)."""
@@ -48,33 +55,34 @@ class Purchases:
 
         The paper's closed form needs 2F1, and SciPy's is far off, without a word, for customers of many purchases or a
         long horizon. This is the mean of (1 - (1 + p h / (alpha + T)) ** -(r + x)) / p over the customer's own chance p
-        to leave, which is Beta(a, b + x), taken at Gauss points of its quantiles: within 0.4 % at any parameters, and
-        1e-5 at usual ones.
+        to leave, which is Beta(a, b + x + first), taken at Gauss points of its quantiles: within 0.4 % at any
+        parameters, and 1e-5 at usual ones.
         """
         # Only the count and the age matter here, and many customers share both.
         (x, t), at = _distinct(frequency, age)
         counts, of_count = np.unique(x, return_inverse=True)
-        leaves = np.maximum(betaincinv(self.a, (self.b + counts)[:, None], _QUANTILES), 1e-14)[of_count]
+        leaves = np.maximum(betaincinv(self.a, (self.b + self.first + counts)[:, None], _QUANTILES), 1e-14)[of_count]
         stays = (self.r + x)[:, None] * np.log1p(leaves * (horizon / (self.alpha + t))[:, None])
         while_active = np.sum(-np.expm1(-stays) / leaves * _WEIGHTS, axis=1)
         return self.alive(frequency, recency, age) * while_active[at]
 
 
-def fit_purchases(frequency: np.ndarray, recency: np.ndarray, age: np.ndarray) -> Purchases:
+def fit_purchases(frequency: np.ndarray, recency: np.ndarray, age: np.ndarray, first: int = 0) -> Purchases:
     """The most likely parameters, with a prior so weak that it matters for a handful of customers only."""
     scale = max(float(np.mean(age)), 1.0) / 10.0
     (x, t_x, t), at = _distinct(frequency, recency, age)
     weight = np.bincount(at).astype(float)
     counts, of_count = np.unique(x, return_inverse=True)
+    chances = counts + first
     t_x, t = t_x / scale, t / scale
-    repeated, earlier = x > 0, np.maximum(x, 1.0) - 1.0
+    could_leave, earlier = x + first > 0, np.maximum(x + first, 1.0) - 1.0
 
     def objective(logarithms):
         r, alpha, a, b = np.exp(logarithms)
-        of_counts = gammaln(r + counts) + gammaln(b + counts) - gammaln(a + b + counts)
+        of_counts = gammaln(r + counts) + gammaln(b + chances) - gammaln(a + b + chances)
         common = of_counts[of_count] - gammaln(r) + r * np.log(alpha) + gammaln(a + b) - gammaln(b)
         stays = -(r + x) * np.log(alpha + t)
-        leaves = np.where(repeated, np.log(a) - np.log(b + earlier) - (r + x) * np.log(alpha + t_x), -np.inf)
+        leaves = np.where(could_leave, np.log(a) - np.log(b + earlier) - (r + x) * np.log(alpha + t_x), -np.inf)
         either = np.logaddexp(stays, leaves)
         p_left = np.exp(leaves - either)
         p_stayed = 1.0 - p_left
@@ -83,8 +91,8 @@ def fit_purchases(frequency: np.ndarray, recency: np.ndarray, age: np.ndarray) -
             - p_stayed * np.log(alpha + t)
             - p_left * np.log(alpha + t_x),
             r / alpha - (r + x) * (p_stayed / (alpha + t) + p_left / (alpha + t_x)),
-            psi(a + b) - psi(a + b + counts)[of_count] + p_left / a,
-            (psi(b + counts) - psi(a + b + counts))[of_count] - psi(b) + psi(a + b) - p_left / (b + earlier),
+            psi(a + b) - psi(a + b + chances)[of_count] + p_left / a,
+            (psi(b + chances) - psi(a + b + chances))[of_count] - psi(b) + psi(a + b) - p_left / (b + earlier),
         )
         likelihood = weight @ (common + either) - 0.5 * np.sum((logarithms / _PRIOR_WIDTH) ** 2)
         gradient = np.array([weight @ slope for slope in slopes]) * np.exp(logarithms) - logarithms / _PRIOR_WIDTH**2
@@ -96,7 +104,7 @@ def fit_purchases(frequency: np.ndarray, recency: np.ndarray, age: np.ndarray) -
         options={"ftol": 1e-13, "gtol": 1e-8, "maxiter": 500},
     )  # fmt: skip
     r, alpha, a, b = np.exp(found.x)
-    return Purchases(float(r), float(alpha * scale), float(a), float(b))
+    return Purchases(float(r), float(alpha * scale), float(a), float(b), first)
 
 
 def _distinct(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -34,32 +34,34 @@ def test_the_expectation_is_the_published_one():
     x=st.integers(0, 3000),
     age=st.floats(0, 2000),
     horizon=st.integers(1, 2000),
+    first=st.integers(0, 1),
 )
-def test_the_expectation_is_the_mean_over_the_chance_to_leave(r, alpha, a, b, x, age, horizon):
+def test_the_expectation_is_the_mean_over_the_chance_to_leave(r, alpha, a, b, x, age, horizon, first):
     logit = np.linspace(-300, 100, 80_001)
     log_p, log_stay = -np.logaddexp(0, -logit), -np.logaddexp(0, logit)
-    density = np.exp(a * log_p + (b + x) * log_stay - betaln(a, b + x))
+    density = np.exp(a * log_p + (b + first + x) * log_stay - betaln(a, b + first + x))
     purchases = -np.expm1(-(r + x) * np.log1p(np.exp(log_p) * horizon / (alpha + age))) / np.exp(log_p)
     reference = np.trapezoid(density * purchases, logit)
 
-    expected = Purchases(r, alpha, a, b).expected(horizon, *(np.array([v], dtype=float) for v in (x, age, age)))
-    alive = Purchases(r, alpha, a, b).alive(*(np.array([v], dtype=float) for v in (x, age, age)))
+    expected = Purchases(r, alpha, a, b, first).expected(horizon, *(np.array([v], dtype=float) for v in (x, age, age)))
+    alive = Purchases(r, alpha, a, b, first).alive(*(np.array([v], dtype=float) for v in (x, age, age)))
     assert expected / alive == pytest.approx([reference], rel=0.01)
 
 
-def test_the_parameters_are_found_again_in_simulated_purchases():
+@pytest.mark.parametrize("first", [0, 1], ids=["BG/NBD", "MBG/NBD"])
+def test_the_parameters_are_found_again_in_simulated_purchases(first):
     random = np.random.default_rng(5)
     rows = []
     for rate, leaves in zip(random.gamma(0.8, 1 / 30, 20_000), random.beta(0.9, 2.5, 20_000), strict=True):
         times = [0.0]
         while (
-            random.random() > (leaves if len(times) > 1 else 0)
+            random.random() > (leaves if first or len(times) > 1 else 0)
             and (t := times[-1] + random.exponential(1 / rate)) < 400
         ):
             times.append(t)
         rows.append((len(times) - 1, times[-1]))
     frequency, recency = np.array(rows, dtype=float).T
-    found = fit_purchases(frequency, recency, np.full(len(rows), 400.0))
+    found = fit_purchases(frequency, recency, np.full(len(rows), 400.0), first)
     assert [found.r, found.alpha, found.a, found.b] == pytest.approx([0.8, 30, 0.9, 2.5], rel=0.12)
 
 
