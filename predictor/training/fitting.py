@@ -7,6 +7,7 @@ noise. So a file of a few hundred customers, or one that a few huge orders rule,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -53,8 +54,7 @@ def fit(now: Snapshot, past: Sequence[Snapshot], horizon: int, discount_rate: fl
             "The file is too short or too small to learn a correction from: this is the plain expectation of MBG/NBD "
             "and Gamma-Gamma."
         ]
-    with threadpool_limits(1):  # the same bytes on any number of cores, and no threads that wait for busy ones
-        correction = _fit_correction(rows)
+    correction = _fit_correction(rows)
     if correction is None:
         return plain, ["No correction predicts left-out customers reliably better than the expectation: this is it."]
     level = _believed_level(rows, *plain.expectation(now.features), correction)
@@ -114,22 +114,30 @@ def _rows(past: Sequence[Snapshot], discount_rate: float) -> Rows | None:
 def _fit_correction(rows: Rows) -> Correction | None:
     """From all rows; None where one from some customers does not predict the others better, by a standard error."""
     folds = np.random.default_rng(SEED).integers(0, _FOLDS, rows.customers.max() + 1)[rows.customers]
-    gained = np.zeros_like(rows.expected)
-    for fold in range(_FOLDS):
+
+    def gain(fold: int) -> np.ndarray:
+        """What the correction from the other folds takes off the deviance of this one; 0 outside it."""
         out = folds == fold
         learned, held_out = _learn(rows.where(~out)), rows.where(out)
         level = max(learned.uncorrected, _TINY)
         corrected = np.maximum(held_out.expected * learned.factor(held_out.terms), _TINY)
+        gained = np.zeros_like(rows.expected)
         gained[out] = _deviance(held_out.actual, held_out.expected * level) - _deviance(held_out.actual, corrected)
+        return gained
+
+    with ThreadPoolExecutor() as pool:
+        correction = pool.submit(_learn, rows)
+        gained = sum(pool.map(gain, range(_FOLDS)))
     by_customer = np.bincount(rows.customers, gained)
-    return _learn(rows) if gained.sum() > np.sqrt(np.sum(by_customer**2)) else None
+    return correction.result() if gained.sum() > np.sqrt(np.sum(by_customer**2)) else None
 
 
 def _learn(rows: Rows) -> Correction:
     level = float(rows.actual.sum() / rows.expected.sum())
     usual = np.quantile(rows.actual[rows.actual > 0], _USUAL) if level > 0 else 0.0
     rows = replace(rows, actual=np.minimum(rows.actual, usual))
-    return Correction(1.0, level, _fit_linear(rows), _fit_trees(rows))
+    with threadpool_limits(1):  # the same bytes on any number of cores; the folds keep those busy
+        return Correction(1.0, level, _fit_linear(rows), _fit_trees(rows))
 
 
 def _deviance(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
