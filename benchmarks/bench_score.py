@@ -19,6 +19,7 @@ import numpy
 import pyarrow as pa
 
 import predictor
+from predictor.reference_model import REFERENCE_MODEL
 
 BATCH = 65_536
 SCHEMA = pa.schema([("customer_id", pa.string()), *((name, pa.float64()) for name in predictor.FEATURES)])
@@ -37,7 +38,7 @@ def through_a_worker(made: list[pa.RecordBatch], workers: int) -> tuple[float, f
     """Seconds until the model is ready, and seconds for all batches."""
     settings = predictor.Settings(workers=workers)
     began = time.perf_counter()
-    reader = predictor.score(pa.RecordBatchReader.from_batches(SCHEMA, made), predictor.DEFAULT_MODEL, settings)
+    reader = predictor.score(pa.RecordBatchReader.from_batches(SCHEMA, made), REFERENCE_MODEL, settings)
     ready = time.perf_counter()
     for _ in reader:
         pass
@@ -47,7 +48,7 @@ def through_a_worker(made: list[pa.RecordBatch], workers: int) -> tuple[float, f
 def in_process(made: list[pa.RecordBatch]) -> tuple[float, float]:
     """The same, by calling the model here: what a program would do that trusts every file and has one Python."""
     began = time.perf_counter()
-    model = pickle.loads(predictor.DEFAULT_MODEL.read_bytes())
+    model = pickle.loads(REFERENCE_MODEL.read_bytes())
     ready = time.perf_counter()
     for batch in made:
         x = numpy.column_stack([batch.column(name).to_numpy() for name in predictor.FEATURES])
@@ -64,7 +65,7 @@ def peak_memory(rows: int) -> int:
 def main() -> None:
     if sys.argv[1:2] == ["peak"]:
         source = pa.RecordBatchReader.from_batches(SCHEMA, batches(int(sys.argv[2])))
-        for _ in predictor.score(source, predictor.DEFAULT_MODEL, predictor.Settings(workers=1)):
+        for _ in predictor.score(source, REFERENCE_MODEL, predictor.Settings(workers=1)):
             pass
         # Not getrusage, whose figure includes what the process that started this one had in memory.
         print(int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) // 1024)

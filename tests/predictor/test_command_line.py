@@ -9,7 +9,8 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from predictor.settings import DEFAULT_MODEL, PROJECT
+from predictor.reference_model import REFERENCE_MODEL
+from predictor.settings import PROJECT
 from tests.predictor.conftest import features
 
 SIX = [6.0 * number for number in range(10)]
@@ -31,7 +32,7 @@ def parquet(tmp_path):
 
 @pytest.mark.parametrize("name", ["out.parquet", "out.csv"])
 def test_a_parquet_file_becomes_a_file_of_predictions(parquet, tmp_path, name):
-    done = predictor_command("score", "--model", DEFAULT_MODEL, parquet, "--output", tmp_path / name)
+    done = predictor_command("score", "--model", REFERENCE_MODEL, parquet, "--output", tmp_path / name)
     assert done.returncode == 0, done.stderr
     assert done.stderr == b"10 customers\n"
     read = pyarrow.parquet.read_table if name.endswith("parquet") else pyarrow.csv.read_csv
@@ -40,7 +41,7 @@ def test_a_parquet_file_becomes_a_file_of_predictions(parquet, tmp_path, name):
 
 
 def test_without_files_it_goes_from_standard_input_to_standard_output(parquet):
-    done = predictor_command("score", stdin=parquet.read_bytes())
+    done = predictor_command("score", "--model", REFERENCE_MODEL, stdin=parquet.read_bytes())
     assert done.returncode == 0, done.stderr
     lines = done.stdout.decode().splitlines()
     assert lines[0] == '"customer_id","predicted_clv"'
@@ -67,7 +68,10 @@ def test_what_can_not_be_used_is_told_in_one_or_two_lines_without_a_traceback(pa
     for arguments, says in (
         (["score", tmp_path / "nowhere.parquet"], "can't be read"),
         (["score", text], "is no Parquet file"),
-        (["score", parquet, "--output", tmp_path / "out.txt"], "has to end in .parquet or .csv"),
+        (
+            ["score", parquet, "--model", REFERENCE_MODEL, "--output", tmp_path / "out.txt"],
+            "has to end in .parquet or .csv",
+        ),
         (["score", parquet, "--model", tmp_path / "nowhere.dill"], "There is no model file"),
         (["register", "--model", text], "is no dill file: it is text"),
     ):

@@ -14,6 +14,7 @@ import pytest
 import predictor
 from predictor import ModelError
 from predictor.interpreters import interpreters
+from predictor.reference_model import REFERENCE_MODEL
 from tests.predictor.conftest import features
 
 HERE = Path(__file__).parent
@@ -187,7 +188,7 @@ def test_the_right_interpreter_is_found_on_the_path(interpreter_of, settings, mo
 @pytest.mark.parametrize("python", ["3.6", "3.13"])
 def test_the_reference_model_runs_in_the_oldest_and_the_newest_python(interpreter_of, settings, python):
     settings = replace(settings, python=str(interpreter_of(python)), manifests=predictor.Settings().manifests)
-    assert predictions(predictor.DEFAULT_MODEL, settings) == SIX
+    assert predictions(REFERENCE_MODEL, settings) == SIX
 
 
 @pytest.mark.slow
@@ -195,4 +196,4 @@ def test_an_interpreter_without_numpy_and_dill_is_told_what_to_install(settings,
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
     bare = tmp_path / "bare" / "bin" / "python"
     with pytest.raises(ModelError, match=rf"lacks numpy and dill\.\nInstall there: {bare} -m pip install numpy dill"):
-        predictor.register(predictor.DEFAULT_MODEL, settings=replace(settings, python=str(bare)))
+        predictor.register(REFERENCE_MODEL, settings=replace(settings, python=str(bare)))

@@ -12,6 +12,7 @@ import pytest
 
 import predictor
 from predictor import ModelError
+from predictor.reference_model import REFERENCE_MODEL
 from predictor.settings import PROJECT
 from tests.predictor.conftest import features, processes_of_workers
 
@@ -26,7 +27,7 @@ class Model:
 
 def test_the_reference_model_adds_the_six_features_up():
     table = features(numpy.array([[3, 92.6, 109.3, 2, 12, 26], [2, 10.4, 43.5, 3, 26, 5]]))
-    answer = predictor.score(table.to_reader(), predictor.DEFAULT_MODEL).read_all()
+    answer = predictor.score(table.to_reader(), REFERENCE_MODEL).read_all()
     assert answer.schema == pa.schema([("customer_id", pa.string()), ("predicted_clv", pa.float64())])
     assert answer["customer_id"].to_pylist() == ["c0", "c1"]
     assert answer["predicted_clv"].to_pylist() == pytest.approx([244.9, 89.9], abs=1e-9)
@@ -35,7 +36,7 @@ def test_the_reference_model_adds_the_six_features_up():
 def test_customers_come_out_in_the_order_in_which_they_came_in():
     values = numpy.random.default_rng(1).gamma(2.0, 50.0, size=(200_000, 6))
     table = features(values)
-    answer = predictor.score(table.to_reader(max_chunksize=150_000), predictor.DEFAULT_MODEL).read_all()
+    answer = predictor.score(table.to_reader(max_chunksize=150_000), REFERENCE_MODEL).read_all()
     assert answer["customer_id"].equals(table["customer_id"])
     assert numpy.array_equal(answer["predicted_clv"].to_numpy(), values.sum(axis=1))
 
@@ -45,12 +46,12 @@ def test_integers_decimals_and_other_columns_are_taken_by_name():
     table = table.set_column(1, "max_num_items", table["max_num_items"].cast(pa.int64()))
     table = table.set_column(3, "total_revenue", table["total_revenue"].cast(pa.decimal128(12, 2)))
     table = table.append_column("as_of_date", [["2017-10-17"] * 10])
-    answer = predictor.score(table.to_reader(), predictor.DEFAULT_MODEL).read_all()
+    answer = predictor.score(table.to_reader(), REFERENCE_MODEL).read_all()
     assert answer["predicted_clv"].to_pylist() == [6.0 * number for number in range(10)]
 
 
 def test_no_customers_give_no_predictions():
-    answer = predictor.score(features(numpy.empty((0, 6))).to_reader(), predictor.DEFAULT_MODEL).read_all()
+    answer = predictor.score(features(numpy.empty((0, 6))).to_reader(), REFERENCE_MODEL).read_all()
     assert answer.num_rows == 0
 
 
@@ -116,6 +117,7 @@ def test_a_setting_that_can_not_be_read_is_named(variable, value):
 
 PEAK = """
 import sys, numpy, pyarrow as pa, predictor
+from predictor.reference_model import REFERENCE_MODEL
 rows = int(sys.argv[1])
 schema = pa.schema([("customer_id", pa.string()), *((name, pa.float64()) for name in predictor.FEATURES)])
 def batches():
@@ -123,7 +125,7 @@ def batches():
         numbers = numpy.arange(start, min(start + 65_536, rows), dtype="float64")
         ids = pa.array(numbers.astype("int64")).cast(pa.string())
         yield pa.record_batch([ids, *[pa.array(numbers)] * 6], schema=schema)
-reader = predictor.score(pa.RecordBatchReader.from_batches(schema, batches()), predictor.DEFAULT_MODEL)
+reader = predictor.score(pa.RecordBatchReader.from_batches(schema, batches()), REFERENCE_MODEL)
 assert sum(batch.num_rows for batch in reader) == rows
 print(next(int(line.split()[1]) // 1024 for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """

@@ -10,6 +10,7 @@ import pytest
 
 import predictor
 from predictor import ModelError
+from predictor.reference_model import REFERENCE_MODEL
 from tests.predictor.conftest import features
 
 ADDS_UP = """
@@ -96,9 +97,10 @@ def test_a_registered_file_is_known_wherever_it_lies(make_model, trust, settings
     assert answer["predicted_clv"].to_pylist() == [6.0 * number for number in range(10)]
 
 
-def test_the_model_that_ships_with_the_project_is_registered_for_any_python():
-    manifest = predictor.find_manifest(predictor.DEFAULT_MODEL)
-    assert manifest.model_id == predictor.model_id(predictor.DEFAULT_MODEL)
+@pytest.mark.parametrize("model", [predictor.DEFAULT_MODEL, REFERENCE_MODEL], ids=["default", "reference"])
+def test_the_models_that_ship_with_the_project_are_registered_for_any_python(model):
+    manifest = predictor.find_manifest(model)
+    assert manifest.model_id == predictor.model_id(model)
     assert manifest.interpreter is None
     assert manifest.bytecode == []
 
