@@ -1,4 +1,4 @@
-"""One build at a time: a lock that the operating system takes back when its holder dies, however it dies."""
+"""One build or training at a time: a lock that the system takes back when its holder dies, however it dies."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pipeline.errors import Stop
 
 
 @contextmanager
-def only_one(path: Path) -> Iterator[None]:
-    """Holds the lock file `path`; raises Stop, naming the holder, where another process does."""
-    lock = _lock(path)
+def only_one(path: Path, what: str = "build") -> Iterator[None]:
+    """Holds the lock file `path` for `what`; raises Stop, naming the holder, where another process does."""
+    lock = _lock(path, what)
     try:
         os.ftruncate(lock, 0)
         os.write(lock, f"{os.getpid()}, since {datetime.now():%Y-%m-%d %H:%M:%S}\n".encode())
@@ -26,7 +26,7 @@ def only_one(path: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def _lock(path: Path) -> int:
+def _lock(path: Path, what: str) -> int:
     while True:
         lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -34,7 +34,7 @@ def _lock(path: Path) -> int:
         except BlockingIOError:
             os.close(lock)
             raise Stop(
-                f"Another build of {path.parent} is running (pid {_holder(path)}). "
+                f"Another {what} of {path.parent} is running (pid {_holder(path)}). "
                 "Wait for it to end, or stop it with kill."
             ) from None
         # The holder before may have removed the file between our open and our lock: then this lock guards nothing.

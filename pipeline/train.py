@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -18,6 +18,7 @@ from pipeline import orders_file
 from pipeline.dbt import run_dbt
 from pipeline.errors import Stop, UsageError
 from pipeline.failures import explain
+from pipeline.lock import only_one
 from pipeline.settings import ROOT, Settings
 from pipeline.steps import Clock
 from pipeline.warehouse import Warehouse
@@ -58,8 +59,11 @@ def train(environment: Mapping[str, str]) -> None:
     warehouse.create()
     clock = Clock(Console(stderr=True))
     try:
-        with tempfile.TemporaryDirectory(prefix="training-", dir=settings.warehouse) as scratch, clock.running():
-            content = _train(settings, Path(scratch), horizon, rate, target, clock)
+        with only_one(warehouse.folder / "training.lock", "training"), clock.running():
+            try:
+                content = _train(settings, warehouse.new_training_folder(), horizon, rate, target, clock)
+            finally:
+                warehouse.discard_training()
     except predictor.ModelError as error:
         raise Stop(str(error)) from error
     _show(Console(), content, settings, target, clock.seconds)
@@ -209,7 +213,9 @@ def _write_model(fitted: model.ValueModel, now: Snapshot, content: dict, target:
             },
         },
     )
-    os.replace(unfinished, target)
+    beside = target.with_name(f".{target.name}")  # the warehouse may be on another disk
+    shutil.copyfile(unfinished, beside)
+    os.replace(beside, target)
 
 
 def _show(console: Console, content: dict, settings: Settings, target: Path, seconds: dict[str, float]) -> None:

@@ -7,6 +7,7 @@ builds/<build id>/{clv.duckdb, predictions.csv, previous -> ../<build id before>
 builds/before-*/                              files that stood where links belong; nothing here removes them
 build.duckdb, build.lock, logs/, target/      of the build that runs, or of the last one
 temporary/                                    of the build that runs
+training/, training.lock                      of the training that runs
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Warehouse:
         self.logs = folder / "logs"
         self.target = folder / "target"
         self.temporary = folder / "temporary"
+        self.training = folder / "training"
         self.published_file = folder / "clv.duckdb"
         self.current = folder / "current"
         self.builds = folder / "builds"
@@ -52,6 +54,15 @@ class Warehouse:
             _remove(leftover)
         _remove(self.temporary)
         self._keep_only(self._published_folders())
+
+    def new_training_folder(self) -> Path:
+        """An empty folder to train in. Only for the holder of the training's lock: what a killed one left goes."""
+        self.discard_training()
+        self.training.mkdir()
+        return self.training
+
+    def discard_training(self) -> None:
+        _remove(self.training)
 
     def open_build(self) -> duckdb.DuckDBPyConnection:
         """The build file, with the settings that profiles.yml gives it for dbt."""

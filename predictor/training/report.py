@@ -29,7 +29,10 @@ def write(content: dict, test: Backtest, folder: Path) -> None:
 
 def figure(value: float | None, form: str) -> str:
     """A figure as text; a dash where there is none."""
-    return "–" if value is None else format(value, form)
+    if value is None:
+        return "–"
+    text = format(value, form)
+    return text.lstrip("-") if float(text.replace(",", "")) == 0 else text  # no minus zero
 
 
 def in_words(test: dict) -> list[str]:
@@ -42,8 +45,8 @@ def in_words(test: dict) -> list[str]:
         ]
     words = [
         f"Who is worth more: the tenth of customers predicted highest brought {ours['top_decile']:.0%} of what all "
-        f"{test['customers']:,} brought. The order of customers has a Gini of {ours['gini']:.3f}; the plain "
-        f"expectation has {expectation['gini']:.3f}, the past revenue rate {rate['gini']:.3f}."
+        f"{test['customers']:,} brought. The order of customers has a Gini of {ours['gini']:.3f}; "
+        f"{EXPECTATION} has {expectation['gini']:.3f}, the past revenue rate {rate['gini']:.3f}."
     ]
     words.append(_about_the_total(ours["calibration"]))
     words.append(_about_the_deciles(test["deciles"]))
@@ -55,7 +58,7 @@ def in_words(test: dict) -> list[str]:
     )
     if ours["rmse"] > expectation["rmse"]:
         words.append(
-            f"Big spenders: its RMSE of {ours['rmse']:,.2f} is above the plain expectation's "
+            f"Big spenders: its RMSE of {ours['rmse']:,.2f} is above that of {EXPECTATION}, "
             f"{expectation['rmse']:,.2f}, so a few customers of high value are missed by more."
         )
     return words
