@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import os
+import resource
 import signal
 import socket
 import sys
@@ -14,11 +15,13 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
+from api import idle
 from api.app import create_app
 from api.settings import Settings, SettingsError, is_loopback
 
 PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 THREADS = 10  # long requests take at most door.SLOTS of them
+CONNECTIONS = 10_000  # that may be open at once: each costs a few KB, and those that idle must not keep others out
 
 
 def main() -> int:
@@ -43,6 +46,8 @@ def main() -> int:
             pass
     except OSError as error:
         return _stop(1, f"{arguments.host}:{arguments.port} cannot be served on: {error.strerror}. Try another PORT.")
+    os.environ["PORT"] = str(arguments.port)
+    _allow_files(CONNECTIONS + 1_000)
     server = Granian(
         "api.__main__:worker",
         factory=True,
@@ -53,6 +58,7 @@ def main() -> int:
         workers=1,
         respawn_failed_workers=True,
         blocking_threads=THREADS,
+        backpressure=CONNECTIONS,
         websockets=False,
         log_level=LogLevels.error,
     )
@@ -65,7 +71,16 @@ def worker() -> Flask:
     """The app, in the one process that answers; that process ends with the one that started it, even by kill -9."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    idle.watch(int(os.environ["PORT"]))
     return create_app()
+
+
+def _allow_files(number: int) -> None:
+    """Raises the limit on open files, often 1,024, as far as the system lets this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _port(text: str) -> int:

@@ -22,6 +22,7 @@ from werkzeug.wsgi import ClosingIterator
 
 from api.log import line
 from api.metrics import Metrics
+from api.patience import Body
 from api.problems import problem
 from api.settings import Settings, is_loopback
 
@@ -79,6 +80,7 @@ class Door:
             busy = problem(503, "Too many long requests at once. Try again in a second.", {"Retry-After": "1"})
             return _call(busy, environ)
         try:
+            environ["wsgi.input"] = Body(environ["wsgi.input"])
             status, headers, body = _conditional(environ, *_call(self._app, environ))
         except BaseException:
             self._slots.release()

@@ -64,7 +64,7 @@ def listing(query: ListingQuery) -> Response:
     return response
 
 
-@routes.post("/predictions/lookup", responses={200: Lookup, **problems(400, 401, 413, 422, 503)})
+@routes.post("/predictions/lookup", responses={200: Lookup, **problems(400, 401, 408, 413, 422, 503)})
 def lookup(body: LookupBody) -> Response:
     """The predicted values of up to 10,000 customers, whatever their ids look like"""
     columns = snapshot().columns

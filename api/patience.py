@@ -1,0 +1,31 @@
+"""How long the body of a request may take to come in: who sends it byte by byte must not hold a thread for ever."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from werkzeug.exceptions import RequestTimeout
+
+BODY_SECONDS = 20
+_PIECE = 64  # bytes that are waited for at a time, so that the clock is looked at while a body trickles in
+
+
+class Body:
+    """A request's body as WSGI reads it; RequestTimeout once it has taken too long."""
+
+    def __init__(self, body: Any, seconds: float = BODY_SECONDS) -> None:
+        self._body = body
+        self._deadline = time.monotonic() + seconds
+
+    def read(self, size: int = -1) -> bytes:
+        pieces = []
+        while size:
+            if time.monotonic() > self._deadline:
+                raise RequestTimeout("The body of the request took too long to come in.")
+            piece = self._body.read(_PIECE if size < 0 else min(_PIECE, size))
+            if not piece:
+                break
+            pieces.append(piece)
+            size -= len(piece) if size > 0 else 0
+        return b"".join(pieces)

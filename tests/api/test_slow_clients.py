@@ -1,0 +1,156 @@
+"""Clients that stall, crawl or only connect take nothing down."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+
+from api.__main__ import CONNECTIONS, THREADS
+from api.door import SLOTS
+from tests.api.conftest import ROOT, VALUES, Server, publish
+
+CSV = b"GET /predictions.csv HTTP/1.1\r\nHost: localhost\r\n\r\n"
+HALF_A_BODY = (
+    b"POST /predictions/lookup HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    b'Content-Length: 1000\r\n\r\n{"user_ids": ['
+)
+
+
+class HurriedServer(Server):
+    """The same, with seconds where the real one has half minutes: see hurried.py."""
+
+    def __init__(self, warehouse: Path, log: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.log = log
+        options = ["--factory", "--interface", "wsgi", "--http", "1", "--no-ws", "--port", str(self.port)]
+        limits = ["--blocking-threads", str(THREADS), "--backpressure", str(CONNECTIONS)]
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "granian", *options, *limits, "tests.api.hurried:worker"],
+                cwd=ROOT,
+                env=os.environ | {"WAREHOUSE": str(warehouse), "PORT": str(self.port)},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self.wait(lambda: self.get("/health").status == 200)
+
+
+@pytest.fixture(scope="module")
+def hurried(tmp_path_factory) -> Iterator[HurriedServer]:
+    """Serves enough customers for an answer that no buffer holds."""
+    folder = tmp_path_factory.mktemp("hurried")
+    publish(folder / "warehouse", "one", VALUES | {f"{'x' * 100}{n:07}": n * 0.1 for n in range(200_000)})
+    server = HurriedServer(folder / "warehouse", folder / "log")
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def connect(server: Server, sent: bytes = b"", buffer: int | None = None) -> socket.socket:
+    client = socket.socket()
+    if buffer:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    client.settimeout(30)
+    client.connect(("127.0.0.1", server.port))
+    client.sendall(sent)
+    return client
+
+
+def assert_short_requests_are_answered(server: Server) -> None:
+    started = time.monotonic()
+    assert server.get("/predictions/c001").status == 200
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sent", [CSV, HALF_A_BODY], ids=["nobody takes the answer", "the body never comes"])
+def test_stalled_clients_lose_their_connection_and_nobody_else_does(hurried, sent):
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(hurried, sent, buffer=4096)) for _ in range(8)]
+        time.sleep(0.5)
+        assert_short_requests_are_answered(hurried)
+        assert hurried.get("/predictions?limit=1").status == 503  # all slots are held
+        hurried.wait(lambda: hurried.get("/predictions?limit=1").status == 200, seconds=20)
+        assert_short_requests_are_answered(hurried)
+        for _ in range(8):
+            assert hurried.get("/predictions?limit=1").status == 200
+        assert clients
+
+
+@pytest.mark.slow
+def test_a_body_that_trickles_in_is_refused_in_time(hurried):
+    with connect(hurried, HALF_A_BODY) as client:
+        started = time.monotonic()
+        client.settimeout(0.2)
+        answer = b""
+        while not answer and time.monotonic() - started < 60:
+            client.sendall(b'"a", ' * 10)
+            with suppress(TimeoutError):
+                answer = client.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"application/problem+json" in answer
+
+
+@pytest.mark.slow
+def test_an_answer_that_is_taken_too_slowly_is_cut_and_not_ended(hurried):
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(hurried, CSV, buffer=4096)) for _ in range(SLOTS)]
+        taken = [b""] * SLOTS
+
+        def free() -> bool:
+            for n, client in enumerate(clients):
+                taken[n] += client.recv(16)
+            return hurried.get("/predictions?limit=1").status == 200
+
+        time.sleep(0.5)
+        assert not free()
+        hurried.wait(free)
+        for n, client in enumerate(clients):  # what the kernel still holds of it
+            with suppress(ConnectionResetError):
+                while piece := client.recv(1 << 20):
+                    taken[n] += piece
+            assert b"chunked" in taken[n].partition(b"\r\n\r\n")[0].lower()
+            assert not taken[n].endswith(b"0\r\n\r\n")
+
+
+@pytest.mark.slow
+def test_a_slow_but_steady_reader_gets_every_byte(hurried):
+    with connect(hurried, CSV) as client:
+        taken, started = [], time.monotonic()
+        while True:
+            piece = client.recv(1 << 20)
+            taken.append(piece)
+            if b"0\r\n\r\n" in piece[-7:]:
+                break
+            if time.monotonic() - started < 3:
+                time.sleep(0.1)
+    assert sum(map(len, taken)) > 200_000 * 107
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"GET /health HTTP/1.1\r\nHo", b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"],
+    ids=["silent", "half a head", "kept alive"],
+)
+def test_connections_that_idle_keep_nobody_out(server, sent):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2_500:
+        pytest.skip("this system does not let a process hold 2,000 connections")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2_500), hard))
+    with ExitStack() as stack:
+        for _ in range(1_500):
+            stack.enter_context(connect(server, sent))
+        assert_short_requests_are_answered(server)
