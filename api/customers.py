@@ -55,7 +55,8 @@ def _customer(customer_id: str) -> dict[str, Any]:
         abort(404, "No customer has this id.")
     [row] = current.query(CUSTOMER, customer_id)
     answer = {"user_id": row.pop("customer_id"), "clv": row.pop("predicted_clv")}
-    return answer | {NAMES.get(name, name): _plain(value) for name, value in row.items()}
+    answer |= {NAMES.get(name, name): _plain(value) for name, value in row.items()}
+    return answer | {"horizon_days": current.build.get("horizon_days")}
 
 
 def _history(customer_id: str) -> dict[str, Any]:

@@ -10,7 +10,13 @@ CUSTOMER = "2e3e4ab6ce1d4ba1a9a3a8d5e6a0d9b1"
 LOOKUP_LIMIT = 10_000
 
 UserId = Annotated[str, Field(description="The customer's id, as in the orders.", examples=[CUSTOMER])]
-Value = Annotated[float, Field(description="Predicted value, in the currency of the orders.", examples=[244.9])]
+Value = Annotated[
+    float,
+    Field(
+        description="Predicted value, in the currency of the orders, over the horizon that /summary names.",
+        examples=[244.9],
+    ),
+]
 Day = Annotated[str, Field(description="A day, YYYY-MM-DD.", examples=["2017-10-17"])]
 
 
@@ -35,6 +41,9 @@ class CustomerPath(BaseModel):
 
 class CustomerQuery(BaseModel):
     customer_id: str = Field(description="The customer's id, percent-encoded; any text, such as a%2Fb.")
+
+
+HORIZON = "The value is that of so many days from the as-of date on; null where the model does not say."
 
 
 class Prediction(BaseModel):
@@ -88,6 +97,7 @@ class Customer(BaseModel):
     decile: int = Field(description="1 is the top tenth.", examples=[1])
     as_of_date: Day
     model_id: str = Field(description="First 12 hex digits of the model file's SHA-256.")
+    horizon_days: int | None = Field(description=HORIZON, examples=[180])
 
 
 class Point(BaseModel):
