@@ -47,6 +47,8 @@ def main() -> int:
     except OSError as error:
         return _stop(1, f"{arguments.host}:{arguments.port} cannot be served on: {error.strerror}. Try another PORT.")
     os.environ["PORT"] = str(arguments.port)
+    if sys.platform == "linux":
+        os.register_at_fork(after_in_child=_end_when_told)
     _allow_files(CONNECTIONS + 1_000)
     server = Granian(
         "api.__main__:worker",
@@ -73,6 +75,12 @@ def worker() -> Flask:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     idle.watch(int(os.environ["PORT"]))
     return create_app()
+
+
+def _end_when_told() -> None:
+    """Until the worker takes signals itself it would swallow them, by handlers that it has from its parent."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which then sends SIGTERM
 
 
 def _allow_files(number: int) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
-from tests.api.conftest import Server, serving
+from tests.api.conftest import ROOT, Server, serving
 
 
 def is_free(port: int) -> bool:
@@ -24,6 +26,19 @@ def test_it_ends_within_seconds_when_told_to_and_says_where_it_was(warehouse: Pa
     said = server.log.read_text()
     assert f"http://127.0.0.1:{server.port}/" in said
     assert "Traceback" not in said
+
+
+def test_it_ends_when_told_to_while_it_is_still_starting(warehouse: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    environment = os.environ | {"PORT": str(port), "WAREHOUSE": str(warehouse)}
+    process = subprocess.Popen([sys.executable, "-m", "api"], cwd=ROOT, env=environment, stderr=subprocess.PIPE)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while not children.read_text():
+        time.sleep(0.001)
+    process.terminate()
+    _, said = process.communicate(timeout=10)
+    assert (process.returncode, said) == (0, b"")
 
 
 def test_no_process_is_left_when_it_is_killed(warehouse: Path, tmp_path: Path) -> None:
