@@ -17,10 +17,11 @@ from granian.log import LogLevels
 
 from api import idle
 from api.app import create_app
+from api.door import DETAILS, SLOTS
 from api.settings import Settings, SettingsError, is_loopback
 
 PR_SET_PDEATHSIG = 1  # from linux/prctl.h
-THREADS = 10  # long requests take at most door.SLOTS of them
+THREADS = SLOTS + DETAILS + 4  # so that some are free for the short requests, whatever the others do
 CONNECTIONS = 10_000  # that may be open at once: each costs a few KB, and those that idle must not keep others out
 
 

@@ -8,7 +8,6 @@ from flask import Flask
 from flask_openapi3 import Info, OpenAPI
 
 from api import customers, docs, door, health, log, metrics, page, predictions, problems, summary
-from api.answer import Answer
 from api.fast_lane import FastLane
 from api.publication import Publication
 from api.schemas import Problem
@@ -35,7 +34,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         validation_error_model=Problem,
         validation_error_callback=problems.from_validation,
     )
-    app.response_class = Answer
     app.json.sort_keys = False
     app.url_map.merge_slashes = False  # //x would redirect to x: another id, another customer
     app.config["MAX_CONTENT_LENGTH"] = 4 * 1024 * 1024

@@ -26,11 +26,17 @@ from api.patience import Body
 from api.problems import problem
 from api.settings import Settings, is_loopback
 
-SLOTS = 6  # long requests at once; of THREADS in __main__, the rest stays free for the short ones
+# How many may be answered at once, of those that wait for DuckDB, for a body or for whoever takes the answer; the next is
+# refused. Every other request is done in a fraction of a millisecond, which a refusal takes as well: none has to wait for
+# longer than that, times the connections. THREADS in __main__ leaves some free for them.
+SLOTS = 6  # long ones
+DETAILS = 24  # of one customer: milliseconds each
 
 OPEN = re.compile(r"/|/health|/openapi\.json|/docs|/docs/assets/.*|/static/.*")  # these say nobody's value
-LONG = re.compile(
-    r"/predictions|/predictions\.csv|/predictions/lookup|/history|/customers/.*/history|/summary", re.DOTALL
+LIMITED = re.compile(
+    r"(?P<long>/predictions|/predictions\.csv|/predictions/lookup|/history|/customers/.*/history|/summary)|"
+    r"(?P<details>/customers|/customers/.*)",
+    re.DOTALL,
 )
 
 REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
@@ -55,7 +61,10 @@ class Door:
         self._tokens = [token.encode() for token in settings.tokens]
         self._log_customers = settings.log_customers
         self._metrics = metrics
-        self._slots = threading.BoundedSemaphore(SLOTS)
+        self._slots = {
+            "long": threading.BoundedSemaphore(SLOTS),
+            "details": threading.BoundedSemaphore(DETAILS),
+        }
         self._loopback = lru_cache(is_loopback)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -74,18 +83,20 @@ class Door:
     def _reply(self, environ: dict[str, Any]) -> Reply:
         if refusal := self._refusal(environ):
             return _call(refusal, environ)
-        if not LONG.fullmatch(environ["PATH_INFO"]):
+        limited = LIMITED.fullmatch(environ["PATH_INFO"])
+        if limited is None:
             return _conditional(environ, *_call(self._app, environ))
-        if not self._slots.acquire(blocking=False):
-            busy = problem(503, "Too many long requests at once. Try again in a second.", {"Retry-After": "1"})
+        slots = self._slots[limited.lastgroup]
+        if not slots.acquire(blocking=False):
+            busy = problem(503, "Too many such requests at once. Try again in a second.", {"Retry-After": "1"})
             return _call(busy, environ)
         try:
             environ["wsgi.input"] = Body(environ["wsgi.input"])
             status, headers, body = _conditional(environ, *_call(self._app, environ))
         except BaseException:
-            self._slots.release()
+            slots.release()
             raise
-        return status, headers, ClosingIterator(body, self._slots.release)
+        return status, headers, ClosingIterator(body, slots.release)
 
     def _refusal(self, environ: dict[str, Any]) -> Response | None:
         return self._stranger(environ) or _garbled(environ)

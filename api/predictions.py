@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
-from flask import Response, abort
+from flask import Response, abort, jsonify
 from flask_openapi3 import APIBlueprint
 from pyarrow import csv as arrow_csv
 
-from api.answer import Answer, as_json, gzipped
+from api.compress import gzipped
 from api.columns import Columns
 from api.listing import Cursor, page
 from api.publication import snapshot
@@ -25,13 +25,13 @@ CSV = {"content": {"text/csv": {"schema": {"type": "string", "examples": ["custo
 
 
 @routes.get("/predictions/<customer_id>", responses={200: Prediction, **problems(401, 404, 422, 503)})
-def prediction(path: CustomerPath) -> Answer:
+def prediction(path: CustomerPath) -> Response:
     """The predicted value of one customer"""
     columns = snapshot().columns
     row = columns.find(path.customer_id)
     if row is None:
         abort(404, "No customer has this id.")
-    return Answer(as_bytes(path.customer_id, columns.clv[row]), content_type="application/json")
+    return Response(as_bytes(path.customer_id, columns.clv[row]), content_type="application/json")
 
 
 def as_bytes(customer_id: str, clv: float) -> bytes:
@@ -57,7 +57,7 @@ def listing(query: ListingQuery) -> Response:
     predictions = [_prediction(current.columns, row) for row in rows]
     last = predictions[-1] if more else None
     cursor = Cursor(build, query.order, last["clv"], last["user_id"]).text() if last else None
-    response = gzipped(as_json({"predictions": predictions, "next_cursor": cursor}))
+    response = gzipped(jsonify({"predictions": predictions, "next_cursor": cursor}))
     response.headers["Build-Id"] = build
     if after and after.build != build:
         response.headers["Cursor-Build-Id"] = after.build
@@ -71,13 +71,13 @@ def lookup(body: LookupBody) -> Response:
     rows = [columns.find(user_id) for user_id in body.user_ids]
     asked = list(zip(body.user_ids, rows, strict=True))
     predictions = [{"user_id": user_id, "clv": float(columns.clv[row])} for user_id, row in asked if row is not None]
-    return gzipped(as_json({"predictions": predictions, "unknown": [user_id for user_id, row in asked if row is None]}))
+    return gzipped(jsonify({"predictions": predictions, "unknown": [user_id for user_id, row in asked if row is None]}))
 
 
 @routes.get("/predictions.csv", responses={200: CSV, **problems(401, 503)})
 def csv() -> Response:
     """All predictions as CSV, sorted by customer"""
-    return gzipped(Answer(_csv(snapshot().columns), content_type="text/csv; charset=utf-8"), level=1)
+    return gzipped(Response(_csv(snapshot().columns), content_type="text/csv; charset=utf-8"), level=1)
 
 
 def _prediction(columns: Columns, row: int) -> dict[str, Any]:

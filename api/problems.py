@@ -9,7 +9,6 @@ from flask import Flask, Response
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from api.answer import Answer
 from api.publication import NotPublished
 from api.schemas import Problem
 from api.snapshot import SnapshotError
@@ -19,7 +18,7 @@ log = logging.getLogger("api")
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
     body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail).model_dump_json()
-    return Answer(body, status, headers, content_type="application/problem+json")
+    return Response(body, status, headers, content_type="application/problem+json")
 
 
 def from_validation(error: ValidationError) -> Response:

@@ -225,7 +225,7 @@ def test_nothing_is_left_when_the_parent_ends_in_the_middle(make_model, trust, s
         assert len(below) >= 4  # the launcher, init, the worker, and what it started
         folders = set(Path("/tmp").glob("predictor-*"))
         parent.send_signal(how)
-        parent.wait(timeout=20)
+        parent.wait(timeout=60)
         deadline = time.monotonic() + 10
         while any(Path(f"/proc/{pid}").exists() for pid in below) and time.monotonic() < deadline:
             time.sleep(0.05)
