@@ -26,9 +26,9 @@ from api.patience import Body
 from api.problems import problem
 from api.settings import Settings, is_loopback
 
-# How many may be answered at once, of those that wait for DuckDB, for a body or for whoever takes the answer; the next is
-# refused. Every other request is done in a fraction of a millisecond, which a refusal takes as well: none has to wait for
-# longer than that, times the connections. THREADS in __main__ leaves some free for them.
+# How many may be answered at once of those that wait for DuckDB, for a body, or for whoever takes the answer; the next
+# one is refused. All others take a fraction of a millisecond, as a refusal does: none waits for long, however many come
+# at once. THREADS in __main__ leaves some free for them.
 SLOTS = 6  # long ones
 DETAILS = 24  # of one customer: milliseconds each
 

@@ -12,8 +12,8 @@ from flask import Response, abort, jsonify
 from flask_openapi3 import APIBlueprint
 from pyarrow import csv as arrow_csv
 
-from api.compress import gzipped
 from api.columns import Columns
+from api.compress import gzipped
 from api.listing import Cursor, page
 from api.publication import snapshot
 from api.schemas import CustomerPath, Listing, ListingQuery, Lookup, LookupBody, Prediction, problems

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.test import Client, TestResponse
@@ -12,7 +13,7 @@ from werkzeug.test import Client, TestResponse
 from api import create_app
 from api.fast_lane import FastLane
 from api.settings import Settings
-from tests.api.conftest import IDS, VALUES, publish
+from tests.api.conftest import IDS, VALUES, Server, publish
 
 
 def test_every_answer_is_the_one_that_flask_gives(tmp_path: Path, monkeypatch) -> None:
@@ -40,3 +41,14 @@ def test_every_answer_is_the_one_that_flask_gives(tmp_path: Path, monkeypatch) -
 
     same()
     assert any(taken) and None in taken
+
+
+@pytest.mark.parametrize("spelling", ["%{:02X}", "%{:02x}"])
+@pytest.mark.parametrize("customer_id", [name for name in VALUES if "/" not in name][:12])
+def test_a_served_answer_has_the_headers_that_flask_gives(server: Server, customer_id: str, spelling: str) -> None:
+    path = "/predictions/" + "".join(map(spelling.format, customer_id.encode()))
+    fast, slow = (server.request(method, path, X_Request_Id="same") for method in ("GET", "HEAD"))  # no lane for HEAD
+    assert fast.json == {"user_id": customer_id, "clv": VALUES[customer_id]}
+    for answer in (fast, slow):
+        del answer.headers["date"]
+    assert (fast.status, fast.headers) == (slow.status, slow.headers)
