@@ -23,6 +23,8 @@ from api.settings import Settings, SettingsError, is_loopback
 PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 THREADS = SLOTS + DETAILS + 4  # so that some are free for the short requests, whatever the others do
 CONNECTIONS = 10_000  # that may be open at once: each costs a few KB, and those that idle must not keep others out
+END_WITHIN = 5  # seconds, from the signal that ends the server; a request that is still being answered then is cut off
+SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 
 def main() -> int:
@@ -48,8 +50,7 @@ def main() -> int:
     except OSError as error:
         return _stop(1, f"{arguments.host}:{arguments.port} cannot be served on: {error.strerror}. Try another PORT.")
     os.environ["PORT"] = str(arguments.port)
-    if sys.platform == "linux":
-        os.register_at_fork(after_in_child=_end_when_told)
+    os.register_at_fork(before=_hold_signals, after_in_parent=_take_signals, after_in_child=_end_when_told)
     _allow_files(CONNECTIONS + 1_000)
     server = Granian(
         "api.__main__:worker",
@@ -62,6 +63,7 @@ def main() -> int:
         respawn_failed_workers=True,
         blocking_threads=THREADS,
         backpressure=CONNECTIONS,
+        workers_kill_timeout=END_WITHIN,
         websockets=False,
         log_level=LogLevels.error,
     )
@@ -78,10 +80,19 @@ def worker() -> Flask:
     return create_app()
 
 
+def _hold_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+
+def _take_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
 def _end_when_told() -> None:
     """Until the worker takes signals itself it would swallow them, by handlers that it has from its parent."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which then sends SIGTERM
+    _take_signals()
 
 
 def _allow_files(number: int) -> None:

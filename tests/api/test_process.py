@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.api.conftest import ROOT, Server, serving
 
 
@@ -28,7 +30,8 @@ def test_it_ends_within_seconds_when_told_to_and_says_where_it_was(warehouse: Pa
     assert "Traceback" not in said
 
 
-def test_it_ends_when_told_to_while_it_is_still_starting(warehouse: Path) -> None:
+@pytest.mark.parametrize("milliseconds", [0, 1, 10, 100, 300])
+def test_it_ends_when_told_to_while_it_is_still_starting(warehouse: Path, milliseconds: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     environment = os.environ | {"PORT": str(port), "WAREHOUSE": str(warehouse)}
@@ -36,9 +39,11 @@ def test_it_ends_when_told_to_while_it_is_still_starting(warehouse: Path) -> Non
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     while not children.read_text():
         time.sleep(0.001)
+    time.sleep(milliseconds / 1000)
     process.terminate()
-    _, said = process.communicate(timeout=10)
-    assert (process.returncode, said) == (0, b"")
+    _, said = process.communicate(timeout=60)  # that is, on a busy machine
+    assert process.returncode == 0
+    assert b"Traceback" not in said
 
 
 def test_no_process_is_left_when_it_is_killed(warehouse: Path, tmp_path: Path) -> None:

@@ -182,8 +182,9 @@ class Model:
 """
 
 PARENT = """
-import sys, predictor
+import signal, sys, predictor
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what runs in its background ignore it
 sys.path.insert(0, {project!r})
 from tests.predictor.conftest import features
 settings = predictor.Settings(workers=1, manifests=Path({manifests!r}))
