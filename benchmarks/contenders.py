@@ -12,6 +12,8 @@ from pathlib import Path
 
 import duckdb
 
+from predictor.reference_model import REFERENCE_MODEL
+
 ROOT = Path(__file__).parents[1]
 ALTERNATIVES = ROOT / "benchmarks" / "alternatives"
 SUMMED = (
@@ -42,13 +44,14 @@ class Contender:
 
 
 def make_build() -> Contender:
+    """With the reference model, because the alternatives add the six features up too."""
     # The settings of the caller's shell and of the make that may have started this would otherwise reach the build.
     theirs = {"AS_OF", "MODEL", "MAX_REJECTED", "HISTORY_DAYS", "STRICT", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
     return Contender(
         name="make build",
         command=lambda orders, folder: [
             *("make", "--no-print-directory", "-C", str(ROOT), "build"),
-            *(f"ORDERS={orders}", f"WAREHOUSE={folder}"),
+            *(f"ORDERS={orders}", f"WAREHOUSE={folder}", f"MODEL={REFERENCE_MODEL}"),
         ],
         totals=lambda folder: _totals_in_duckdb(folder / "clv.duckdb", SUMS + "customer_value"),
         environment={name: value for name, value in os.environ.items() if name not in theirs},
