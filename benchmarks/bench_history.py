@@ -20,7 +20,7 @@ import duckdb
 
 from benchmarks.generate_orders import DEMO_SEED, generate_orders
 from benchmarks.measure import run
-from pipeline.warehouse import Warehouse
+from pipeline.warehouse import FILE_FORMAT, Warehouse
 
 ROOT = Path(__file__).resolve().parent.parent
 STEPS = ("start", "rank, history", "audit", "publish")  # where history takes part
@@ -72,7 +72,7 @@ def measure(folder: Path, dates: int) -> list[str]:
         one_customer = time.perf_counter() - started
     size = published.stat().st_size / 1e6
 
-    with duckdb.connect(folder / "anew.duckdb", config={"storage_compatibility_version": "v1.2.0"}) as anew:
+    with duckdb.connect(folder / "anew.duckdb", config=FILE_FORMAT) as anew:
         anew.execute(f"attach '{published}' as published (read_only)")
         started = time.perf_counter()
         anew.execute("create table prediction_history as from published.prediction_history")

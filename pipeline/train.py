@@ -21,7 +21,7 @@ from pipeline.failures import explain
 from pipeline.lock import only_one
 from pipeline.settings import ROOT, Settings
 from pipeline.steps import Clock
-from pipeline.warehouse import Warehouse
+from pipeline.warehouse import FILE_FORMAT, Warehouse
 from predictor.training import backtest, dates, model, report
 from predictor.training.fitting import fit
 from predictor.training.snapshot import Snapshot
@@ -161,7 +161,7 @@ class History:
             raise Stop(explain(result, self._settings, self._file, logs / "dbt.log"))
 
     def _open(self) -> duckdb.DuckDBPyConnection:
-        return duckdb.connect(self._file, config={"storage_compatibility_version": "v1.2.0"})
+        return duckdb.connect(self._file, config=FILE_FORMAT)
 
 
 def _plan(first: date, last: date, horizon: int, settings: Settings) -> Plan:

@@ -22,6 +22,7 @@ import duckdb
 from pipeline.errors import Stop
 
 PUBLISHED_FILES = ("clv.duckdb", "predictions.csv")
+FILE_FORMAT = {"storage_compatibility_version": "v1.3.0"}  # as in profiles.yml
 
 
 class Warehouse:
@@ -66,12 +67,7 @@ class Warehouse:
 
     def open_build(self) -> duckdb.DuckDBPyConnection:
         """The build file, with the settings that profiles.yml gives it for dbt."""
-        config = {
-            "storage_compatibility_version": "v1.2.0",
-            "memory_limit": "1GB",
-            "max_vacuum_tasks": 0,
-        }
-        return duckdb.connect(self.build_file, config=config)
+        return duckdb.connect(self.build_file, config=FILE_FORMAT | {"memory_limit": "1GB", "max_vacuum_tasks": 0})
 
     def new_folder(self, build_id: str) -> Path:
         """The folder that the build will be published from; what else belongs beside the file goes in there."""

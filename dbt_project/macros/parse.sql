@@ -23,9 +23,16 @@
 {%- endmacro %}
 
 
-{# A whole number of up to 12 digits; 2.0 is one too, as tools write it that have no whole numbers beside nulls. #}
+{#
+  A whole number of up to 12 digits; 2.0 is one too, as tools write it that have no whole numbers beside nulls.
+
+  Numbers and dates are mostly written the plain way, which is faster to see than that they match an expression: such a
+  text comes out of its value again.
+#}
 {% macro parse_whole_number(column) -%}
   case
+    when cast(try_cast({{ column }} as decimal(12, 0)) as varchar) = {{ column }}
+      then try_cast({{ column }} as decimal(12, 0))
     when coalesce(upper({{ column }}), 'NA') in ('NA', 'NULL') then 0
     when {{ matches(column, '[+-]?[0-9]+(\\.0*)?') }} then try_cast({{ column }} as decimal(12, 0))
   end
@@ -47,6 +54,8 @@
   {%- set time = '([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]+)?)?' -%}
   {%- set zone = ' ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)' -%}
   case
+    when {{ column }} like '____-__-__' and cast(try_cast({{ column }} as date) as varchar) = {{ column }}
+      then try_cast({{ column }} as date)
     when {{ matches(column, '[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]' ~ time ~ '(' ~ zone ~ ')?)?') }}
       and left({{ column }}, 4) > '0000'
       then try_cast(left({{ column }}, 10) as date)

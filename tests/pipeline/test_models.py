@@ -31,3 +31,13 @@ def test_a_build_scores_with_a_model_of_python_36_once_it_is_registered(shop: Sh
     assert shop.query("select model_id from build_info") == [(predictor.model_id(FROM_PYTHON_36),)]
     six = "max_num_items + max_revenue + total_revenue + total_orders + days_since_last_order + longest_interval"
     assert shop.query(f"select max(abs(predicted_clv - ({six}))) < 1e-9 from customer_value") == [(True,)]
+
+
+@pytest.mark.slow
+def test_customers_stand_in_order_so_that_one_is_found_without_reading_all(shop: Shop):
+    shop.write_orders({f"c{number * 7_919 % 300_007:06}": number % 90 + 0.5 for number in range(300_000)})
+    shop.run()
+    for table in ("customer_features", "predictions", "customer_value", "prediction_history"):
+        ids = [customer for (customer,) in shop.query(f"select customer_id from {table}")]
+        assert len(ids) == 300_000
+        assert ids == sorted(ids)

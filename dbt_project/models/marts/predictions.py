@@ -7,11 +7,12 @@ import predictor
 
 def model(dbt, session):
     model_file = dbt.config.get("model_file") or predictor.DEFAULT_MODEL
-    features = dbt.ref("customer_features").order("customer_id")
+    features = dbt.ref("customer_features")
     as_of_date = features.limit(1).project("as_of_date").fetchall()[0][0]
 
-    # The features are read on a cursor of their own, because the session's is writing the predictions meanwhile. In
-    # order, so that the batches, and with them every bit of the predictions, are the same in each build.
+    # The features are read on a cursor of their own, because the session's is writing the predictions meanwhile. They
+    # stand in order of customer_id, so that the batches, and with them every bit of the predictions, are the same in
+    # each build.
     reader = session.cursor().sql(features.sql_query()).to_arrow_reader(65_536)
 
     return session.from_arrow(predictor.score(reader, model_file)).project(
