@@ -1,0 +1,23 @@
+"""What a model learns from: the model `customer_labels` is no part of a build, so its unit test runs here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.dbt import run_dbt
+
+
+def test_labels_pass_their_own_tests(project, tmp_path: Path, monkeypatch) -> None:
+    orders = tmp_path / "orders.csv"
+    orders.write_text(
+        "customer_id,order_id,order_item_id,num_items,revenue,created_at_date\n"
+        "a,1,1,1,5.00,2017-01-01\n"
+        "a,2,1,1,7.00,2017-01-09\n"
+    )
+    assert project.run(orders, as_of="2017-01-02").success
+    monkeypatch.setenv("LABEL_DAYS", "30")
+    result = run_dbt("build", "--select", "customer_labels", target=tmp_path / "target", logs=tmp_path)
+    passed = [each.node.name for each in result.result if each.status == "pass"]
+    assert result.success, [each.message for each in result.result]
+    assert "the_value_is_that_of_the_days_after_the_date_and_worth_less_the_later_it_comes" in passed
+    assert project.query("select customer_id, actual_value between 6.98 and 6.99 from customer_labels") == [("a", True)]
