@@ -119,9 +119,14 @@ class History:
         """Reads the file, drops what is after AS_OF; the first and last day of the orders, and how many there are."""
         self._dbt("build", "+stg_orders", "--resource-type", "seed", "--resource-type", "model", as_of="")
         with self._open() as file:
-            # Nothing that came after AS_OF is there to be looked at by accident.
-            if self._settings.as_of:
-                file.execute("delete from base_orders where created_at_date > ?::date", [self._settings.as_of])
+            # Typed once for all dates; and nothing that came after AS_OF is there to be looked at by accident.
+            file.execute(
+                "create table known_orders as "
+                "select * from stg_orders where created_at_date <= coalesce(?::date, date 'infinity')",
+                [self._settings.as_of or None],
+            )
+            file.execute("drop view stg_orders; drop view base_orders; drop table orders")
+            file.execute("alter table known_orders rename to stg_orders")
             first, last, orders = file.execute(
                 "select min(created_at_date), max(created_at_date), count(distinct (customer_id, order_id)) "
                 "from stg_orders"

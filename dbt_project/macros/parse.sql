@@ -42,6 +42,10 @@
 {# Money of up to 12 digits before the point; what stands behind the 6th decimal is rounded. #}
 {% macro parse_money(column) -%}
   case
+    when {% for scale in (2, 1, 0) -%}
+      {{ 'or ' if scale < 2 }}cast(try_cast({{ column }} as decimal(18, {{ scale }})) as varchar) = {{ column }}
+      {% endfor -%}
+      then try_cast({{ column }} as decimal(18, 6))
     when coalesce(upper({{ column }}), 'NA') in ('NA', 'NULL') then 0
     when {{ matches(column, '[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?') }}
       then try_cast({{ column }} as decimal(18, 6))

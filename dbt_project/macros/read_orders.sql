@@ -45,6 +45,8 @@
     {% for column in order_columns() %}
     field_{{ positions[column] }} as {{ column }},
     {% endfor %}
+    1 as header_lines,
+    cast(null as bigint) as malformed_after,
     0 as malformed_part,
     {{ count_line_breaks(header | length) }} as line_breaks,
     cast(null as varchar) as malformed_line
@@ -162,7 +164,7 @@
 
   placed as (
     select
-      line - 1 - row_number() over (order by line) as record_number,
+      line - 1 - row_number() over (order by line) as malformed_after,
       line,
       unnest(range(len(lines))) as line_of_record,
       unnest(lines) as malformed_line
@@ -170,8 +172,9 @@
   )
 
   select
-    record_number,
-    row_number() over (partition by record_number order by line, line_of_record) as malformed_part,
+    1 as header_lines,
+    malformed_after,
+    row_number() over (partition by malformed_after order by line, line_of_record) as malformed_part,
     0 as line_breaks,
     malformed_line
   from placed
@@ -186,6 +189,8 @@
     {% for column in order_columns() %}
     cast({{ adapter.quote(found[positions[column]]) }} as varchar) as {{ column }},
     {% endfor %}
+    0 as header_lines,
+    cast(null as bigint) as malformed_after,
     0 as malformed_part,
     0 as line_breaks,
     cast(null as varchar) as malformed_line

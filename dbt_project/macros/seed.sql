@@ -24,6 +24,8 @@
       {% for column in order_columns() %}
       {{ column }} varchar,
       {% endfor %}
+      header_lines integer,
+      malformed_after bigint,
       malformed_part integer,
       line_breaks integer,
       malformed_line varchar
@@ -41,11 +43,8 @@
       insert into {{ target_relation }} {{ select_orders_from_csv(path) }}
     {% endcall %}
     {% do stop_at_open_quote(path) %}
-  {% endif %}
-  {% do number_records(target_relation, start=0 if is_parquet else 1) %}
-  {% if not is_parquet %}
     {% call statement('malformed_lines') %}
-      insert into {{ target_relation }} (record_number, malformed_part, line_breaks, malformed_line)
+      insert into {{ target_relation }} (header_lines, malformed_after, malformed_part, line_breaks, malformed_line)
       {{ select_malformed_lines() }}
     {% endcall %}
   {% endif %}
@@ -59,17 +58,6 @@
   {{ return({'relations': [target_relation]}) }}
 
 {% endmaterialization %}
-
-
-{#
-  Numbers the records in the order of the file, which is the order of the table: see preserve_insertion_order in
-  profiles.yml. Afterwards and not while reading, because row_number() would have one core read what all of them can.
-#}
-{% macro number_records(relation, start) %}
-  {% do run_query('create or replace temp sequence record_numbers minvalue 0 start ' ~ start) %}
-  {% do run_query('alter table ' ~ relation ~ " add column record_number bigint default (nextval('record_numbers'))") %}
-  {% do run_query('alter table ' ~ relation ~ ' alter column record_number drop default') %}
-{% endmacro %}
 
 
 {# What dbt-core wants stored for a seed, without reading the file. #}

@@ -11,8 +11,8 @@ as_of as (
 lines_in_time as (
 
     select
-        sum(stg_orders.revenue) as revenue,
-        count(distinct stg_orders.customer_id) as customers
+        count(*) as order_lines,
+        sum(stg_orders.revenue) as revenue
 
     from {{ ref('stg_orders') }} as stg_orders
 
@@ -23,7 +23,11 @@ lines_in_time as (
 
 orders_in_time as (
 
-    select count(*) as orders from {{ ref('int_customer_orders') }}
+    select
+        sum(order_lines) as order_lines,
+        count(*) as orders
+
+    from {{ ref('int_customer_orders') }}
 
 ),
 
@@ -32,8 +36,7 @@ features as (
     select
         sum(total_revenue) as revenue,
         sum(abs(total_revenue)) as size,
-        sum(total_orders) as orders,
-        count(*) as customers
+        sum(total_orders) as orders
 
     from {{ ref('customer_features') }}
 
@@ -48,6 +51,6 @@ cross join lines_in_time
 cross join orders_in_time
 
 where
-    features.customers <> lines_in_time.customers
+    orders_in_time.order_lines <> lines_in_time.order_lines
     or features.orders <> orders_in_time.orders
     or abs(features.revenue - lines_in_time.revenue) > 0.000001 * (1 + features.size)

@@ -6,7 +6,7 @@ counts as (
 
     select
         (select count(*) from {{ ref('rejected_orders') }}) as rejected_lines,
-        (select count(*) from {{ ref('base_orders') }}) as all_lines
+        (select count(*) from {{ ref('orders') }}) as all_lines
 
 )
 

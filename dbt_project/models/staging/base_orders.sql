@@ -2,7 +2,11 @@ with
 
 orders as (
 
-    select * from {{ ref('orders') }}
+    select
+        *,
+        {{ place_in_table() }} as place
+
+    from {{ ref('orders') }}
 
 ),
 
@@ -54,8 +58,10 @@ judged as (
 final as (
 
     select
-        record_number,
+        -- Malformed lines follow the records in the table, whatever their place was in the file.
+        coalesce(malformed_after, place) as record_number,
         malformed_part,
+        header_lines,
         line_breaks,
         clean_customer_id as customer_id,
         clean_order_id as order_id,

@@ -12,7 +12,7 @@ placed as (
 
     select
         *,
-        1 + record_number
+        header_lines + record_number
         + coalesce(
             sum(line_breaks) over (
                 order by record_number, malformed_part rows between unbounded preceding and 1 preceding
@@ -33,7 +33,9 @@ final as (
     select
         cast(line_number as bigint) as line_number,
         rejection_reason as reason,
-        raw_text
+        raw_text,
+        record_number,
+        malformed_part
 
     from placed
 
