@@ -15,7 +15,7 @@ def main(arguments: list[str]) -> int:
         print(f"usage: python -m pipeline {'|'.join(commands)}", file=sys.stderr)
         return 2
     if arguments == ["build"]:
-        gc.disable()  # it ends before garbage could pile up; to search all that dbt imports for some takes over half a second
+        gc.disable()  # it ends before garbage piles up, and to search all that dbt imports for some takes half a second
     try:
         # One command needs what takes the others a second to import.
         command = import_module(f"pipeline.{arguments[0]}")
