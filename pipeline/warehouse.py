@@ -67,7 +67,8 @@ class Warehouse:
 
     def open_build(self) -> duckdb.DuckDBPyConnection:
         """The build file, with the settings that profiles.yml gives it for dbt."""
-        return duckdb.connect(self.build_file, config=FILE_FORMAT | {"memory_limit": "1GB", "max_vacuum_tasks": 0})
+        settings = {"fsync_mode": "NONE", "memory_limit": "1GB", "max_vacuum_tasks": 0}
+        return duckdb.connect(self.build_file, config=FILE_FORMAT | settings)
 
     def new_folder(self, build_id: str) -> Path:
         """The folder that the build will be published from; what else belongs beside the file goes in there."""
