@@ -18,7 +18,7 @@ from rich.console import Console
 
 import predictor
 from pipeline import build_info, history, orders_file, summary
-from pipeline.dbt import run_dbt
+from pipeline.dbt import import_dbt, run_dbt
 from pipeline.errors import DiskFull, Stop
 from pipeline.failures import DISK_FULL, explain, oddity
 from pipeline.lock import only_one
@@ -47,14 +47,16 @@ def build(environment: Mapping[str, str]) -> None:
 
 
 def _build(settings: Settings, warehouse: Warehouse, clock: Clock) -> tuple[dict, list[str]]:
-    with ThreadPoolExecutor(1) as beside:  # to read a large file takes seconds, which dbt's start takes too
+    with ThreadPoolExecutor(1) as beside:  # to read large files takes seconds, which dbt's start takes too
         with clock.step("start"):
             training = predictor.find_manifest(settings.model or predictor.DEFAULT_MODEL).training
+            warehouse.discard_unfinished()
+            carried_over = beside.submit(history.carry_over, warehouse)
             digest = beside.submit(orders_file.sha256, settings.orders)
             lines = beside.submit(orders_file.count_lines, settings.orders)
             box = beside.submit(predictor.box_here)
-            warehouse.discard_unfinished()
-            remark = history.carry_over(warehouse)
+            import_dbt()
+            remark = carried_over.result()
         try:
             oddities = _run_models_and_tests(settings, warehouse, clock)
         except Stop:
@@ -95,7 +97,7 @@ def _run_models_and_tests(settings: Settings, warehouse: Warehouse, clock: Clock
     tempfile.tempdir = str(warehouse.temporary)  # a build that is killed leaves files there, which the next one removes
     with listening(clock.on_rows, warehouse.logs / "model.log") as model_errors:
         result = run_dbt(
-            "build", "--fail-fast", "--exclude-resource-type", "unit_test",
+            "build", "--fail-fast", "--exclude-resource-type", "unit_test", "--no-write-json",
             target=warehouse.target, logs=warehouse.logs, listener=clock.on_node,
         )  # fmt: skip
     clock.add_dbt(result.result.results if result.result else [], time.perf_counter() - started)

@@ -10,6 +10,12 @@ from pathlib import Path
 from pipeline.settings import ROOT
 
 
+def import_dbt() -> None:
+    """What takes run_dbt more than a second the first time, for who has something else to do meanwhile."""
+    import dbt.adapters.duckdb.connections
+    import dbt.cli.main  # noqa: F401
+
+
 def run_dbt(*arguments: str, target: Path, logs: Path, listener: Callable[[str, int, int], None] | None = None):
     """Runs one dbt command and returns dbt's own dbtRunnerResult.
 
@@ -17,7 +23,7 @@ def run_dbt(*arguments: str, target: Path, logs: Path, listener: Callable[[str, 
     """
     os.environ.setdefault("DO_NOT_TRACK", "1")
     logging.raiseExceptions = False  # where the disk is full, a traceback for each line of the log helps nobody
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # these two take over a second
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
     def tell(event) -> None:
