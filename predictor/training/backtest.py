@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from predictor.training.fitting import SEED, fit, fit_expectation
+from predictor.training.fitting import SEED, fit, fit_expectation, one_thread
 from predictor.training.metrics import Metrics, deciles, gains, measure
 from predictor.training.model import FEATURES, ValueModel
 from predictor.training.snapshot import Snapshot
@@ -47,6 +47,7 @@ class Backtest:
         }
 
 
+@one_thread()
 def backtest(test: Snapshot, past: Sequence[Snapshot], discount_rate: float) -> Backtest:
     """Fits as of `test.as_of` from `past`, whose last day may not be after it, and compares with `test.actual`.
 

@@ -6,8 +6,9 @@ noise. So a file of a few hundred customers, or one that a few huge orders rule,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,6 +46,20 @@ class Rows:
         return Rows(*(column[chosen] for column in columns), self.terms[:, chosen])
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for each sum, so that its last digits are the same on any number of cores; the folds keep those busy.
+
+    The limit is the whole process's: set here around everything, because of threads that each set and lift it, one
+    would lift it for the others.
+    """
+    import sklearn.ensemble  # noqa: F401 - only what is loaded by now is limited
+
+    with threadpool_limits(1):
+        yield
+
+
+@one_thread()
 def fit(now: Snapshot, past: Sequence[Snapshot], horizon: int, discount_rate: float) -> tuple[ValueModel, list[str]]:
     """The model as of `now`, and plain sentences about what went into it. `past` has to lie wholly before `now`."""
     plain = fit_expectation(now, horizon, discount_rate)
@@ -136,8 +151,7 @@ def _learn(rows: Rows) -> Correction:
     level = float(rows.actual.sum() / rows.expected.sum())
     usual = np.quantile(rows.actual[rows.actual > 0], _USUAL) if level > 0 else 0.0
     rows = replace(rows, actual=np.minimum(rows.actual, usual))
-    with threadpool_limits(1):  # the same bytes on any number of cores; the folds keep those busy
-        return Correction(1.0, level, _fit_linear(rows), _fit_trees(rows))
+    return Correction(1.0, level, _fit_linear(rows), _fit_trees(rows))
 
 
 def _deviance(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:

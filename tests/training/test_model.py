@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from threadpoolctl import threadpool_info
 
 from predictor.training.backtest import EXPECTATION, OURS, backtest
 from predictor.training.fitting import fit
@@ -53,6 +54,18 @@ def test_the_same_data_give_the_same_bytes_of_model_and_predictions(model, snaps
     x = rows(snapshots[380])
     assert dill.dumps(again) == dill.dumps(model)
     assert again.predict(x).tobytes() == model.predict(x).tobytes()
+
+
+def test_a_fit_leaves_the_process_as_many_threads_as_it_had_so_that_the_next_one_gives_the_same_bytes(snapshots):
+    def threads():
+        return {library["filepath"]: library["num_threads"] for library in threadpool_info()}
+
+    import sklearn.ensemble  # noqa: F401 - loads all libraries that a fit uses
+
+    before = threads()
+    for _ in range(5):
+        fit(snapshots[380], [snapshots[day] for day in (280, 300, 320)], 120, 0.10)
+        assert threads() == before
 
 
 def test_a_dill_file_has_no_code_and_nothing_of_scikit_learn(model):
