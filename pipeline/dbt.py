@@ -16,10 +16,14 @@ def import_dbt() -> None:
     import dbt.cli.main  # noqa: F401
 
 
-def run_dbt(*arguments: str, target: Path, logs: Path, listener: Callable[[str, int, int], None] | None = None):
+def run_dbt(
+    *arguments: str, target: Path, logs: Path, manifest=None, listener: Callable[[str, int, int], None] | None = None
+):
     """Runs one dbt command and returns dbt's own dbtRunnerResult.
 
-    `listener` is called with the name of each node that starts, its position and how many there are.
+    `manifest` is the project as the command `parse` has returned it, for who runs many commands: to read it each time
+    takes half a second. `listener` is called with the name of each node that starts, its position and how many there
+    are.
     """
     os.environ.setdefault("DO_NOT_TRACK", "1")
     logging.raiseExceptions = False  # where the disk is full, a traceback for each line of the log helps nobody
@@ -41,6 +45,6 @@ def run_dbt(*arguments: str, target: Path, logs: Path, listener: Callable[[str, 
         "--quiet",
     ]  # fmt: skip
     try:
-        return dbtRunner(callbacks=[tell] if listener else []).invoke(command)
+        return dbtRunner(manifest, callbacks=[tell] if listener else []).invoke(command)
     finally:
         DuckDBConnectionManager.close_all_connections()  # dbt leaves the file open where a node failed

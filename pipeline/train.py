@@ -114,10 +114,12 @@ class History:
         self._environment = {
             **settings.to_environment(), "WAREHOUSE": str(scratch), "DISCOUNT_RATE": repr(rate), "LABEL_DAYS": "1"
         }  # fmt: skip
+        self._manifest = None
 
     def load(self) -> tuple[date, date, int]:
         """Reads the file, drops what is after AS_OF; the first and last day of the orders, and how many there are."""
-        self._dbt("build", "+stg_orders", "--resource-type", "seed", "--resource-type", "model", as_of="")
+        self._manifest = self._dbt("parse", as_of="")
+        self._dbt("build", "--select", "+stg_orders", "--resource-type", "seed", "--resource-type", "model", as_of="")
         with self._open() as file:
             # Typed once for all dates; and nothing that came after AS_OF is there to be looked at by accident.
             file.execute(
@@ -145,7 +147,8 @@ class History:
         """Features at a date, and the value of the days after it, where `days` is above 0."""
         labels = ("customer_labels",) if days else ()
         self._environment["LABEL_DAYS"] = str(days or 1)
-        self._dbt("run", "int_as_of", "int_customer_orders", "customer_features", *labels, as_of=as_of.isoformat())
+        models = ("int_as_of", "int_customer_orders", "customer_features", *labels)
+        self._dbt("run", "--select", *models, as_of=as_of.isoformat())
         names = (*_FEATURES, "actual_value") if days else _FEATURES
         columns = ", ".join(f"cast({name} as double) as {name}" for name in names)
         with self._open() as file:
@@ -157,13 +160,17 @@ class History:
         features = {name: np.ascontiguousarray(rows[name]) for name in _FEATURES}
         return Snapshot(as_of, rows["customer_number"], features, days, rows["actual_value"] if days else None)
 
-    def _dbt(self, command: str, *select_and_more: str, as_of: str) -> None:
+    def _dbt(self, *arguments: str, as_of: str):
+        """What the dbt command returns."""
         os.environ.update(self._environment, AS_OF=as_of)
         os.chdir(ROOT)  # the profile's module_paths are relative
         logs = Warehouse(self._settings.warehouse).logs
-        result = run_dbt(command, "--select", *select_and_more, target=self._scratch / "target", logs=logs)
-        if not result.success:
-            raise Stop(explain(result, self._settings, self._file, logs / "dbt.log"))
+        done = run_dbt(
+            *arguments, "--no-write-json", target=self._scratch / "target", logs=logs, manifest=self._manifest
+        )
+        if not done.success:
+            raise explain(done, self._settings, self._file, logs / "dbt.log")
+        return done.result
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         return duckdb.connect(self._file, config=FILE_FORMAT)
