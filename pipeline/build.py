@@ -55,7 +55,9 @@ def _build(settings: Settings, warehouse: Warehouse, clock: Clock) -> tuple[dict
             digest = beside.submit(orders_file.sha256, settings.orders)
             lines = beside.submit(orders_file.count_lines, settings.orders)
             box = beside.submit(predictor.box_here)
+        with clock.step("start dbt"):
             import_dbt()
+        with clock.step("start"):
             remark = carried_over.result()
         try:
             oddities = _run_models_and_tests(settings, warehouse, clock)

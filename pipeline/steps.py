@@ -58,12 +58,12 @@ class Clock:
         self._progress.update(self._task, description=STEPS.get(name, TESTS), completed=position - 1, total=of)
 
     def add_dbt(self, results, elapsed: float) -> None:
-        """Splits the seconds of a dbt run by step; what no node took is dbt's own start."""
+        """Splits the seconds of a dbt run by step; what no node took is part of dbt's own start."""
         by_step: dict[str, float] = {}
         for result in results:
             step = STEPS.get(result.node.name, TESTS)
             by_step[step] = by_step.get(step, 0) + result.execution_time
-        self.seconds["start dbt"] = max(0.0, elapsed - sum(by_step.values()))
+        self.seconds["start dbt"] += max(0.0, elapsed - sum(by_step.values()))
         self.seconds.update(by_step)
 
     def on_rows(self, rows: int) -> None:

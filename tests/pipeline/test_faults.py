@@ -192,7 +192,7 @@ def phase(shop: Shop) -> str:
     except duckdb.Error:
         return "start"
     order = {"customer_value": "rank, history", "predictions": "predict", "customer_features": "features",
-             "stg_orders": "check lines", "orders": "load lines"}  # fmt: skip
+             "rejected_orders": "check lines", "orders": "load lines"}  # fmt: skip
     return next((name for table, name in order.items() if table in tables), "start dbt")
 
 
