@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import current_app
@@ -30,5 +30,5 @@ def health() -> tuple[dict[str, Any], int]:
         "build_id": snapshot.build.get("build_id"),
         "as_of_date": as_of.isoformat() if as_of else None,
         "customers": len(snapshot.columns),
-        "age_seconds": round((datetime.now(timezone.utc) - built_at).total_seconds(), 1) if built_at else None,
+        "age_seconds": round((datetime.now(UTC) - built_at).total_seconds(), 1) if built_at else None,
     }, 200

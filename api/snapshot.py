@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,7 +81,7 @@ class Snapshot:
     def built_at(self) -> datetime | None:
         """When the build was made, with its time zone; None where the file does not say."""
         built_at = self.build.get("built_at")
-        return built_at.replace(tzinfo=timezone.utc) if built_at else None
+        return built_at.replace(tzinfo=UTC) if built_at else None
 
     def once(self, name: str, work: Callable[[Snapshot], Any]) -> Any:
         """What `work` makes of this snapshot: worked out at the first call, kept for all later ones."""

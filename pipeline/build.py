@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def _build(settings: Settings, warehouse: Warehouse, clock: Clock) -> tuple[dict
         orders_sha256 = digest.result()
 
     with clock.step("publish"):
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         build_id = build_info.new_build_id(now, secrets.token_hex(3))
         with warehouse.open_build() as file:
             orders_file.stop_where_lines_are_lost(settings.orders, lines.result(), file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import duckdb
 
@@ -52,4 +52,4 @@ def write(build: duckdb.DuckDBPyConnection, **known) -> dict:
 
 def new_build_id(now: datetime, suffix: str) -> str:
     """Sorts by time and is unique, even where the clock is set back."""
-    return f"{now.astimezone(timezone.utc):%Y%m%dT%H%M%S}-{suffix}"
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}-{suffix}"

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -136,7 +136,7 @@ class Warehouse:
         plain = [path for name in PUBLISHED_FILES if (path := self.folder / name).exists() and not path.is_symlink()]
         if plain:
             # Named after what it keeps, so that a publish that was killed here finds its folder again.
-            changed = datetime.fromtimestamp(plain[0].stat().st_mtime, timezone.utc)
+            changed = datetime.fromtimestamp(plain[0].stat().st_mtime, UTC)
             inodes = "-".join(str(path.stat().st_ino) for path in plain)
             folder = self.builds / f"before-{changed:%Y%m%dT%H%M%S}-{inodes}"
             folder.mkdir(exist_ok=True)

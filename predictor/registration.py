@@ -9,7 +9,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy
@@ -85,7 +85,7 @@ def register(
         example={"inputs": inputs.tolist(), "outputs": trial.outputs},
         edges=outcomes,
         box=str(trial.box),
-        registered_at=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        registered_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         registered_by=getpass.getuser(),
         training=dict(training or {}),
     )

@@ -1,6 +1,6 @@
 """Predicted lifetime value per customer: features stream to the model's own Python and predictions stream back."""
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import predictor
 
@@ -21,6 +21,6 @@ def model(dbt, session):
         predicted_clv,
         date '{as_of_date}' as as_of_date,
         '{predictor.model_id(model_file)}' as model_id,
-        timestamp '{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S.%f}' as predicted_at
+        timestamp '{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}' as predicted_at
         """
     )
