@@ -22,11 +22,11 @@ from pipeline.lock import only_one
 from pipeline.settings import ROOT, Settings
 from pipeline.steps import Clock
 from pipeline.warehouse import FILE_FORMAT, Warehouse
-from predictor.training import backtest, dates, model, report
+from predictor.training import backtest, dates, report, value_model
 from predictor.training.fitting import fit
 from predictor.training.snapshot import Snapshot
 
-_FEATURES = tuple(dict.fromkeys((*model.FEATURES, *backtest.SIX)))
+_FEATURES = tuple(dict.fromkeys((*value_model.FEATURES, *backtest.SIX)))
 _EXAMPLES = 3
 
 
@@ -191,12 +191,12 @@ def _plan(first: date, last: date, horizon: int, settings: Settings) -> Plan:
     return Plan(first, last, horizon, test, final)
 
 
-def _write_model(fitted: model.ValueModel, now: Snapshot, content: dict, target: Path, scratch: Path) -> None:
+def _write_model(fitted: value_model.ValueModel, now: Snapshot, content: dict, target: Path, scratch: Path) -> None:
     """Registers the file before it takes the place of an older one, which stays where anything fails."""
     import dill
 
     rows = np.linspace(0, len(now.customers) - 1, _EXAMPLES).astype(int)
-    example = np.column_stack([now.features[name] for name in model.FEATURES])[rows]
+    example = np.column_stack([now.features[name] for name in value_model.FEATURES])[rows]
     unfinished = scratch / target.name
     unfinished.write_bytes(dill.dumps(fitted))
     test = content["tests"][-1]
@@ -204,7 +204,7 @@ def _write_model(fitted: model.ValueModel, now: Snapshot, content: dict, target:
     mean = test["mean_actual_value"]
     predictor.register(
         unfinished,
-        features=model.FEATURES,
+        features=value_model.FEATURES,
         example=example.tolist(),
         training={
             "horizon_days": content["horizon_days"],

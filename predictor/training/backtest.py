@@ -10,8 +10,8 @@ import numpy as np
 
 from predictor.training.fitting import SEED, fit, fit_expectation, one_thread
 from predictor.training.metrics import Metrics, deciles, gains, measure
-from predictor.training.model import FEATURES, ValueModel
 from predictor.training.snapshot import Snapshot
+from predictor.training.value_model import FEATURES, ValueModel
 
 # What the baselines need beside the features of the model.
 SIX = ("max_num_items", "max_revenue", "total_revenue", "total_orders", "days_since_last_order", "longest_interval")
@@ -78,7 +78,7 @@ def earlier(past: Sequence[Snapshot], discount_rate: float) -> list[Backtest]:
 def _baselines(test: Snapshot, discount_rate: float) -> dict[str, np.ndarray]:
     features = test.features
     return {
-        EXPECTATION: fit_expectation(test, test.days, discount_rate, first=0).value(features),
+        EXPECTATION: fit_expectation(test, test.days, discount_rate, dropout_at_first=False).value(features),
         "past revenue rate": features["total_revenue"] / np.maximum(features["customer_age"], 1.0) * test.days,
         "sum of six": sum(features[name] for name in SIX),
         "zero": np.zeros(len(test.actual)),

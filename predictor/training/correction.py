@@ -13,42 +13,42 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from predictor.training.purchases import Purchases
-from predictor.training.spend import Spend
+from predictor.training.gamma_gamma import GammaGamma
+from predictor.training.mbg_nbd import MbgNbd
 
 LINEAR_TERMS = 7  # these are for the log-linear model, the ones after them for the trees
 _LIMIT = 6.0  # of the logarithm of a factor
 
 
-def terms(features: dict[str, np.ndarray], purchases: Purchases, spend: Spend, next_spend: np.ndarray) -> np.ndarray:
+def terms(features: dict[str, np.ndarray], purchases: MbgNbd, spend: GammaGamma, next_spend: np.ndarray) -> np.ndarray:
     """What the correction looks at, (m, n); nothing in it depends on the currency.
 
     What the trees are given does not grow with a customer's age either: they know nothing beyond the ages that they
     have seen. `next_spend` is the expected spend at the next purchase, (n,).
     """
-    x, recency, age = features["frequency"], features["recency"], features["customer_age"]
+    x, recency, T = features["frequency"], features["recency"], features["customer_age"]
     pieces = np.log1p(np.maximum(features["total_num_items"], 0.0))
     pieces_per_day = np.log((np.maximum(features["total_num_items"], 0.0) + 0.5) / (x + 1.0))
-    typical_spend = max(spend.expected(np.ones(1), np.array([spend.v]))[0], 1e-12)
+    typical_spend = max(spend.expected_spend(np.ones(1), np.array([spend.v]))[0], 1e-12)
     mean_spend = np.maximum(features["monetary_value"], 1e-3 * typical_spend)
     with np.errstate(divide="ignore"):
-        alive = np.maximum(np.log(purchases.alive(x, recency, age)), -_LIMIT)
+        alive = np.maximum(np.log(purchases.probability_alive(x, recency, T)), -_LIMIT)
     gap = np.log((features["longest_interval"] + 3.0) * np.maximum(x, 1.0) / (recency + 3.0))
     return np.stack(
         [
             alive,
-            np.log(purchases.rate(x, age) * purchases.alpha / purchases.r),
+            np.log(purchases.purchase_rate(x, T) * purchases.alpha / purchases.r),
             np.log(np.maximum(next_spend, 1e-12) / typical_spend),
             np.where(x > 0, 0.0, 1.0),
             pieces,
             pieces_per_day,
-            np.log1p(np.maximum(age - recency, 0.0)),
+            np.log1p(np.maximum(T - recency, 0.0)),
             # Those for the trees.
             alive,
             np.minimum(x, 20.0),
-            x / (age + 1.0),
-            recency / (age + 1.0),
-            features["longest_interval"] / (age + 1.0),
+            x / (T + 1.0),
+            recency / (T + 1.0),
+            features["longest_interval"] / (T + 1.0),
             np.where(x > 0, np.clip(gap, -3.0, 3.0), 0.0),
             mean_spend / typical_spend,
             features["max_revenue"] / mean_spend,

@@ -15,10 +15,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from predictor.training.correction import LINEAR_TERMS, Correction, LogLinear, Tree, Trees
-from predictor.training.model import ValueModel, valid
-from predictor.training.purchases import fit_purchases
+from predictor.training.gamma_gamma import fit_gamma_gamma
+from predictor.training.mbg_nbd import fit_mbg_nbd
 from predictor.training.snapshot import Snapshot
-from predictor.training.spend import fit_spend
+from predictor.training.value_model import ValueModel, valid
 
 SEED = 20050514
 _ROWS = 200_000  # to learn from: more changes nothing but the time it takes
@@ -92,13 +92,13 @@ def _believed_level(rows: Rows, expected: np.ndarray, terms: np.ndarray, correct
     return float(np.clip(change**believed, 0.2, 5.0) / change)
 
 
-def fit_expectation(now: Snapshot, horizon: int, discount_rate: float, first: int = 1) -> ValueModel:
-    """MBG/NBD (BG/NBD with `first` 0) and Gamma-Gamma, from what is known of the customers at one date."""
+def fit_expectation(now: Snapshot, horizon: int, discount_rate: float, dropout_at_first: bool = True) -> ValueModel:
+    """MBG/NBD (BG/NBD without `dropout_at_first`) and Gamma-Gamma, from what is known of the customers at one date."""
     features = valid(now.features)
     frequency = features["frequency"]
     return ValueModel(
-        purchases=fit_purchases(frequency, features["recency"], features["customer_age"], first),
-        spend=fit_spend(frequency + 1.0, features["monetary_value"]),
+        purchases=fit_mbg_nbd(frequency, features["recency"], features["customer_age"], dropout_at_first),
+        spend=fit_gamma_gamma(frequency + 1.0, features["monetary_value"]),
         horizon=horizon,
         discount_rate=discount_rate,
     )

@@ -18,7 +18,7 @@ import pytest
 import predictor
 from pipeline.settings import Settings
 from pipeline.train import History
-from predictor.training.model import FEATURES
+from predictor.training.value_model import FEATURES
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = ("customer_id", "order_id", "order_item_id", "num_items", "revenue", "created_at_date")

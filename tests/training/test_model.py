@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_info
 
 from predictor.training.backtest import EXPECTATION, OURS, backtest
 from predictor.training.fitting import fit
-from predictor.training.model import FEATURES
+from predictor.training.value_model import FEATURES
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -71,7 +71,7 @@ def test_a_fit_leaves_the_process_as_many_threads_as_it_had_so_that_the_next_one
 def test_a_dill_file_has_no_code_and_nothing_of_scikit_learn(model):
     pickled = dill.dumps(model)
     strings = {argument for _, argument, _ in pickletools.genops(pickled) if isinstance(argument, str)}
-    assert "predictor.training.model" in strings
+    assert "predictor.training.value_model" in strings
     assert not any("sklearn" in each or each in ("_create_code", "_create_function") for each in strings)
 
 

@@ -19,14 +19,14 @@ _LOG_BOUNDS = [(-5.0, 6.0), (-3.0, 6.0), (-6.0, 8.0)]
 
 
 @dataclass(frozen=True)
-class Spend:
+class GammaGamma:
     """The parameters p, q and v of the paper (its gamma is called v here); q is above 1, so that the mean exists."""
 
     p: float
     q: float
     v: float
 
-    def expected(self, purchases: np.ndarray, mean_spend: np.ndarray) -> np.ndarray:
+    def expected_spend(self, purchases: np.ndarray, mean_spend: np.ndarray) -> np.ndarray:
         """Expected spend at the next purchase, (n,), in the currency of `mean_spend`; equation 5 of the paper.
 
         `purchases` is the number that `mean_spend` is the mean of. A mean below 0, where returns prevail, counts as 0.
@@ -35,14 +35,14 @@ class Spend:
         return self.p * known / (self.p * purchases + self.q - 1.0)
 
 
-def fit_spend(purchases: np.ndarray, mean_spend: np.ndarray) -> Spend:
+def fit_gamma_gamma(purchases: np.ndarray, mean_spend: np.ndarray) -> GammaGamma:
     """The most likely parameters over the customers who spent something, with a weak prior for tiny files.
 
     Where nobody did, the expected spend is 0.
     """
     spent = (purchases > 0) & (mean_spend > 0)
     if not spent.any():
-        return Spend(1.0, 2.0, 0.0)
+        return GammaGamma(1.0, 2.0, 0.0)
     x = purchases[spent].astype(float)
     scale = float(np.exp(np.mean(np.log(mean_spend[spent]))))  # the geometric mean: one huge order does not move it
     m = mean_spend[spent] / scale
@@ -66,4 +66,4 @@ def fit_spend(purchases: np.ndarray, mean_spend: np.ndarray) -> Spend:
 
     found = minimize(objective, _PRIOR_CENTRE, jac=True, method="L-BFGS-B", bounds=_LOG_BOUNDS)
     p, q, v = np.exp(found.x) + (0.0, 1.0, 0.0)
-    return Spend(float(p), float(q), float(v * scale))
+    return GammaGamma(float(p), float(q), float(v * scale))

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from predictor.training.correction import Correction, terms
-from predictor.training.purchases import Purchases
-from predictor.training.spend import Spend
+from predictor.training.gamma_gamma import GammaGamma
+from predictor.training.mbg_nbd import MbgNbd
 
 FEATURES = (
     "frequency",
@@ -27,11 +27,11 @@ _DISCOUNT_STEPS = 4
 class ValueModel:
     """Predicts a customer's value over the next `horizon` days, discounted to today at `discount_rate` a year.
 
-    See `purchases` and `spend` for the papers; time is in days.
+    See `mbg_nbd` and `gamma_gamma` for the papers; time is in days.
     """
 
-    purchases: Purchases
-    spend: Spend
+    purchases: MbgNbd
+    spend: GammaGamma
     horizon: int
     discount_rate: float = 0.0
     correction: Correction = field(default_factory=Correction)
@@ -53,17 +53,17 @@ class ValueModel:
     def expectation(self, features: dict[str, np.ndarray], days: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Expected discounted value in the next `days` (default: the horizon), (n,), and the correction's terms."""
         features = valid(features)
-        next_spend = self.spend.expected(features["frequency"] + 1.0, features["monetary_value"])
+        next_spend = self.spend.expected_spend(features["frequency"] + 1.0, features["monetary_value"])
         expected = self._discounted_purchases(features, days or self.horizon) * next_spend
         return expected, terms(features, self.purchases, self.spend, next_spend)
 
     def _discounted_purchases(self, features: dict[str, np.ndarray], days: int) -> np.ndarray:
         history = [features[name] for name in ("frequency", "recency", "customer_age")]
         if not self.discount_rate:
-            return self.purchases.expected(days, *history)
+            return self.purchases.expected_purchases(days, *history)
         total, before = 0.0, 0.0
         for step in range(1, _DISCOUNT_STEPS + 1):
-            until = self.purchases.expected(days * step / _DISCOUNT_STEPS, *history)
+            until = self.purchases.expected_purchases(days * step / _DISCOUNT_STEPS, *history)
             middle = days * (step - 0.5) / _DISCOUNT_STEPS
             total = total + (until - before) * (1.0 + self.discount_rate) ** (-middle / 365.0)
             before = until

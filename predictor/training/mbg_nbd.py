@@ -1,12 +1,12 @@
-"""How often customers buy, and until when: the BG/NBD model, and the modified one.
+"""How often customers buy, and until when: the MBG/NBD model, and BG/NBD, which it modifies.
 
 Fader, Hardie and Lee (2005), "Counting Your Customers the Easy Way: An Alternative to the Pareto/NBD Model". While
-active, a customer buys at a rate of his own, gamma-distributed over customers; after each repeat purchase he leaves
-with a probability of his own, beta-distributed. In the modified model (MBG/NBD: Batislam, Denizel and Filiztekin 2007,
-"Empirical Validation and Comparison of Models for Customer Base Analysis") he may leave after the first purchase too,
-so that one purchase and a long silence mean what they look like. In the papers' words: `frequency` is the number of
-repeat purchases (x), `recency` the time from the first purchase to the last (t_x), `age` the time from the first
-purchase to now (T), all of shape (n,) and in one unit of time.
+active, customers buy at a rate of their own, gamma-distributed over customers; after each repeat purchase they leave
+with a probability of their own, beta-distributed. In the modified model (MBG/NBD: Batislam, Denizel and Filiztekin
+2007, "Empirical Validation and Comparison of Models for Customer Base Analysis") they may leave after the first
+purchase too, so that one purchase and a long silence mean what they look like. In the papers' words: `frequency` is
+the number of repeat purchases (x), `recency` the time from the first purchase to the last (t_x), `T` the time from the
+first purchase to now, all of shape (n,) and in one unit of time.
 """
 
 from __future__ import annotations
@@ -17,65 +17,67 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import betaincinv, gammaln, psi
 
-_PRIOR_WIDTH = (
-    3.0  # of the logarithm of each parameter: one customer's worth of belief, so that tiny files have an answer
-)
+# Of the logarithm of each parameter: one customer's worth of belief, so that tiny files have an answer.
+_PRIOR_WIDTH = 3.0
 _LOG_BOUNDS = (-8.0, 8.0)
 _POINTS, _POINT_WEIGHTS = np.polynomial.legendre.leggauss(64)
 _QUANTILES, _WEIGHTS = (_POINTS + 1.0) / 2.0, _POINT_WEIGHTS / 2.0
 
 
 @dataclass(frozen=True)
-class Purchases:
+class MbgNbd:
     """The parameters: rates are Gamma(r, alpha), the chance to leave after a purchase is Beta(a, b).
 
-    `first` is the number of first purchases that one may leave after: 0 in BG/NBD, 1 in the modified model.
+    Without `dropout_at_first`, nobody leaves after the first purchase: that is BG/NBD.
     """
 
     r: float
     alpha: float
     a: float
     b: float
-    first: int = 0
+    dropout_at_first: bool = True
 
-    def alive(self, frequency: np.ndarray, recency: np.ndarray, age: np.ndarray) -> np.ndarray:
+    def probability_alive(self, frequency: np.ndarray, recency: np.ndarray, T: np.ndarray) -> np.ndarray:
         """The probability that each customer is still active, (n,)."""
         # In logarithms, because the ratio's power overflows for customers of many purchases and a long silence.
-        silence = (self.r + frequency) * (np.log(self.alpha + age) - np.log(self.alpha + recency))
-        chances = frequency + self.first
+        silence = (self.r + frequency) * (np.log(self.alpha + T) - np.log(self.alpha + recency))
+        chances = frequency + self.dropout_at_first
         left = np.log(self.a) - np.log(self.b + np.maximum(chances, 1.0) - 1.0) + silence
         return np.where(chances > 0, 1.0 / (1.0 + np.exp(np.minimum(left, 700.0))), 1.0)
 
-    def rate(self, frequency: np.ndarray, age: np.ndarray) -> np.ndarray:
+    def purchase_rate(self, frequency: np.ndarray, T: np.ndarray) -> np.ndarray:
         """Expected purchases per unit of time while active, (n,)."""
-        return (self.r + frequency) / (self.alpha + age)
+        return (self.r + frequency) / (self.alpha + T)
 
-    def expected(self, horizon: float, frequency: np.ndarray, recency: np.ndarray, age: np.ndarray) -> np.ndarray:
+    def expected_purchases(
+        self, horizon: float, frequency: np.ndarray, recency: np.ndarray, T: np.ndarray
+    ) -> np.ndarray:
         """Expected number of purchases in the next `horizon`, (n,); what equation 10 of the paper gives.
 
         The paper's closed form needs 2F1, and SciPy's is far off, without a word, for customers of many purchases or a
         long horizon. This is the mean of (1 - (1 + p h / (alpha + T)) ** -(r + x)) / p over the customer's own chance p
-        to leave, which is Beta(a, b + x + first), taken at Gauss points of its quantiles: within 0.4 % at any
-        parameters, and 1e-5 at usual ones.
+        to leave, which is Beta(a, b + x), or Beta(a, b + x + 1) with `dropout_at_first`, taken at Gauss points of its
+        quantiles: within 0.4 % at any parameters, and 1e-5 at usual ones.
         """
-        # Only the count and the age matter here, and many customers share both.
-        (x, t), at = _distinct(frequency, age)
+        # Only the count and T matter here, and many customers share both.
+        (x, t), at = _distinct(frequency, T)
         counts, of_count = np.unique(x, return_inverse=True)
-        leaves = np.maximum(betaincinv(self.a, (self.b + self.first + counts)[:, None], _QUANTILES), 1e-14)[of_count]
+        stayed_after = self.b + self.dropout_at_first + counts
+        leaves = np.maximum(betaincinv(self.a, stayed_after[:, None], _QUANTILES), 1e-14)[of_count]
         stays = (self.r + x)[:, None] * np.log1p(leaves * (horizon / (self.alpha + t))[:, None])
         while_active = np.sum(-np.expm1(-stays) / leaves * _WEIGHTS, axis=1)
-        return self.alive(frequency, recency, age) * while_active[at]
+        return self.probability_alive(frequency, recency, T) * while_active[at]
 
 
-def fit_purchases(frequency: np.ndarray, recency: np.ndarray, age: np.ndarray, first: int = 0) -> Purchases:
+def fit_mbg_nbd(frequency: np.ndarray, recency: np.ndarray, T: np.ndarray, dropout_at_first: bool = True) -> MbgNbd:
     """The most likely parameters, with a prior so weak that it matters for a handful of customers only."""
-    scale = max(float(np.mean(age)), 1.0) / 10.0
-    (x, t_x, t), at = _distinct(frequency, recency, age)
+    scale = max(float(np.mean(T)), 1.0) / 10.0
+    (x, t_x, t), at = _distinct(frequency, recency, T)
     weight = np.bincount(at).astype(float)
     counts, of_count = np.unique(x, return_inverse=True)
-    chances = counts + first
+    chances = counts + dropout_at_first
     t_x, t = t_x / scale, t / scale
-    could_leave, earlier = x + first > 0, np.maximum(x + first, 1.0) - 1.0
+    could_leave, earlier = x + dropout_at_first > 0, np.maximum(x + dropout_at_first, 1.0) - 1.0
 
     def objective(logarithms):
         r, alpha, a, b = np.exp(logarithms)
@@ -104,7 +106,7 @@ def fit_purchases(frequency: np.ndarray, recency: np.ndarray, age: np.ndarray, f
         options={"ftol": 1e-13, "gtol": 1e-8, "maxiter": 500},
     )  # fmt: skip
     r, alpha, a, b = np.exp(found.x)
-    return Purchases(float(r), float(alpha * scale), float(a), float(b), first)
+    return MbgNbd(float(r), float(alpha * scale), float(a), float(b), dropout_at_first)
 
 
 def _distinct(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
