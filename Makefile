@@ -57,8 +57,9 @@ test-slow: $(VENV)/dev ## the tests that take longer
 test-faults: $(VENV)/dev ## kills, full disks and double starts in full number; an hour
 	@FAULTS=full $(BIN)/python -m pytest tests/pipeline/test_faults.py tests/pipeline/test_publish.py -s -m slow
 
-lint: $(VENV)/dev ## Python style, and dbt's own check of every model, test and description
+lint: $(VENV)/dev ## Python's style and types, and dbt's own check of every model, test and description
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy
 	@$(BIN)/dbt --quiet --warn-error parse --project-dir dbt_project
 
 format: $(VENV)/dev ## rewrite Python in the project's style
@@ -69,7 +70,7 @@ lock: $(VENV)/dev ## compile the hashed pins anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 
 clean: ## remove everything that the commands made, the warehouse and its history included
-	rm -rf $(VENV) dbt_project/target dbt_project/logs logs .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dbt_project/target dbt_project/logs logs .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find warehouse -mindepth 1 ! -name .gitignore -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

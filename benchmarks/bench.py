@@ -64,9 +64,9 @@ class Race:
 
     def _compare(self, contender: Contender, totals: tuple[float, ...], lines: int) -> None:
         """Speed means nothing where the results differ."""
-        if contender.only_loads:
-            names, expected = ("lines",), (lines,)
-        else:
+        names: tuple[str, ...] = ("lines",)
+        expected: tuple[float, ...] = (lines,)
+        if not contender.only_loads:
             self._expected = self._expected or totals
             names, expected = ("customers", *SUMMED), self._expected
         for name, here, there in zip(names, totals, expected, strict=True):

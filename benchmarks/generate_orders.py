@@ -185,8 +185,8 @@ def _format(lines: np.ndarray, seed: int) -> list[str]:
     if not len(lines):
         return []
     day = FIRST_DAY + timedelta(days=int(lines["day"][0]))
-    columns = (_customer_ids(lines["customer"], seed), _order_ids(lines["order"]).tolist())
-    columns += tuple(lines[name].tolist() for name in ("item", "num_items", "cents"))
+    customers, orders = _customer_ids(lines["customer"], seed), _order_ids(lines["order"]).tolist()
+    columns = (customers, orders, *(lines[name].tolist() for name in ("item", "num_items", "cents")))
     return [
         f"{customer},{order},{item},{num_items},{cents / 100:.2f},{day}\n"
         for customer, order, item, num_items, cents in zip(*columns, strict=True)

@@ -6,9 +6,11 @@ import os
 
 from flask import Flask, abort, jsonify
 from sqlalchemy import Column, Float, String, create_engine
-from sqlalchemy.orm import declarative_base, scoped_session, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, scoped_session, sessionmaker
 
-Base = declarative_base()
+
+class Base(DeclarativeBase):
+    pass
 
 
 class Prediction(Base):

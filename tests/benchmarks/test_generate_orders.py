@@ -96,7 +96,7 @@ def test_the_demo_data_has_as_many_blemishes_as_its_documentation_says():
 
 
 def test_the_simulated_shop_has_one_time_buyers_and_regulars_and_customers_who_left():
-    days_of = defaultdict(dict)
+    days_of: dict[str, dict] = defaultdict(dict)
     for row in csv.reader(DEMO_DATA.read_text("latin-1").splitlines()[1:]):
         if len(row) == 6 and row[5][:4].isdecimal() and row[5] != "2017-02-30":
             days_of[row[0]].setdefault(row[1], date.fromisoformat(row[5][:10]))
