@@ -147,7 +147,7 @@ class History:
         """Features at a date, and the value of the days after it, where `days` is above 0."""
         labels = ("customer_labels",) if days else ()
         self._environment["LABEL_DAYS"] = str(days or 1)
-        models = ("int_as_of", "int_customer_orders", "customer_features", *labels)
+        models = ("int_settings", "int_as_of", "int_customer_orders", "customer_features", *labels)
         self._dbt("run", "--select", *models, as_of=as_of.isoformat())
         names = (*_FEATURES, "actual_value") if days else _FEATURES
         columns = ", ".join(f"cast({name} as double) as {name}" for name in names)

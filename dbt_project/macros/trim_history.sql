@@ -1,12 +1,13 @@
 {# Drops dates that are HISTORY_DAYS or more before the newest one; the date that was just built stays. #}
 {% macro trim_history() -%}
-  {%- set as_of = ref('int_as_of') -%} {# outside the condition: dbt has to know of it however it parsed the project #}
-  {%- if env_var('HISTORY_DAYS', '') -%}
+  {# Outside the condition, because dbt has to know of them however it parsed the project. #}
+  {%- set as_of = ref('int_as_of') -%}
+  {%- set settings = ref('int_settings') -%}
+  {%- if setting('history_days') -%}
     delete from {{ this }}
     where
-      as_of_date <= (
-        select {{ dbt.dateadd('day', -(env_var('HISTORY_DAYS') | int), 'max(as_of_date)') }} from {{ this }}
-      )
+      {{ dbt.datediff('as_of_date', '(select max(as_of_date) from ' ~ this ~ ')', 'day') }}
+      >= (select history_days from {{ settings }})
       and as_of_date not in (select as_of_date from {{ as_of }})
   {%- endif -%}
 {%- endmacro %}

@@ -2,6 +2,12 @@
 -- should be, and the build stops.
 with
 
+settings as (
+
+    select * from {{ ref('int_settings') }}
+
+),
+
 counts as (
 
     select
@@ -10,8 +16,10 @@ counts as (
 
 )
 
-select *
+select counts.*
 
 from counts
 
-where rejected_lines > {{ env_var('MAX_REJECTED', '') or '0.01' }} * all_lines
+cross join settings
+
+where counts.rejected_lines > settings.max_rejected * counts.all_lines

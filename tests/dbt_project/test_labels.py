@@ -16,7 +16,7 @@ def test_labels_pass_their_own_tests(project, tmp_path: Path, monkeypatch) -> No
     )
     assert project.run(orders, as_of="2017-01-02").success
     monkeypatch.setenv("LABEL_DAYS", "30")
-    result = run_dbt("build", "--select", "customer_labels", target=tmp_path / "target", logs=tmp_path)
+    result = run_dbt("build", "--select", "int_settings", "customer_labels", target=tmp_path / "target", logs=tmp_path)
     passed = [each.node.name for each in result.result if each.status == "pass"]
     assert result.success, [each.message for each in result.result]
     assert "the_value_is_that_of_the_days_after_the_date_and_worth_less_the_later_it_comes" in passed

@@ -6,6 +6,12 @@ stg_orders as (
 
 ),
 
+settings as (
+
+    select * from {{ ref('int_settings') }}
+
+),
+
 span as (
 
     select
@@ -19,15 +25,15 @@ span as (
 final as (
 
     select
-        {% if env_var('AS_OF', '') -%}
-        cast('{{ env_var('AS_OF') }}' as date) as as_of_date,
-        {%- else -%}
-        cast({{ dbt.dateadd('day', 1, 'last_order_date') }} as date) as as_of_date,
-        {%- endif %}
-        first_order_date,
-        last_order_date
+        coalesce(
+            settings.as_of, cast({{ dbt.dateadd('day', 1, 'span.last_order_date') }} as date)
+        ) as as_of_date,
+        span.first_order_date,
+        span.last_order_date
 
     from span
+
+    cross join settings
 
 )
 

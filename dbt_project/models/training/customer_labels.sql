@@ -12,6 +12,12 @@ stg_orders as (
 
 ),
 
+settings as (
+
+    select * from {{ ref('int_settings') }}
+
+),
+
 what_came_next as (
 
     select
@@ -31,14 +37,17 @@ what_came_next as (
 discounted as (
 
     select
-        customer_id,
+        what_came_next.customer_id,
         cast(
-            revenue / power(1 + {{ env_var('DISCOUNT_RATE', '') or '0.10' }}, days_ahead / 365.0) as decimal(38, 6)
+            what_came_next.revenue / power(1 + settings.discount_rate, what_came_next.days_ahead / 365.0)
+            as decimal(38, 6)
         ) as value_today
 
     from what_came_next
 
-    where days_ahead <= {{ env_var('LABEL_DAYS', '') or '180' }}
+    cross join settings
+
+    where what_came_next.days_ahead <= settings.label_days
 
 ),
 

@@ -1,0 +1,43 @@
+"""What dbt is given as settings is checked before it reaches SQL, for whoever types `dbt build` too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.dbt import run_dbt
+
+
+@pytest.mark.parametrize(
+    "name, value, wrong",
+    [
+        ("as_of", "2017-01-01' or 1=1 --", "is not a date. Write it like this: AS_OF=2017-10-17"),
+        ("as_of", "2017-02-29", "is not a date"),
+        ("as_of", "2017-04-31", "is not a date"),
+        ("as_of", "0000-01-01", "is not a date"),
+        ("as_of", "17/10/2017", "is not a date"),
+        ("max_rejected", "1.000001", "is not a number from 0 to 1. Write it like this: MAX_REJECTED=0.01"),
+        ("max_rejected", "nan", "is not a number from 0 to 1"),
+        ("max_rejected", "0 * all_lines", "is not a number from 0 to 1"),
+        ("history_days", 0, "is not a whole number from 1 to 9999999. Write it like this: HISTORY_DAYS=365"),
+        ("history_days", "1) or true --", "is not a whole number"),
+        ("label_days", "30.5", "is not a whole number from 1 to 3650"),
+        ("discount_rate", "-0.1", "is not a number from 0 to 10. Write it like this: DISCOUNT_RATE=0.10"),
+        ("strict", "maybe", "is not 0 or 1. Write it like this: STRICT=1"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_refused_in_plain_words(project, tmp_path, name, value, wrong):
+    assert f"{name.upper()}={value} {wrong}" in refusal(tmp_path, "--vars", json.dumps({name: value}))
+
+
+def test_so_is_what_the_environment_says_to_dbt_typed_by_hand(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("AS_OF", "2017-01-01' or 1=1 --")
+    assert "AS_OF=2017-01-01' or 1=1 -- is not a date" in refusal(tmp_path)
+
+
+def refusal(folder: Path, *arguments: str) -> str:
+    result = run_dbt("parse", "--no-partial-parse", *arguments, target=folder / "target", logs=folder)
+    assert not result.success
+    return str(result.exception)
