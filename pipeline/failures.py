@@ -42,9 +42,9 @@ def _explain_node(failed, settings: Settings, build_file: Path, log: Path) -> st
 
 def oddity(result) -> str:
     """What a test says of something that is odd but breaks no contract; nothing for other results."""
-    if result.status not in ("warn", "fail") or "says" not in result.node.config.meta:
+    if result.status not in ("warn", "fail") or "message" not in result.node.config.meta:
         return ""
-    return result.node.config.meta["says"].replace("{n}", f"{result.failures:,}")
+    return result.node.config.meta["message"].replace("{n}", f"{result.failures:,}")
 
 
 def _unreadable_orders(message: str, settings: Settings, log: Path) -> str:

@@ -1,3 +1,13 @@
+{{
+    config(
+        meta={
+            'code': 'rejected_lines',
+            'message': "lines that cannot be used: {n}, more than MAX_REJECTED allows"
+        },
+        fail_calc='coalesce(max(rejected_lines), 0)'
+    )
+}}
+
 -- More lines that cannot be used than MAX_REJECTED allows (a share, by default 1 %) mean that the file is not what it
 -- should be, and the build stops.
 with

@@ -1,4 +1,11 @@
-{{ config(meta={'says': 'order ids under more than one customer: {n}; each pair of customer and order counts as an order of its own'}) }}
+{{
+    config(
+        meta={
+            'code': 'shared_order_ids',
+            'message': "order ids under more than one customer: {n}; each pair of customer and order counts as an order of its own"
+        }
+    )
+}}
 
 with
 

@@ -1,6 +1,9 @@
 {{
     config(
-        meta={'says': 'the as-of date is before the last published build\'s, by days: {n}'},
+        meta={
+            'code': 'as_of_before_last_build',
+            'message': "the as-of date is before the last published build's, by days: {n}"
+        },
         fail_calc='coalesce(max(days_before), 0)'
     )
 }}

@@ -1,6 +1,9 @@
 {{
     config(
-        meta={'says': 'the as-of date is in the future, by days: {n}; where a mistyped date moved it there, mend that line or give AS_OF'},
+        meta={
+            'code': 'as_of_in_the_future',
+            'message': "the as-of date is in the future, by days: {n}; where a mistyped date moved it there, mend that line or give AS_OF"
+        },
         fail_calc='coalesce(max(days_ahead), 0)'
     )
 }}

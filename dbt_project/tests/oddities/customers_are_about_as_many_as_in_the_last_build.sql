@@ -1,6 +1,9 @@
 {{
     config(
-        meta={'says': 'the number of customers is {n} % off the last published build\'s'},
+        meta={
+            'code': 'customers_changed',
+            'message': "the number of customers is {n} % off the last published build's"
+        },
         fail_calc='coalesce(max(percent_off), 0)',
         warn_if='> 30',
         error_if='> 30'

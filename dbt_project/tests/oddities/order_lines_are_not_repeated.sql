@@ -1,4 +1,11 @@
-{{ config(meta={'says': 'repeated order lines: {n}; each counts as often as it stands in the file'}) }}
+{{
+    config(
+        meta={
+            'code': 'repeated_lines',
+            'message': "repeated order lines: {n}; each counts as often as it stands in the file"
+        }
+    )
+}}
 
 with
 

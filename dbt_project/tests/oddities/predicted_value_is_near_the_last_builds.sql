@@ -1,6 +1,9 @@
 {{
     config(
-        meta={'says': 'the total predicted value is {n} % off the last published build\'s'},
+        meta={
+            'code': 'value_changed',
+            'message': "the total predicted value is {n} % off the last published build's"
+        },
         fail_calc='coalesce(max(percent_off), 0)',
         warn_if='> 30',
         error_if='> 30'
