@@ -34,7 +34,7 @@ sql: $(VENV)/runtime ## a read-only SQL prompt on the published file, or one que
 	@exec $(BIN)/python -m pipeline sql
 
 register: $(VENV)/runtime ## state that a model may run, and by which Python: MODEL=file [MODEL_PYTHON=interpreter]
-	@$(BIN)/python -m predictor register $${MODEL:+--model "$$MODEL"}
+	@$(BIN)/python -m predictor register
 
 bench: $(VENV)/dev ## speed and memory beside the alternatives: [LINES=640000] [JSON=file]
 	@$(BIN)/python -m benchmarks.bench $(if $(filter command,$(firstword $(origin LINES))),--lines $(LINES)) $(if $(JSON),--json $(JSON))

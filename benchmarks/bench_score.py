@@ -34,11 +34,15 @@ def batches(rows: int) -> Iterator[pa.RecordBatch]:
         yield pa.record_batch([ids, *(pa.array(column) for column in random.random((6, size)))], schema=SCHEMA)
 
 
+def reference() -> predictor.Model:
+    return predictor.open_model(REFERENCE_MODEL, predictor.Settings().manifests)
+
+
 def through_a_worker(made: list[pa.RecordBatch], workers: int) -> tuple[float, float]:
     """Seconds until the model is ready, and seconds for all batches."""
     settings = predictor.Settings(workers=workers)
     began = time.perf_counter()
-    reader = predictor.score(pa.RecordBatchReader.from_batches(SCHEMA, made), REFERENCE_MODEL, settings)
+    reader = predictor.score(pa.RecordBatchReader.from_batches(SCHEMA, made), reference(), settings)
     ready = time.perf_counter()
     for _ in reader:
         pass
@@ -65,7 +69,7 @@ def peak_memory(rows: int) -> int:
 def main() -> None:
     if sys.argv[1:2] == ["peak"]:
         source = pa.RecordBatchReader.from_batches(SCHEMA, batches(int(sys.argv[2])))
-        for _ in predictor.score(source, REFERENCE_MODEL, predictor.Settings(workers=1)):
+        for _ in predictor.score(source, reference(), predictor.Settings(workers=1)):
             pass
         # Not getrusage, whose figure includes what the process that started this one had in memory.
         print(int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) // 1024)

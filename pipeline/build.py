@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -38,7 +39,7 @@ def build(environment: Mapping[str, str]) -> None:
         warehouse.create()
         with only_one(warehouse.lock_file), clock.running():
             try:
-                with _told_plainly(warehouse):
+                with _told_plainly(warehouse, settings.model):
                     info, remarks = _build(settings, warehouse, clock)
             except DiskFull:
                 warehouse.discard_unfinished()  # what nobody can use must not keep the disk full
@@ -49,7 +50,9 @@ def build(environment: Mapping[str, str]) -> None:
 def _build(settings: Settings, warehouse: Warehouse, clock: Clock) -> tuple[dict, list[str]]:
     with ThreadPoolExecutor(1) as beside:  # to read large files takes seconds, which dbt's start takes too
         with clock.step("start"):
-            training = predictor.find_manifest(settings.model or predictor.DEFAULT_MODEL).training
+            manifests = predictor.Settings.from_variables(os.environ).manifests
+            model = predictor.open_model(settings.model or predictor.DEFAULT_MODEL, manifests)
+            training = model.manifest.training
             warehouse.discard_unfinished()
             carried_over = beside.submit(history.carry_over, warehouse)
             digest = beside.submit(orders_file.sha256, settings.orders)
@@ -104,10 +107,18 @@ def _run_models_and_tests(settings: Settings, warehouse: Warehouse, clock: Clock
         )  # fmt: skip
     clock.add_dbt(result.result.results if result.result else [], time.perf_counter() - started)
     if model_errors:
-        raise Stop(model_errors[-1])
+        raise Stop(_with_advice(model_errors[-1], settings.model))
     if not result.success:
         raise explain(result, settings, warehouse.build_file, warehouse.logs / "dbt.log")
     return [oddity(r) for r in result.result.results]
+
+
+def _with_advice(error: predictor.ModelError, model: str) -> str:
+    def command(name: str | None, **variables: str) -> str:
+        given = {"MODEL": model, **variables} if model else variables
+        return " ".join(["make", name or "build", *(f"{each}={shlex.quote(value)}" for each, value in given.items())])
+
+    return "\n".join(filter(None, (str(error), predictor.advice(error, command))))
 
 
 def _export_predictions(file: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -125,12 +136,12 @@ def _project_version() -> str:
 
 
 @contextmanager
-def _told_plainly(warehouse: Warehouse) -> Iterator[None]:
+def _told_plainly(warehouse: Warehouse, model: str = "") -> Iterator[None]:
     """Raises Stop for what the model and the machine can put in the way."""
     try:
         yield
     except predictor.ModelError as error:
-        raise Stop(str(error)) from error
+        raise Stop(_with_advice(error, model)) from error
     except (OSError, duckdb.Error) as error:
         if DISK_FULL.search(str(error)):
             raise DiskFull(warehouse.folder) from error

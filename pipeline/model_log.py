@@ -7,18 +7,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from predictor import ModelError
+
 
 @contextmanager
-def listening(on_rows: Callable[[int], None], printed: Path) -> Iterator[list[str]]:
+def listening(on_rows: Callable[[int], None], printed: Path) -> Iterator[list[ModelError]]:
     """Yields the list that errors of the model go to; calls `on_rows` with the customers scored so far.
 
     What the model prints goes to the file `printed`, which is made when it prints.
     """
-    errors: list[str] = []
+    errors: list[ModelError] = []
 
     def emit(record: logging.LogRecord) -> None:
         if record.levelno >= logging.ERROR:
-            errors.append(record.getMessage())
+            errors.append(record.problem)
         elif hasattr(record, "rows"):
             on_rows(record.rows)
 

@@ -204,6 +204,7 @@ def _write_model(fitted: value_model.ValueModel, now: Snapshot, content: dict, t
     mean = test["mean_actual_value"]
     predictor.register(
         unfinished,
+        predictor.Settings.from_variables(os.environ),
         features=value_model.FEATURES,
         example=example.tolist(),
         training={

@@ -9,15 +9,17 @@ from importlib import import_module
 _HOMES = {
     "DEFAULT_MODEL": "predictor.settings",
     "FEATURES": "predictor.settings",
+    "VALUE": "predictor.settings",
     "Settings": "predictor.settings",
-    "ModelError": "predictor.errors",
-    "Box": "predictor.box",
-    "box_here": "predictor.box",
+    "ModelError": "predictor.sandbox.errors",
+    "Box": "predictor.sandbox.box",
+    "box_here": "predictor.sandbox.box",
     "Manifest": "predictor.manifest",
-    "find_manifest": "predictor.manifest",
-    "model_id": "predictor.manifest",
+    "Model": "predictor.model",
+    "open_model": "predictor.model",
     "register": "predictor.registration",
     "score": "predictor.scoring",
+    "advice": "predictor.remedies",
 }
 
 __all__ = list(_HOMES)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from predictor.errors import ModelError
+from predictor.sandbox.errors import ModelError
 
 ROWS = 65_536  # that are read at a time
 

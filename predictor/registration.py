@@ -14,14 +14,15 @@ from pathlib import Path
 
 import numpy
 
-from predictor.box import Box
-from predictor.errors import ModelError
-from predictor.inspection import Inspection, inspect
-from predictor.interpreters import Interpreter, interpreters, named_interpreter
-from predictor.manifest import Manifest, digest_of, read_model
-from predictor.process import Worker
+from predictor.manifest import Manifest, digest_of
+from predictor.model import read_model
+from predictor.sandbox.box import Box
+from predictor.sandbox.errors import ModelError, Remedy
+from predictor.sandbox.inspection import Inspection, inspect
+from predictor.sandbox.interpreters import Interpreter, interpreters, named_interpreter
+from predictor.sandbox.process import Worker
 from predictor.scoring import wrong_bytecode
-from predictor.settings import FEATURES, Settings
+from predictor.settings import FEATURES, PROJECT, VALUE, Settings
 
 EXAMPLE = ((3, 92.6, 109.3, 2, 12, 26), (2, 10.4, 43.5, 3, 26, 5))
 
@@ -39,35 +40,40 @@ class _Trial:
 
 def register(
     model: str | Path,
+    settings: Settings,
     *,
     features: Sequence[str] = FEATURES,
+    outputs: Sequence[str] = (VALUE,),
     example: Sequence[Sequence[float]] | None = None,
     training: Mapping[str, object] | None = None,
-    settings: Settings | None = None,
 ) -> Manifest:
     """States that a model may be run, and by which Python: tries it in a worker, and writes its manifest.
 
-    `features` are the columns that it gets, in order. `example` are rows of these to try it with; by default the worked
-    example of the six features, and ones where the features are others. `training` goes into the manifest as it is
+    `features` are the columns that it gets, in order; `outputs` those that it answers: for the value alone by
+    `predict(x)`, for several, of which the value has to be one, by `predict_columns(x)` of shape (rows, outputs).
+    `example` are rows of the features to try it with; by default the worked example of the six features, and ones where
+    the features are others. `training` goes into the manifest as it is
     (what JSON can hold). The interpreter is `settings.python`, or the first on this machine that runs the example to
     finite numbers. The logger `predictor` tells what is found.
 
     Raises ModelError where the file is no model, or no interpreter is found that runs it.
     """
-    settings = settings or Settings.from_environment()
+    if VALUE not in outputs:
+        raise ValueError(f"{VALUE} has to be among the outputs {list(outputs)}")
     pickled = read_model(model)
     inspection = _look_at(model, pickled)
     if example is None:
         example = EXAMPLE if tuple(features) == FEATURES else [[1.0] * len(features)]
     inputs = numpy.array(example, dtype="float64")
 
-    interpreter, trial = _find_interpreter(model, pickled, inspection, inputs, settings)
+    trials = _Trials(pickled, len(outputs), settings)
+    interpreter, trial = _find_interpreter(model, inspection, inputs, trials)
     edges = {
         "one row": inputs[:1],
         "zeros": numpy.zeros((1, len(features))),
         "large values": numpy.full((1, len(features)), 1e6),
     }
-    outcomes = _try_edges(interpreter, pickled, edges, settings)
+    outcomes = trials.try_edges(interpreter, edges)
     log.info("box: %s", trial.box)
 
     manifest = Manifest(
@@ -75,6 +81,7 @@ def register(
         sha256=digest_of(pickled),
         size=len(pickled),
         features=list(features),
+        outputs=list(outputs),
         interpreter=None if interpreter.path == sys.executable else interpreter.path,
         python=trial.versions["python"],
         packages={
@@ -105,70 +112,90 @@ def _look_at(model, pickled) -> Inspection:
     return inspection
 
 
-def _find_interpreter(model, pickled, inspection, inputs, settings) -> tuple[Interpreter, _Trial]:
+def _find_interpreter(model, inspection, inputs, trials) -> tuple[Interpreter, _Trial]:
     """The first interpreter that runs the example, and what came of it; ModelError that says what each one lacked."""
-    named = settings.python is not None
-    candidates = [named_interpreter(settings.python)] if named else interpreters()
-    failures, others = [], []
+    named = trials.settings.python is not None
+    candidates = [named_interpreter(trials.settings.python)] if named else interpreters()
+    failures: list[ModelError] = []
+    others = []
     for interpreter in candidates:
         if inspection.bytecode and interpreter.python not in inspection.bytecode:
             others.append(interpreter.python)
         elif interpreter.lacks:
-            failures.append(
+            text = (
                 f"{interpreter} could run {Path(model).name}, but lacks {' and '.join(interpreter.lacks)}.\n"
                 f"Install there: {shlex.quote(interpreter.path)} -m pip install {' '.join(interpreter.lacks)}"
-                " - or name another: MODEL_PYTHON=…"
             )
+            failures.append(ModelError(text, Remedy.OTHER_PYTHON))
         else:
             try:
-                trial = _try(interpreter, pickled, inputs, settings)
+                trial = trials.try_example(interpreter, inputs)
             except ModelError as problem:
-                failures.append(str(problem))
+                failures.append(problem)
             else:
                 log.info("interpreter: %s, %s", interpreter, "as you said" if named else "the first that runs it")
                 log.info("example: %s gives %s", inputs.tolist(), trial.outputs)
                 return interpreter, trial
-            log.info("interpreter: %s does not run it: %s", interpreter, failures[-1].replace("\n", " "))
+            log.info("interpreter: %s does not run it: %s", interpreter, str(failures[-1]).replace("\n", " "))
     if failures:
-        raise ModelError(failures[0])
+        raise failures[0]
     if named:
-        raise ModelError(wrong_bytecode(str(model), inspection.bytecode, f"{interpreter}"))
+        raise wrong_bytecode(str(model), inspection.bytecode, f"{interpreter}")
     found = ", ".join(sorted(set(others), key=lambda python: int(python.partition(".")[2])))
-    raise ModelError(wrong_bytecode(str(model), inspection.bytecode, f"found here: Python {found}"))
+    raise wrong_bytecode(str(model), inspection.bytecode, f"found here: Python {found}")
 
 
-def _try(interpreter, pickled, inputs, settings) -> _Trial:
-    with Worker(interpreter.path, inputs.shape[1], settings) as worker:
-        versions = worker.start()
-        versions = {**worker.load(pickled), **versions}
-        worker.send(1, inputs)
-        outputs = worker.predictions(1, len(inputs)).tolist()
-        if not all(map(math.isfinite, outputs)):
-            raise ModelError(f"The model predicts {outputs} for {inputs.tolist()}, where finite numbers are expected.")
-        return _Trial(versions, worker.box, outputs)
+@dataclass(frozen=True)
+class _Trials:
+    """Runs the model on a few rows, each time in a worker of its own."""
+
+    pickled: bytes
+    outputs: int
+    settings: Settings
+
+    def try_example(self, interpreter: Interpreter, inputs: numpy.ndarray) -> _Trial:
+        with self._worker(interpreter, inputs) as worker:
+            versions = worker.start()
+            versions = {**worker.load(self.pickled), **versions}
+            worker.send(1, inputs)
+            outputs = _listed(worker.predictions(1, len(inputs)))
+            if not numpy.isfinite(outputs).all():
+                raise ModelError(
+                    f"The model predicts {outputs} for {inputs.tolist()}, where finite numbers are expected."
+                )
+            return _Trial(versions, worker.box, outputs)
+
+    def try_edges(self, interpreter: Interpreter, edges: dict[str, numpy.ndarray]) -> dict[str, object]:
+        """The prediction for each odd row, or in words why there is none: they may be too odd for a good model."""
+        outcomes: dict[str, object] = {}
+        while len(outcomes) < len(edges):  # a worker ends with the first row that its model fails on
+            with self._worker(interpreter, edges["zeros"]) as worker:
+                worker.start()
+                worker.load(self.pickled)
+                for number, (name, row) in enumerate(edges.items()):
+                    if name in outcomes:
+                        continue
+                    try:
+                        worker.send(number, row)
+                        outcomes[name] = _for_json(_listed(worker.predictions(number, len(row))))
+                    except ModelError as problem:
+                        outcomes[name] = str(problem).partition("\n")[0]
+                        break
+        for name, outcome in outcomes.items():
+            log.info("%s: %s", name, outcome)
+        return outcomes
+
+    def _worker(self, interpreter, rows):
+        return Worker(interpreter.path, rows.shape[1], self.outputs, self.settings.limits, PROJECT)
 
 
-def _try_edges(interpreter, pickled, edges, settings) -> dict[str, object]:
-    """The prediction for each odd row, or in words why there is none: they may be too odd for a good model."""
-    outcomes: dict[str, object] = {}
-    while len(outcomes) < len(edges):  # a worker ends with the first row that its model fails on
-        with Worker(interpreter.path, edges["zeros"].shape[1], settings) as worker:
-            worker.start()
-            worker.load(pickled)
-            for number, (name, row) in enumerate(edges.items()):
-                if name in outcomes:
-                    continue
-                try:
-                    worker.send(number, row)
-                    outcomes[name] = _for_json(worker.predictions(number, len(row)).tolist())
-                except ModelError as problem:
-                    outcomes[name] = str(problem).partition("\n")[0]
-                    break
-    for name, outcome in outcomes.items():
-        log.info("%s: %s", name, outcome)
-    return outcomes
+def _listed(predictions):
+    """A number a row, or for several outputs a list of them."""
+    return (predictions[:, 0] if predictions.shape[1] == 1 else predictions).tolist()
 
 
 def _for_json(numbers):
     """JSON has no NaN and no infinity."""
-    return [number if math.isfinite(number) else str(number) for number in numbers]
+    if isinstance(numbers, list):
+        return [_for_json(number) for number in numbers]
+    return numbers if math.isfinite(numbers) else str(numbers)

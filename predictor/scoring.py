@@ -8,48 +8,45 @@ import logging
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from predictor.errors import ModelError
-from predictor.interpreters import named_interpreter
-from predictor.manifest import Manifest, manifest_of, read_model
-from predictor.process import Worker
-from predictor.settings import Settings
+from predictor.manifest import Manifest
+from predictor.model import Model
+from predictor.sandbox.errors import ModelError, Remedy
+from predictor.sandbox.interpreters import named_interpreter
+from predictor.sandbox.process import Worker
+from predictor.settings import PROJECT, VALUE, Settings
 
 LARGEST_BATCH = 65_536  # rows that a model gets at a time
 IN_FLIGHT = 4  # batches that are out with one worker
 SLOW = 0.5  # seconds of waiting for a model after which one more worker pays for its start
 
-PREDICTIONS = pa.schema([("customer_id", pa.string()), ("predicted_clv", pa.float64())])
-
 log = logging.getLogger("predictor")
 
 
-def score(batches: pa.RecordBatchReader, model: str | Path, settings: Settings | None = None) -> pa.RecordBatchReader:
+def score(batches: pa.RecordBatchReader, model: Model, settings: Settings) -> pa.RecordBatchReader:
     """Predicts a value for each customer, batch by batch.
 
     `batches` has a column `customer_id` and the features that the model's manifest names; other columns are ignored.
-    The answer has `customer_id` (string) and `predicted_clv` (float64, finite, in the currency of the revenue), in the
-    same order, and is computed while it is read: only a few batches are held at a time. `settings` default to those of
-    the environment.
+    The answer has `customer_id` (string) and the outputs that the manifest names (float64, finite), among them
+    `predicted_clv` in the currency of the revenue, in the same order. It is computed while it is read: only a few
+    batches are held at a time.
 
-    Raises ModelError at once where the model is not registered or can't be loaded, or a feature is missing, and while
-    it is read where the model fails on a batch. The logger `predictor` says the same, because what lies between this
-    reader and its consumer may wrap the error, and tells the progress: records with `rows`.
+    Raises ModelError at once where the model can't be loaded or a feature is missing, and while it is read where the
+    model fails on a batch. The logger `predictor` says the same, because what lies between this reader and its consumer
+    may wrap the error (the record's `problem` is the ModelError), and tells the progress: records with `rows`.
     """
+    schema = pa.schema([("customer_id", pa.string()), *((name, pa.float64()) for name in model.manifest.outputs)])
     with _logging_errors():
-        settings = settings or Settings.from_environment()
-        pickled = read_model(model)
-        manifest = manifest_of(pickled, model, settings.manifests)
-        _check_columns(batches.schema, manifest.features)
-        predictions = _predict(batches, pickled, manifest, settings)
+        _check_columns(batches.schema, model.manifest.features)
+        predictions = _predict(batches, model, schema, settings)
         next(predictions)  # starts the first worker, so that a model that can't be loaded is reported here
-    return pa.RecordBatchReader.from_batches(PREDICTIONS, predictions)
+    return pa.RecordBatchReader.from_batches(schema, predictions)
 
 
 @contextlib.contextmanager
@@ -57,7 +54,7 @@ def _logging_errors():
     try:
         yield
     except ModelError as problem:
-        log.error("%s", problem)
+        log.error("%s", problem, extra={"problem": problem})
         raise
 
 
@@ -66,42 +63,45 @@ def _interpreter_of(manifest: Manifest, settings: Settings) -> str:
         return named_interpreter(settings.python).path
     if manifest.interpreter and not Path(manifest.interpreter).exists():
         raise ModelError(
-            f"{manifest.file} is registered with the interpreter {manifest.interpreter}, which is not there any more.\n"
-            "Register it with another: make register MODEL=… MODEL_PYTHON=…"
+            f"{manifest.file} is registered with the interpreter {manifest.interpreter}, which is not there any more.",
+            Remedy.OTHER_PYTHON,
         )
     return manifest.interpreter or sys.executable
 
 
-def _start_worker(stack, pickled, manifest, interpreter, settings) -> Worker:
+def _start_worker(stack, model, interpreter, settings) -> Worker:
     """A worker that has loaded the model; the stack closes it."""
-    worker = stack.enter_context(Worker(interpreter, len(manifest.features), settings))
+    manifest = model.manifest
+    worker = Worker(interpreter, len(manifest.features), len(manifest.outputs), settings.limits, PROJECT)
+    stack.enter_context(worker)
     python = worker.start()["python"]
     if manifest.bytecode and python.rpartition(".")[0] not in manifest.bytecode:
-        raise ModelError(wrong_bytecode(manifest.file, manifest.bytecode, f"{interpreter} is Python {python}"))
-    worker.load(pickled)
+        raise wrong_bytecode(manifest.file, manifest.bytecode, f"{interpreter} is Python {python}")
+    worker.load(model.pickled)
     return worker
 
 
-def wrong_bytecode(file: str, bytecode: list[str], what_is_there: str) -> str:
-    """Which Python the model needs, what is there instead, and the command that names the right one."""
-    return (
-        f"{file} carries bytecode of Python {' or '.join(bytecode)}, which no other can run; {what_is_there}.\n"
-        f"Name one that has numpy and dill: make register MODEL={file} MODEL_PYTHON=python{bytecode[0]}"
+def wrong_bytecode(file: str, bytecode: Sequence[str], what_is_there: str) -> ModelError:
+    """Says which Python the model needs, and what is there instead."""
+    return ModelError(
+        f"{file} carries bytecode of Python {' or '.join(bytecode)}, which no other can run; {what_is_there}.",
+        Remedy.OTHER_PYTHON,
+        python=f"python{bytecode[0]}",
     )
 
 
-def _predict(batches, pickled, manifest, settings) -> Iterator[pa.RecordBatch]:
+def _predict(batches, model, schema, settings) -> Iterator[pa.RecordBatch]:
     """Yields once when the model is loaded, and then the batches of predictions."""
     with contextlib.ExitStack() as stack:
-        interpreter = _interpreter_of(manifest, settings)
-        start_worker = functools.partial(_start_worker, stack, pickled, manifest, interpreter, settings)
+        interpreter = _interpreter_of(model.manifest, settings)
+        start_worker = functools.partial(_start_worker, stack, model, interpreter, settings)
         workers = [start_worker()]
         yield
         with _logging_errors():
-            yield from _score(batches, manifest.features, workers, start_worker, settings.workers)
+            yield from _score(batches, model.manifest.features, schema, workers, start_worker, settings.workers)
 
 
-def _score(batches, features, workers, start_worker, most_workers):
+def _score(batches, features, schema, workers, start_worker, most_workers):
     """Keeps a few batches out with each worker; starts another worker where the ones there are too slow."""
     source = enumerate(_slices(batches), start=1)
     out: deque = deque()  # batches that are with a worker, oldest first
@@ -119,7 +119,7 @@ def _score(batches, features, workers, start_worker, most_workers):
             break
         number, worker, customers = out.popleft()
         before = time.monotonic()
-        predictions = _collect(worker, number, customers, rows)
+        predictions = _collect(worker, number, customers, schema.names[1:], rows)
         loads[worker] -= 1
         now = time.monotonic()
         waited += now - before
@@ -127,7 +127,7 @@ def _score(batches, features, workers, start_worker, most_workers):
         if now - told_at > 0.25:
             told_at, told_rows = now, rows
             log.info("%d customers", rows, extra={"rows": rows})
-        yield pa.record_batch([customers, pa.array(predictions)], schema=PREDICTIONS)
+        yield pa.record_batch([customers, *map(pa.array, predictions.T)], schema=schema)
         if waited > SLOW and len(workers) < most_workers and len(out) >= IN_FLIGHT * len(workers) - 1:
             waited = 0.0
             workers.append(start_worker())
@@ -136,22 +136,23 @@ def _score(batches, features, workers, start_worker, most_workers):
         log.info("%d customers", rows, extra={"rows": rows})
 
 
-def _collect(worker, number, customers, rows_before):
+def _collect(worker, number, customers, outputs, rows_before):
     """The predictions of a batch; where they are no good, the error says for which customers."""
     try:
         predictions = worker.predictions(number, len(customers))
     except ModelError as problem:
         first = rows_before + 1
-        raise ModelError(
-            f"{problem}\nIn batch {number}: customers {first} to {rows_before + len(customers)}, "
+        raise problem.at(
+            f"In batch {number}: customers {first} to {rows_before + len(customers)}, "
             f"of which the first is {customers[0].as_py()!r}."
         ) from None
     finite = numpy.isfinite(predictions)
     if not finite.all():
-        position = int(numpy.argmin(finite))
+        row, column = divmod(int(numpy.argmin(finite)), len(outputs))
+        what = "" if outputs[column] == VALUE else f"{outputs[column]} = "
         raise ModelError(
-            f"The model predicted {predictions[position]} for customer {customers[position].as_py()!r}, "
-            f"where a finite number is expected.\nIn batch {number}, {len(finite) - finite.sum()} of {len(finite)} "
+            f"The model predicted {what}{predictions[row, column]} for customer {customers[row].as_py()!r}, "
+            f"where a finite number is expected.\nIn batch {number}, {(~finite).sum()} of {finite.size} "
             "predictions are NaN or infinite."
         )
     return predictions

@@ -1,4 +1,4 @@
-"""What can be set: as an argument, else in the environment, else the default that stands here."""
+"""How models are run here, and the names of what they get and answer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from predictor.errors import ModelError
+from predictor.sandbox.errors import ModelError
+from predictor.sandbox.process import Limits
 
 PROJECT = Path(__file__).resolve().parent.parent
 MODELS = PROJECT / "predictor" / "models"
@@ -21,6 +22,7 @@ FEATURES = (
     "days_since_last_order",
     "longest_interval",
 )
+VALUE = "predicted_clv"  # the output that every model has, in the currency of the revenue
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
@@ -40,24 +42,29 @@ class Settings:
     workers: int = 1
     manifests: Path = MODELS
 
+    @property
+    def limits(self) -> Limits:
+        """What the box holds each worker to."""
+        return Limits(self.memory, self.timeout)
+
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+    def from_variables(cls, given: Mapping[str, str]) -> Settings:
         """MODEL_PYTHON, MODEL_MEMORY (4G, 512M, bytes), MODEL_TIMEOUT (seconds), WORKERS, MODEL_MANIFESTS (a folder).
 
-        A variable that is empty counts as not set. ModelError for one that can't be read.
+        One that is empty or missing gets its default. ModelError for one that can't be read.
         """
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return cls(
-            python=environment.get("MODEL_PYTHON") or None,
-            memory=_read(environment, "MODEL_MEMORY", "4G", _bytes, "a size such as 4G or 512M"),
-            timeout=_read(environment, "MODEL_TIMEOUT", "300", _positive(float), "a number of seconds above 0"),
-            workers=_read(environment, "WORKERS", str(cores), _positive(int), "a whole number above 0"),
-            manifests=Path(environment.get("MODEL_MANIFESTS") or MODELS),
+            python=given.get("MODEL_PYTHON") or None,
+            memory=_read(given, "MODEL_MEMORY", "4G", _bytes, "a size such as 4G or 512M"),
+            timeout=_read(given, "MODEL_TIMEOUT", "300", _positive(float), "a number of seconds above 0"),
+            workers=_read(given, "WORKERS", str(cores), _positive(int), "a whole number above 0"),
+            manifests=Path(given.get("MODEL_MANIFESTS") or MODELS),
         )
 
 
-def _read(environment, name, default, convert, expected):
-    text = environment.get(name) or default
+def _read(given, name, default, convert, expected):
+    text = given.get(name) or default
     try:
         return convert(text.strip())
     except (ValueError, KeyError, OverflowError):

@@ -70,8 +70,8 @@ def score(make_model, trust, settings):
 
     def score(source: str, values: numpy.ndarray | None = None, **changes) -> list[float]:
         model = trust(make_model(source))
-        reader = features(values).to_reader(max_chunksize=4)
-        return predictor.score(reader, model, replace(settings, **changes)).read_all()["predicted_clv"].to_pylist()
+        table = features(values)
+        return scored(model, replace(settings, **changes), table, chunk=4).read_all()["predicted_clv"].to_pylist()
 
     return score
 
@@ -82,6 +82,12 @@ def features(values: numpy.ndarray | None = None) -> pa.Table:
         values = numpy.repeat(numpy.arange(10.0)[:, None], 6, axis=1)
     customers = [f"c{number}" for number in range(len(values))]
     return pa.table({"customer_id": customers, **dict(zip(predictor.FEATURES, values.T, strict=True))})
+
+
+def scored(model: Path, settings: predictor.Settings, table: pa.Table | None = None, chunk: int | None = None):
+    """The reader of what is predicted for a table of features, of which batches of `chunk` rows are made."""
+    reader = (features() if table is None else table).to_reader(max_chunksize=chunk)
+    return predictor.score(reader, predictor.open_model(model, settings.manifests), settings)
 
 
 def processes_of_workers() -> list[int]:

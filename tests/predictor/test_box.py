@@ -16,7 +16,7 @@ import pytest
 import predictor
 from predictor import ModelError
 from predictor.settings import PROJECT
-from tests.predictor.conftest import features
+from tests.predictor.conftest import scored
 
 SIX = [6.0 * number for number in range(10)]
 
@@ -186,9 +186,9 @@ import signal, sys, predictor
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what runs in its background ignore it
 sys.path.insert(0, {project!r})
-from tests.predictor.conftest import features
+from tests.predictor.conftest import scored
 settings = predictor.Settings(workers=1, manifests=Path({manifests!r}))
-reader = predictor.score(features().to_reader(), {model!r}, settings)
+reader = scored({model!r}, settings)
 print("scoring", flush=True)
 reader.read_all()
 """
@@ -240,7 +240,7 @@ def test_nothing_is_left_when_the_parent_ends_in_the_middle(make_model, trust, s
 def test_a_worker_outlives_the_thread_that_started_it(make_model, trust, settings):
     model = trust(make_model("class Model:\n    def predict(self, x):\n        return x.sum(axis=1)"))
     readers = []
-    thread = threading.Thread(target=lambda: readers.append(predictor.score(features().to_reader(), model, settings)))
+    thread = threading.Thread(target=lambda: readers.append(scored(model, settings)))
     thread.start()
     thread.join()
     time.sleep(0.2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 
@@ -54,8 +55,13 @@ def test_a_model_that_is_registered_can_score_at_once(make_model, parquet, tmp_p
     refused = predictor_command("score", "--model", model, parquet, **manifests)
     assert refused.returncode == 1
     assert b"is not registered" in refused.stderr
-    registered = predictor_command("register", "--model", model, **manifests)
+    typed = shlex.split(refused.stderr.decode().partition("If you trust who gave it to you: python -m predictor")[2])
+    registered = predictor_command(*typed)
     assert registered.returncode == 0, registered.stderr
+    next_line = (
+        f"Build with it: python -m pipeline build --model {model} --model-manifests {manifests['MODEL_MANIFESTS']}"
+    )
+    assert next_line in registered.stderr.decode()
     log = tmp_path / "model.log"
     done = predictor_command("score", "--model", model, parquet, "--log", log, **manifests)
     assert done.returncode == 0, done.stderr
@@ -82,7 +88,12 @@ def test_what_can_not_be_used_is_told_in_one_or_two_lines_without_a_traceback(pa
 
 
 def test_unusable_arguments_give_status_2_and_help_explains(parquet):
-    assert predictor_command("score", "--modle", "x").returncode == 2
+    misspelt = predictor_command("score", "--modle", "x")
+    assert misspelt.returncode == 2
+    assert b"Did you mean '--model'?" in misspelt.stderr
+    unreadable = predictor_command("score", parquet, MODEL_MEMORY="lots")
+    assert unreadable.returncode == 2
+    assert b"MODEL_MEMORY is 'lots', but has to be a size such as 4G or 512M." in unreadable.stderr
     assert predictor_command().returncode == 2
     explained = predictor_command("score", "--help").stdout.decode()
     for words in ("customer_id", "features.parquet --output predictions.parquet", "MODEL_TIMEOUT"):

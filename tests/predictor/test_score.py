@@ -14,7 +14,9 @@ import predictor
 from predictor import ModelError
 from predictor.reference_model import REFERENCE_MODEL
 from predictor.settings import PROJECT
-from tests.predictor.conftest import features, processes_of_workers
+from tests.predictor.conftest import features, processes_of_workers, scored
+
+SHIPPED = predictor.Settings()
 
 SLOW = """
 class Model:
@@ -27,7 +29,7 @@ class Model:
 
 def test_the_reference_model_adds_the_six_features_up():
     table = features(numpy.array([[3, 92.6, 109.3, 2, 12, 26], [2, 10.4, 43.5, 3, 26, 5]]))
-    answer = predictor.score(table.to_reader(), REFERENCE_MODEL).read_all()
+    answer = scored(REFERENCE_MODEL, SHIPPED, table).read_all()
     assert answer.schema == pa.schema([("customer_id", pa.string()), ("predicted_clv", pa.float64())])
     assert answer["customer_id"].to_pylist() == ["c0", "c1"]
     assert answer["predicted_clv"].to_pylist() == pytest.approx([244.9, 89.9], abs=1e-9)
@@ -36,7 +38,7 @@ def test_the_reference_model_adds_the_six_features_up():
 def test_customers_come_out_in_the_order_in_which_they_came_in():
     values = numpy.random.default_rng(1).gamma(2.0, 50.0, size=(200_000, 6))
     table = features(values)
-    answer = predictor.score(table.to_reader(max_chunksize=150_000), REFERENCE_MODEL).read_all()
+    answer = scored(REFERENCE_MODEL, SHIPPED, table, 150_000).read_all()
     assert answer["customer_id"].equals(table["customer_id"])
     assert numpy.array_equal(answer["predicted_clv"].to_numpy(), values.sum(axis=1))
 
@@ -46,12 +48,12 @@ def test_integers_decimals_and_other_columns_are_taken_by_name():
     table = table.set_column(1, "max_num_items", table["max_num_items"].cast(pa.int64()))
     table = table.set_column(3, "total_revenue", table["total_revenue"].cast(pa.decimal128(12, 2)))
     table = table.append_column("as_of_date", [["2017-10-17"] * 10])
-    answer = predictor.score(table.to_reader(), REFERENCE_MODEL).read_all()
+    answer = scored(REFERENCE_MODEL, SHIPPED, table).read_all()
     assert answer["predicted_clv"].to_pylist() == [6.0 * number for number in range(10)]
 
 
 def test_no_customers_give_no_predictions():
-    answer = predictor.score(features(numpy.empty((0, 6))).to_reader(), REFERENCE_MODEL).read_all()
+    answer = scored(REFERENCE_MODEL, SHIPPED, features(numpy.empty((0, 6)))).read_all()
     assert answer.num_rows == 0
 
 
@@ -60,9 +62,7 @@ def test_a_slow_model_gets_more_workers_and_order_and_result_stay(make_model, tr
     values = numpy.random.default_rng(2).normal(size=(60, 6))
     model = trust(make_model(SLOW))
     customers, predictions, most = [], [], 0
-    for batch in predictor.score(
-        features(values).to_reader(max_chunksize=2), model, replace(settings, workers=workers)
-    ):
+    for batch in scored(model, replace(settings, workers=workers), features(values), 2):
         customers += batch["customer_id"].to_pylist()
         predictions += batch["predicted_clv"].to_pylist()
         most = max(most, len(processes_of_workers()))
@@ -74,7 +74,7 @@ def test_a_slow_model_gets_more_workers_and_order_and_result_stay(make_model, tr
 def test_progress_is_logged_and_ends_with_all_customers(make_model, trust, settings, caplog):
     caplog.set_level("INFO", logger="predictor")
     model = trust(make_model(SLOW))
-    predictor.score(features().to_reader(max_chunksize=2), model, settings).read_all()
+    scored(model, settings, chunk=2).read_all()
     rows = [record.rows for record in caplog.records if hasattr(record, "rows")]
     assert rows == sorted(rows)
     assert rows[-1] == 10
@@ -84,13 +84,13 @@ def test_progress_is_logged_and_ends_with_all_customers(make_model, trust, setti
 def test_an_error_on_the_way_is_logged_in_plain_words(make_model, trust, settings, caplog):
     model = trust(make_model("class Model:\n    def predict(self, x):\n        return None"))
     with pytest.raises(ModelError) as caught:
-        predictor.score(features().to_reader(), model, settings).read_all()
+        scored(model, settings).read_all()
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [str(caught.value)]
 
 
 def test_a_reader_that_is_left_unread_ends_its_worker(make_model, trust, settings):
     model = trust(make_model(SLOW))
-    reader = predictor.score(features().to_reader(max_chunksize=2), model, settings)
+    reader = scored(model, settings, chunk=2)
     reader.read_next_batch()
     del reader  # the fixture of all these tests looks for workers afterwards
 
@@ -102,17 +102,17 @@ def test_a_reader_that_is_left_unread_ends_its_worker(make_model, trust, setting
         ("MODEL_MEMORY", "1.5GiB", ("memory", 3 * 2**29)),
         ("MODEL_TIMEOUT", "0.5", ("timeout", 0.5)),
         ("WORKERS", "3", ("workers", 3)),
-        ("WORKERS", "", ("workers", predictor.Settings.from_environment({}).workers)),
+        ("WORKERS", "", ("workers", predictor.Settings.from_variables({}).workers)),
     ],
 )
-def test_settings_come_from_the_environment(variable, value, expected):
-    assert getattr(predictor.Settings.from_environment({variable: value}), expected[0]) == expected[1]
+def test_settings_come_from_variables(variable, value, expected):
+    assert getattr(predictor.Settings.from_variables({variable: value}), expected[0]) == expected[1]
 
 
 @pytest.mark.parametrize(("variable", "value"), [("MODEL_MEMORY", "lots"), ("MODEL_TIMEOUT", "-1"), ("WORKERS", "2.5")])
 def test_a_setting_that_can_not_be_read_is_named(variable, value):
     with pytest.raises(ModelError, match=f"{variable} is '{value}', but has to be"):
-        predictor.Settings.from_environment({variable: value})
+        predictor.Settings.from_variables({variable: value})
 
 
 PEAK = """
@@ -125,7 +125,8 @@ def batches():
         numbers = numpy.arange(start, min(start + 65_536, rows), dtype="float64")
         ids = pa.array(numbers.astype("int64")).cast(pa.string())
         yield pa.record_batch([ids, *[pa.array(numbers)] * 6], schema=schema)
-reader = predictor.score(pa.RecordBatchReader.from_batches(schema, batches()), REFERENCE_MODEL)
+model = predictor.open_model(REFERENCE_MODEL, predictor.Settings().manifests)
+reader = predictor.score(pa.RecordBatchReader.from_batches(schema, batches()), model, predictor.Settings())
 assert sum(batch.num_rows for batch in reader) == rows
 print(next(int(line.split()[1]) // 1024 for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """

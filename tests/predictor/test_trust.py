@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pytest
 import predictor
 from predictor import ModelError
 from predictor.reference_model import REFERENCE_MODEL
-from tests.predictor.conftest import features
+from tests.predictor.conftest import features, scored
 
 ADDS_UP = """
 class Model:
@@ -21,11 +22,11 @@ class Model:
 
 
 def scoring(path, settings, table=None):
-    return predictor.score((table or features()).to_reader(), path, settings)
+    return scored(path, settings, table).read_all()
 
 
 def registering(path, settings):
-    return predictor.register(path, settings=settings)
+    return predictor.register(path, settings)
 
 
 def error_of(path, settings, use=scoring, **arguments) -> str:
@@ -61,7 +62,7 @@ def test_a_file_that_is_no_dill_file_is_named_for_what_it_is(tmp_path, settings,
 def test_a_file_that_is_cut_off_is_named_as_that(make_model, settings):
     path = make_model(ADDS_UP)
     path.write_bytes(path.read_bytes()[:-20])
-    assert "it starts like one, but breaks off or is damaged" in error_of(path, settings)
+    assert "it starts like one, but breaks off or is damaged" in error_of(path, settings, registering)
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path, settings):
@@ -71,21 +72,21 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path, settings):
 
 def test_a_file_that_is_not_registered_is_not_loaded_and_the_command_is_named(make_model, settings):
     path = make_model(ADDS_UP, name="my model.dill")
-    error = error_of(path, settings)
-    assert "is not registered" in error
-    assert error.endswith(f"make register MODEL='{path}'")
+    with pytest.raises(ModelError, match="is not registered") as caught:
+        scoring(path, settings)
+    command = f"make register MODEL='{path}'"
+    assert predictor.advice(caught.value, lambda name: f"make {name} MODEL='{path}'").endswith(command)
 
 
 def test_a_file_that_changed_by_one_byte_is_not_loaded_and_both_digests_are_named(make_model, trust, settings):
     path = trust(make_model(ADDS_UP))
-    before = predictor.find_manifest(path, settings).sha256
+    before = predictor.open_model(path, settings.manifests).sha256
     content = bytearray(path.read_bytes())
     content[content.index(b"predict") + 1] ^= 1
     path.write_bytes(content)
     error = error_of(path, settings)
     assert before in error
-    assert predictor.model_id(path) in error
-    assert error.endswith(f"make register MODEL={path}")
+    assert hashlib.sha256(content).hexdigest() in error
 
 
 def test_a_registered_file_is_known_wherever_it_lies(make_model, trust, settings, tmp_path):
@@ -93,14 +94,13 @@ def test_a_registered_file_is_known_wherever_it_lies(make_model, trust, settings
     elsewhere = tmp_path / "elsewhere" / "other.name"
     elsewhere.parent.mkdir()
     path.rename(elsewhere)
-    answer = predictor.score(features().to_reader(), elsewhere, settings).read_all()
+    answer = scored(elsewhere, settings).read_all()
     assert answer["predicted_clv"].to_pylist() == [6.0 * number for number in range(10)]
 
 
 @pytest.mark.parametrize("model", [predictor.DEFAULT_MODEL, REFERENCE_MODEL], ids=["default", "reference"])
 def test_the_models_that_ship_with_the_project_are_registered_for_any_python(model):
-    manifest = predictor.find_manifest(model)
-    assert manifest.model_id == predictor.model_id(model)
+    manifest = predictor.open_model(model, predictor.Settings().manifests).manifest
     assert manifest.interpreter is None
     assert manifest.bytecode == []
 
@@ -125,7 +125,7 @@ def test_a_model_gets_the_columns_that_its_manifest_names_in_that_order(make_mod
         features=["total_orders", "frequency"],
     )
     table = features().append_column("frequency", [[7] * 10])
-    answer = predictor.score(table.to_reader(), model, settings).read_all()
+    answer = scored(model, settings, table).read_all()
     assert answer["predicted_clv"].to_pylist() == [100.0 * number + 7 for number in range(10)]
 
 
@@ -143,4 +143,4 @@ def test_an_interpreter_that_is_gone_is_named(make_model, trust, settings):
     error = error_of(trust(make_model(ADDS_UP), interpreter="/nowhere/bin/python"), settings)
     assert "the interpreter /nowhere/bin/python, which is not there any more" in error
     error = error_of(trust(make_model(ADDS_UP)), replace(settings, python="python3.5"))
-    assert error == "There is no interpreter python3.5 (MODEL_PYTHON)."
+    assert error == "There is no interpreter python3.5."

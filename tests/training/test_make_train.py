@@ -8,7 +8,6 @@ import os
 import random
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -71,9 +70,7 @@ def trained(lines, tmp_path_factory):
 @pytest.mark.slow
 def test_the_model_is_registered_with_what_it_was_made_of(trained, lines):
     folder, printed = trained
-    manifest = predictor.find_manifest(
-        folder / "models" / "model.dill", replace(predictor.Settings(), manifests=folder / "models")
-    )
+    manifest = predictor.open_model(folder / "models" / "model.dill", folder / "models").manifest
     assert manifest.features == list(FEATURES)
     assert manifest.training["horizon_days"] == 120
     assert manifest.training["discount_rate"] == 0.05
@@ -185,9 +182,9 @@ def test_arguments_that_cannot_be_used_stop_it_at_once(given, lines, tmp_path):
 @pytest.mark.slow
 def test_predictions_of_a_trained_model_come_out_of_the_worker(trained):
     folder, _ = trained
-    settings = replace(predictor.Settings(), manifests=folder / "models")
-    manifest = predictor.find_manifest(folder / "models" / "model.dill", settings)
+    model = predictor.open_model(folder / "models" / "model.dill", folder / "models")
+    manifest = model.manifest
     table = {name: [row[i] for row in manifest.example["inputs"]] for i, name in enumerate(FEATURES)}
     table = pa.table({"customer_id": [str(number) for number in range(len(table["recency"]))], **table})
-    scored = predictor.score(table.to_reader(), folder / "models" / "model.dill", settings).read_all()
+    scored = predictor.score(table.to_reader(), model, predictor.Settings()).read_all()
     assert scored["predicted_clv"].to_pylist() == manifest.example["outputs"]

@@ -1,12 +1,14 @@
 """Predicted lifetime value per customer: features stream to the model's own Python and predictions stream back."""
 
+import os
 from datetime import UTC, datetime
 
 import predictor
 
 
 def model(dbt, session):
-    model_file = dbt.config.get("model_file") or predictor.DEFAULT_MODEL
+    settings = predictor.Settings.from_variables(os.environ)
+    value_model = predictor.open_model(dbt.config.get("model_file") or predictor.DEFAULT_MODEL, settings.manifests)
     features = dbt.ref("customer_features")
     as_of_date = features.limit(1).project("as_of_date").fetchall()[0][0]
 
@@ -15,12 +17,11 @@ def model(dbt, session):
     # each build.
     reader = session.cursor().sql(features.sql_query()).to_arrow_reader(65_536)
 
-    return session.from_arrow(predictor.score(reader, model_file)).project(
+    return session.from_arrow(predictor.score(reader, value_model, settings)).project(
         f"""
-        customer_id,
-        predicted_clv,
+        *,
         date '{as_of_date}' as as_of_date,
-        '{predictor.model_id(model_file)}' as model_id,
+        '{value_model.model_id}' as model_id,
         timestamp '{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}' as predicted_at
         """
     )

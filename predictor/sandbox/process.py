@@ -14,13 +14,13 @@ import subprocess
 import threading
 import time
 from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy
 
-from predictor.box import Box, launch, read_box
-from predictor.errors import ModelError
-from predictor.settings import PROJECT, Settings
+from predictor.sandbox.box import Box, launch, read_box
+from predictor.sandbox.errors import ModelError, Remedy
 
 HEADER = struct.Struct("<cQQ")  # as in worker.py
 LARGEST_ANSWER = 2**20  # bytes; a model that writes into the pipe itself can't make the parent hold more
@@ -33,8 +33,19 @@ LONGEST_LINE = 2_000  # bytes; a longer line is logged in pieces
 _WORKER = Path(__file__).with_name("worker.py")
 
 
+@dataclass(frozen=True)
+class Limits:
+    """`memory`: bytes of address space of one worker. `timeout`: seconds for one batch, and for loading."""
+
+    memory: int
+    timeout: float
+
+
 class Worker:
     """A boxed child process that holds one model and predicts batches in the order in which they are sent.
+
+    A batch has `columns` numbers a row, its answer `outputs`. `modules` is a folder that the model can import from
+    where its Python has no such module.
 
     Threads write and read the pipes, so that the child never waits for the parent. What the model prints goes to the
     logger `predictor.printed`, at level DEBUG. Every method raises ModelError for what the model does wrong. To be used
@@ -43,13 +54,14 @@ class Worker:
 
     box: Box
 
-    def __init__(self, interpreter: str, columns: int, settings: Settings) -> None:
+    def __init__(self, interpreter: str, columns: int, outputs: int, limits: Limits, modules: Path) -> None:
         self._interpreter = interpreter
+        self._outputs = outputs
         self._python = ""
-        self._settings = settings
-        command = [interpreter, "-s", "-B", str(_WORKER), str(columns), str(PROJECT)]
+        self._limits = limits
+        command = [interpreter, "-s", "-B", str(_WORKER), str(columns), str(outputs), str(modules)]
         pipe = subprocess.PIPE
-        self._process, self._control = launch(command, settings.memory, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
+        self._process, self._control = launch(command, limits.memory, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
         self._outgoing: queue.SimpleQueue = queue.SimpleQueue()
         self._answers: queue.SimpleQueue = queue.SimpleQueue()
         self._last_lines: deque[str] = deque(maxlen=1)
@@ -67,7 +79,7 @@ class Worker:
     def start(self) -> dict[str, str]:
         """Waits for the interpreter, and returns its versions of python, numpy and dill."""
         self._sent.append(time.monotonic())
-        box = read_box(self._control, self._settings.timeout)
+        box = read_box(self._control, self._limits.timeout)
         self.box = box or Box(False, False, False, False)
         versions = self._json(self._answer(b"H", 0, "start"))
         self._python = str(versions.get("python"))
@@ -83,11 +95,11 @@ class Worker:
         self._send(b"B", number, batch)
 
     def predictions(self, number: int, rows: int) -> numpy.ndarray:
-        """Waits for the predictions of the batch that was sent first of those still out: float64, shape (rows,)."""
+        """Waits for the answer to the batch that was sent first of those still out: float64, shape (rows, outputs)."""
         predictions = self._answer(b"P", number, "predict")
-        if len(predictions) != 8 * rows:
+        if len(predictions) != 8 * rows * self._outputs:
             raise self._disturbed()
-        return numpy.frombuffer(predictions, dtype="<f8")
+        return numpy.frombuffer(predictions, dtype="<f8").reshape(rows, self._outputs)
 
     def close(self) -> None:
         """Ends the child, and all that it has started."""
@@ -113,18 +125,16 @@ class Worker:
 
     def _answer(self, kind, number, stage):
         """The payload of the next answer, which has to be of this kind and number."""
-        deadline = max(self._sent.popleft(), self._free_at) + self._settings.timeout
+        deadline = max(self._sent.popleft(), self._free_at) + self._limits.timeout
         while (answer := self._next_answer(min(1.0, deadline - time.monotonic()))) is _NOTHING_YET:
             if time.monotonic() >= deadline:
-                raise ModelError(
-                    f"The model took longer than {self._settings.timeout:g} s for {DOING[stage]}; "
-                    "that is its limit for a batch (MODEL_TIMEOUT)."
-                )
+                text = f"The model took longer than {self._limits.timeout:g} s for {DOING[stage]}, which is its limit."
+                raise ModelError(text, Remedy.MORE_TIME)
         if answer is None:
             raise ModelError(self._how_it_ended(stage))
         found, found_number, payload, self._free_at = answer
         if found == b"E":
-            raise ModelError(self._what_failed(self._json(payload), stage))
+            raise self._what_failed(self._json(payload), stage)
         if (found, found_number) != (kind, number):
             raise self._disturbed()
         return payload
@@ -146,26 +156,31 @@ class Worker:
         missing, line = problem.get("missing_module"), plain(problem.get("line"))
         install = f"{shlex.quote(self._interpreter)} -m pip install"
         if problem.get("out_of_memory"):
-            size = f"{self._settings.memory / 2**30:.3g} GB"
-            return f"The model ran out of memory while {doing}; its limit is {size} (MODEL_MEMORY).\nIt said: {line}"
+            size = f"{self._limits.memory / 2**30:.3g} GB"
+            text = f"The model ran out of memory while {doing}; its limit is {size}.\nIt said: {line}"
+            return ModelError(text, Remedy.MORE_MEMORY)
         if problem.get("exit_status") is not None:
-            return f"The model called sys.exit({plain(problem['exit_status'])}) while {doing}."
+            return ModelError(f"The model called sys.exit({plain(problem['exit_status'])}) while {doing}.")
         if stage == "start":
-            return f"{self._interpreter} can't run a model: {line}.\nInstall what it needs: {install} numpy dill"
+            return ModelError(
+                f"{self._interpreter} can't run a model: {line}.\nInstall what it needs: {install} numpy dill"
+            )
         if problem.get("unusable"):
-            return f"The model can't be used: {plain(problem['unusable'])}."
+            return ModelError(f"The model can't be used: {plain(problem['unusable'])}.")
         if missing and stage == "load":
-            return (
-                f"The model imports {plain(missing)}, which {python} does not have ({line}).\n"
-                f"Install it there ({install} {plain(missing).partition('.')[0]}), or name an interpreter that has it: "
-                "MODEL_PYTHON=…"
+            package = plain(missing)
+            text = (
+                f"The model imports {package}, which {python} does not have ({line}).\n"
+                f"Install it there: {install} {package.partition('.')[0]}"
             )
+            return ModelError(text, Remedy.OTHER_PYTHON)
         if stage == "load":
-            return (
+            text = (
                 f"The model can't be loaded by {python}: {line}\n"
-                "If another Python made it, or other versions of its packages, name that Python: MODEL_PYTHON=…"
+                "Another Python may have made it, or other versions of its packages."
             )
-        return f"The model's predict() raised {line}"
+            return ModelError(text, Remedy.OTHER_PYTHON)
+        return ModelError(f"The model's predict() raised {line}")
 
     def _how_it_ended(self, stage):
         try:

@@ -6,7 +6,7 @@ import pickletools
 from dataclasses import dataclass
 from itertools import takewhile
 
-from predictor.errors import ModelError
+from predictor.sandbox.errors import ModelError
 
 # Which bytes are instructions, for each Python that models come from: bit n is set where n is one of its opcodes.
 OPCODES = {
@@ -71,17 +71,32 @@ class _Mark:
     pass
 
 
+def not_a_pickle(content: bytes) -> str:
+    """What a file is that does not even start like a pickle, as "it is text."; empty where it does."""
+    if not content:
+        return "it is empty."
+    for start, kind in KINDS_OF_FILE.items():
+        if content.startswith(start):
+            return f"it is {kind}."
+    if content[:1] == b"\x80" and content[1:2] <= b"\x05":
+        return ""
+    if content[:1] in (b"(", b"c") and content[-1:] == b".":  # a pickle of protocol 0 or 1, which is text or nearly
+        return ""
+    try:
+        content[:4096].decode("utf-8")
+    except UnicodeDecodeError as wrong:
+        return "it is text." if wrong.start > 4000 else "its bytes are something else."
+    return "it is text."
+
+
 def inspect(pickled: bytes) -> Inspection:
     """ModelError where the bytes are no pickle; its text goes on after "<file> is no dill file: "."""
-    if not pickled:
-        raise ModelError("it is empty.")
-    for start, kind in KINDS_OF_FILE.items():
-        if pickled.startswith(start):
-            raise ModelError(f"it is {kind}.")
+    if reason := not_a_pickle(pickled):
+        raise ModelError(reason)
     try:
         names, calls = _read(pickled)
     except Exception as problem:  # whatever the bytes make of the reader
-        raise ModelError(_why_not(pickled)) from problem
+        raise ModelError("it starts like one, but breaks off or is damaged. Copy it again?") from problem
 
     imports = set(names)
     pythons = set(OPCODES)
@@ -178,13 +193,3 @@ def _pythons_of(arguments):
         if all(OPCODES[python] >> instruction & 1 for instruction in instructions):
             pythons.add(python)
     return pythons
-
-
-def _why_not(pickled):
-    if pickled[:1] == b"\x80" and pickled[1:2] <= b"\x05":  # what a pickle starts with
-        return "it starts like one, but breaks off or is damaged. Copy it again?"
-    try:
-        pickled[:4096].decode("utf-8")
-    except UnicodeDecodeError as wrong:
-        return "it is text." if wrong.start > 4000 else "its bytes are something else."
-    return "it is text."

@@ -4,7 +4,7 @@ Frames come in on descriptor 0 and go out on descriptor 1. A frame is its kind (
 its payload (two uint64, little-endian), and the payload:
 
     in   M  the model's file            B  a batch: float64, row by row; the number counts batches
-    out  H  hello (JSON)                P  the predictions of batch `number`: float64, one a row
+    out  H  hello (JSON)                P  the answers to batch `number`: float64, row by row
          L  loaded (JSON)               E  it failed (JSON), and this process ends
 
 Only this file writes frames: before the model is loaded, descriptor 1 is turned over to the log.
@@ -24,12 +24,11 @@ HEADER = struct.Struct("<cQQ")
 
 
 def main():
-    columns, project = int(sys.argv[1]), sys.argv[2]
+    columns, outputs, modules = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     frames_in, frames_out = take_over_descriptors()
-    # The folder of this script comes first on the path and would hide modules of the model's; the project comes last,
-    # for models that refer to classes of `predictor.training`.
+    # The folder of this script comes first on the path and would hide modules of the model's.
     sys.path[0:1] = []
-    sys.path.append(project)
+    sys.path.append(modules)
     sys.argv[:] = [""]
 
     def send(kind, number, payload):
@@ -57,7 +56,7 @@ def main():
     send(b"H", 0, json.dumps(hello(numpy, dill)).encode("ascii"))
 
     _, _, pickled = receive(frames_in)
-    predict = attempt("load", 0, lambda: predict_of(dill.load(io.BytesIO(pickled))))
+    predict = attempt("load", 0, lambda: predict_of(dill.load(io.BytesIO(pickled)), outputs))
     pickled = None  # it may be large
     send(b"L", 0, json.dumps(versions()).encode("ascii"))
 
@@ -69,7 +68,7 @@ def main():
             random.seed(number)
             numpy.random.seed(number % 2**32)
             x = numpy.frombuffer(payload, dtype="<f8").reshape(-1, columns)
-            return as_predictions(numpy, predict(x), len(x))
+            return as_predictions(numpy, predict(x), len(x), outputs)
 
         send(b"P", number, attempt("predict", number, predictions))
 
@@ -100,10 +99,12 @@ def hello(numpy, dill):
     return {"python": "{}.{}.{}".format(*sys.version_info[:3]), "numpy": numpy.__version__, "dill": dill.__version__}
 
 
-def predict_of(model):
-    predict = getattr(model, "predict", None)
+def predict_of(model, outputs):
+    """The method that answers one column, or, for several, the one that answers all of them in order."""
+    name = "predict" if outputs == 1 else "predict_columns"
+    predict = getattr(model, name, None)
     if not callable(predict):
-        raise Unusable("the file holds a {} without a predict() method".format(type(model).__name__))
+        raise Unusable("the file holds a {} without a {}() method".format(type(model).__name__, name))
     return predict
 
 
@@ -117,16 +118,20 @@ def versions():
     return found
 
 
-def as_predictions(numpy, result, rows):
-    """The model's answer as float64 bytes, one number a row; lists, (n, 1), integers and short floats are fine."""
+def as_predictions(numpy, result, rows, outputs):
+    """The model's answer as float64 bytes, row by row; lists, (n, 1) for (n,), integers and short floats are fine."""
+    if outputs == 1:
+        name, shapes, wanted = "predict()", ((rows,), (rows, 1)), "{} numbers".format(rows)
+    else:
+        name, shapes, wanted = "predict_columns()", ((rows, outputs),), "{} times {} numbers".format(rows, outputs)
     if result is None:
-        raise Unusable("predict() returned None instead of {} numbers".format(rows))
+        raise Unusable("{} returned None instead of {}".format(name, wanted))
     array = numpy.asarray(result)
-    if array.shape not in ((rows,), (rows, 1)):
-        raise Unusable("predict() returned an array of shape {} instead of {} numbers".format(array.shape, rows))
+    if array.shape not in shapes:
+        raise Unusable("{} returned an array of shape {} instead of {}".format(name, array.shape, wanted))
     if array.dtype.kind not in "iuf":
-        raise Unusable("predict() returned {} values instead of numbers".format(array.dtype))
-    return numpy.ascontiguousarray(array.reshape(rows), dtype="<f8").tobytes()
+        raise Unusable("{} returned {} values instead of numbers".format(name, array.dtype))
+    return numpy.ascontiguousarray(array.reshape(rows, outputs), dtype="<f8").tobytes()
 
 
 class Unusable(Exception):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from predictor.errors import ModelError
+from predictor.sandbox.errors import ModelError
 
 OLDEST, NEWEST = 6, 13  # Python 3.6 to 3.13
 
@@ -43,10 +43,10 @@ def named_interpreter(name: str) -> Interpreter:
     """The interpreter that a user named, by path or by a name on PATH; ModelError where it is none."""
     path = shutil.which(os.path.expanduser(name))
     if path is None:
-        raise ModelError(f"There is no interpreter {name} (MODEL_PYTHON).")
+        raise ModelError(f"There is no interpreter {name}.")
     interpreter = _ask(path)
     if interpreter is None:
-        raise ModelError(f"{path} (MODEL_PYTHON) does not run as a Python of version 3.{OLDEST} or later.")
+        raise ModelError(f"{path} does not run as a Python of version 3.{OLDEST} or later.")
     return interpreter
 
 
