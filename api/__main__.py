@@ -2,120 +2,68 @@
 
 from __future__ import annotations
 
-import argparse
-import ctypes
 import os
-import resource
-import signal
-import socket
 import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
-from flask import Flask
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces
-from granian.log import LogLevels
+import click
 
-from api import idle
-from api.app import create_app
-from api.door import DETAILS, SLOTS
-from api.settings import Settings, SettingsError, is_loopback
+from api import server
+from api.settings import Settings, SettingsError, read_tokens, readable_by_all
 
-PR_SET_PDEATHSIG = 1  # from linux/prctl.h
-THREADS = SLOTS + DETAILS + 4  # so that some are free for the short requests, whatever the others do
-CONNECTIONS = 10_000  # that may be open at once: each costs a few KB, and those that idle must not keep others out
-END_WITHIN = 5  # seconds, from the signal that ends the server; a request that is still being answered then is cut off
-SIGNALS = {signal.SIGINT, signal.SIGTERM}
+
+class Port(click.ParamType):
+    name = "port"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> int:
+        text = str(value)
+        if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535):
+            self.fail(f"{text} is not a port; take one from 1 to 65535.", param, context)
+        return int(text)
+
+
+@click.command(context_settings={"show_default": True, "max_content_width": 100})
+@click.option("--host", envvar="HOST", default="127.0.0.1", help="Address to serve on.")
+@click.option("--port", envvar="PORT", default=5000, type=Port(), help="Port to serve on.")
+@click.option("--warehouse", envvar="WAREHOUSE", default="warehouse", type=Path, help="Folder that `make build` fills.")
+@click.option("--api-tokens-file", envvar="API_TOKENS_FILE", type=Path, help="File of tokens that may ask, one a line.")
+@click.option("--log-customers", envvar="LOG_CUSTOMERS", is_flag=True, help="Log the paths, with customers' ids.")
+@click.option("--safe-cells", envvar="SAFE_CELLS", is_flag=True, help="Keep spreadsheets from running ids in CSV.")
+def serve(api_tokens_file: Path | None, **given: Any) -> None:
+    """Serve the published predictions over HTTP.
+
+    Every option can be set in the environment as well: --log-customers as LOG_CUSTOMERS=1. API_TOKENS, tokens separated
+    by commas, is read from there only: a command line can be seen by everyone on this machine.
+    """
+    settings = Settings(tokens=read_tokens(os.environ.get("API_TOKENS", ""), api_tokens_file), **given)
+    if api_tokens_file is not None and readable_by_all(api_tokens_file):
+        _tell(f"API_TOKENS_FILE={api_tokens_file} can be read by every user here. To mend: chmod 640 {api_tokens_file}")
+    server.serve(settings)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m api", description="Serve the published predictions over HTTP.")
-    parser.add_argument("--host", default=os.environ.get("HOST") or "127.0.0.1")
-    parser.add_argument("--port", type=_port, default=os.environ.get("PORT") or "5000")
-    parser.add_argument("--warehouse", default=os.environ.get("WAREHOUSE") or "warehouse")
-    arguments = parser.parse_args()
-    os.environ["WAREHOUSE"] = arguments.warehouse  # the worker process reads its settings from there
+    server.keep_standard_files()
     try:
-        settings = Settings.read()
+        serve.main(standalone_mode=False)
+    except click.UsageError as error:
+        return _stop(2, f"{error.format_message()} `python -m api --help` lists what can be set.")
     except SettingsError as error:
         return _stop(2, str(error))
-    if not settings.tokens and not is_loopback(arguments.host):
-        return _stop(
-            2,
-            f"HOST={arguments.host} can be reached from other machines, so a token is needed: set API_TOKENS or "
-            "API_TOKENS_FILE, or serve on HOST=127.0.0.1.",
-        )
-    try:
-        with socket.create_server((arguments.host, arguments.port), family=_family(arguments.host)):
-            pass
-    except OSError as error:
-        return _stop(1, f"{arguments.host}:{arguments.port} cannot be served on: {error.strerror}. Try another PORT.")
-    os.environ["PORT"] = str(arguments.port)
-    os.register_at_fork(before=_hold_signals, after_in_parent=_take_signals, after_in_child=_end_when_told)
-    _allow_files(CONNECTIONS + 1_000)
-    server = Granian(
-        "api.__main__:worker",
-        factory=True,
-        address=arguments.host,
-        port=arguments.port,
-        interface=Interfaces.WSGI,
-        http=HTTPModes.http1,
-        workers=1,
-        respawn_failed_workers=True,
-        blocking_threads=THREADS,
-        backpressure=CONNECTIONS,
-        workers_kill_timeout=END_WITHIN,
-        websockets=False,
-        log_level=LogLevels.error,
-    )
-    print(f"Page and API on http://{arguments.host}:{arguments.port}/, docs on /docs. Ctrl-C stops.", flush=True)
-    server.serve()
+    except server.CannotServe as error:
+        return _stop(1, str(error))
     return 0
 
 
-def worker() -> Flask:
-    """The app, in the one process that answers; that process ends with the one that started it, even by kill -9."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    idle.watch(int(os.environ["PORT"]))
-    return create_app()
-
-
-def _hold_signals() -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-
-
-def _take_signals() -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-
-
-def _end_when_told() -> None:
-    """Until the worker takes signals itself it would swallow them, by handlers that it has from its parent."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which then sends SIGTERM
-    _take_signals()
-
-
-def _allow_files(number: int) -> None:
-    """Raises the limit on open files, often 1,024, as far as the system lets this process."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise argparse.ArgumentTypeError(f"PORT={text} is no port; take one from 1 to 65535")
-    return int(text)
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
-
-
 def _stop(status: int, why: str) -> int:
-    print(why, file=sys.stderr)
+    _tell(why)
     return status
+
+
+def _tell(text: str) -> None:
+    with suppress(OSError, AttributeError):  # nobody may be there to be told
+        sys.stderr.write(f"{text}\n")
 
 
 if __name__ == "__main__":

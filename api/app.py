@@ -7,11 +7,14 @@ import atexit
 from flask import Flask
 from flask_openapi3 import Info, OpenAPI
 
-from api import customers, docs, door, health, log, metrics, page, predictions, problems, summary
-from api.fast_lane import FastLane
-from api.publication import Publication
+from api import log, middleware, problems
+from api.metrics import Metrics
+from api.places import Places
+from api.policy import LIMITS, Policies
+from api.routes import customers, docs, health, metrics, page, predictions, summary
 from api.schemas import Problem
 from api.settings import Settings
+from api.store.publication import Publication
 
 ABOUT = """What each customer is predicted to be worth, from the last published build. Errors are RFC 9457 problems.
 
@@ -20,10 +23,8 @@ An id that cannot stand in a path, such as `a/b`, goes into the query (`/custome
 of `POST /predictions/lookup`."""
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """The API on `settings.warehouse`; settings come from the environment where none are given."""
-    settings = settings or Settings.read()
-    log.configure()
+def create_app(settings: Settings) -> Flask:
+    """The API on `settings.warehouse`."""
     app = OpenAPI(
         __name__,
         info=Info(title="Customer Lifetime Value", version="1.0.0", description=ABOUT),
@@ -36,16 +37,25 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.json.sort_keys = False
     app.url_map.merge_slashes = False  # //x would redirect to x: another id, another customer
-    app.config["MAX_CONTENT_LENGTH"] = 4 * 1024 * 1024
-    publication = Publication(settings.warehouse)
-    atexit.register(publication.close)
-    app.extensions["publication"] = publication
-    app.extensions["metrics"] = metrics.Metrics(publication)
-    app.wsgi_app = door.Door(FastLane(app.wsgi_app, publication), settings, app.extensions["metrics"])
-    app.before_request(door.name_route)
+    app.config["MAX_CONTENT_LENGTH"] = problems.LARGEST_BODY
     problems.register(app)
     for room in (predictions, customers, summary, health, metrics):
         app.register_api(room.routes)
     for room in (docs, page):
         app.register_blueprint(room.routes)
+    writer = log.to_stderr()
+    atexit.register(writer.close)
+    publication = Publication(settings.warehouse)
+    atexit.register(publication.close)
+    places, policies = Places(LIMITS), Policies(app)
+    app.extensions |= {
+        "settings": settings,
+        "publication": publication,
+        "places": places,
+        "policies": policies,
+        "metrics": Metrics(publication, places, writer),
+    }
+    app.wsgi_app = middleware.around(
+        app.wsgi_app, settings, policies, places, publication, app.extensions["metrics"], writer
+    )
     return app

@@ -1,17 +1,14 @@
-"""GET /metrics: requests and the snapshot, in Prometheus' format."""
+"""What is counted and timed, in Prometheus' terms."""
 
 from __future__ import annotations
 
-from flask import Response, current_app
-from flask_openapi3 import APIBlueprint
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from api.publication import NotPublished, Publication
-from api.schemas import problems
-
-routes = APIBlueprint("metrics", __name__)
+from api.log import LogWriter
+from api.places import Places
+from api.store.publication import NotPublished, Publication
 
 METHODS = {"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"}
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
@@ -20,10 +17,11 @@ SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 class Metrics:
     """A registry of its own per app, and one histogram that counts and times the requests."""
 
-    def __init__(self, publication: Publication) -> None:
+    def __init__(self, publication: Publication, places: Places, log: LogWriter) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.registry.register(SnapshotCollector(publication))
+        self.registry.register(ServerCollector(places, log))
         labels = ("route", "method", "status")
         self._seconds = Histogram(
             "clv_request_seconds", "Time to answer.", labels, registry=self.registry, buckets=SECONDS
@@ -39,6 +37,23 @@ class Metrics:
         child.observe(seconds)
 
 
+class ServerCollector(Collector):
+    """The places for requests, and the log."""
+
+    def __init__(self, places: Places, log: LogWriter) -> None:
+        self._places = places
+        self._log = log
+
+    def collect(self) -> list[Metric]:
+        taken = GaugeMetricFamily("clv_places_taken", "Requests of a kind that are being answered.", labels=["kind"])
+        limits = GaugeMetricFamily("clv_places", "Requests of a kind that may be answered at once.", labels=["kind"])
+        for limit, number in self._places.taken().items():
+            taken.add_metric([limit.name], number)
+            limits.add_metric([limit.name], limit.at_once)
+        lost = CounterMetricFamily("clv_log_lines_lost", "Lines that stderr did not take.", self._log.lost)
+        return [taken, limits, lost]
+
+
 class SnapshotCollector(Collector):
     """What is served now."""
 
@@ -51,23 +66,16 @@ class SnapshotCollector(Collector):
             snapshot = publication.snapshot
         except NotPublished:
             return [GaugeMetricFamily("clv_snapshot_ready", "1 if there is a build to answer from.", 0)]
-        gauges = [
+        return [
             GaugeMetricFamily("clv_snapshot_ready", "1 if there is a build to answer from.", 1),
             GaugeMetricFamily(
                 "clv_snapshot_problem", "1 if the next build cannot be loaded.", bool(publication.problem)
             ),
             GaugeMetricFamily("clv_snapshot_customers", "Customers in the build.", len(snapshot.columns)),
+            GaugeMetricFamily("clv_snapshot_warnings", "Warnings of the build.", len(snapshot.warnings)),
             GaugeMetricFamily("clv_snapshot_loaded_seconds", "When it was loaded, Unix time.", publication.loaded_at),
             GaugeMetricFamily("clv_snapshot_switches", "Builds loaded since the start.", publication.switches),
+            GaugeMetricFamily(
+                "clv_snapshot_built_seconds", "When it was made, Unix time.", snapshot.built_at.timestamp()
+            ),
         ]
-        if snapshot.built_at:
-            built = snapshot.built_at.timestamp()
-            gauges.append(GaugeMetricFamily("clv_snapshot_built_seconds", "When it was made, Unix time.", built))
-        return gauges
-
-
-@routes.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problems(401)})
-def metrics() -> Response:
-    """Requests, latencies and the snapshot, in Prometheus' format"""
-    registry = current_app.extensions["metrics"].registry
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -1,19 +1,49 @@
-"""Every error as `application/problem+json` (RFC 9457)."""
+"""Every error as `application/problem+json` (RFC 9457), in words that say what to do."""
 
 from __future__ import annotations
 
+import json
 import logging
 from http import HTTPStatus
+from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from api.publication import NotPublished
-from api.schemas import Problem
-from api.snapshot import SnapshotError
+from api.schemas import CustomerQuery, ListingQuery, LookupBody, Problem
+from api.store.publication import NotPublished
+from api.store.snapshot import SnapshotError
 
 log = logging.getLogger("api")
+
+LARGEST_BODY = 4 * 1024 * 1024  # bytes
+
+DETAILS = {
+    400: "The request is not one that this server can read.",
+    404: "There is nothing at this address; /docs lists what there is.",
+    413: f"The body may have at most {LARGEST_BODY:,} bytes. Send several requests.",
+}
+
+BODY = 'Send {"user_ids": ["…", "…"]} with the header Content-Type: application/json.'
+
+KNOWN = {model.__name__: model for model in (CustomerQuery, ListingQuery, LookupBody)}  # that allow nothing else
+
+# What pydantic finds, by the name that it has for it.
+FOUND = {
+    "missing": "is missing",
+    "bool_parsing": "has to be true or false",
+    "int_parsing": "has to be a whole number",
+    "int_from_float": "has to be a whole number",
+    "float_parsing": "has to be a number",
+    "finite_number": "has to be a finite number",
+    "greater_than_equal": "has to be at least {ge}",
+    "less_than_equal": "has to be at most {le}",
+    "literal_error": "has to be one of {expected}",
+    "string_type": "has to be a text",
+    "list_type": "has to be a list",
+    "too_long": "may have at most {max_length} of them; send several requests",
+}
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
@@ -22,30 +52,71 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
 
 
 def from_validation(error: ValidationError) -> Response:
-    """422 with what pydantic found, never with the value it found it in: that may be a customer's id."""
-    found = [f"{'.'.join(map(str, item['loc'])) or 'body'}: {item['msg']}" for item in error.errors()[:5]]
-    return problem(422, "; ".join(found) + ".")
+    """What is wrong and what to send, never the value that is wrong: that may be a customer's id."""
+    found = error.errors()
+    if not found[0]["loc"]:
+        return _bad_body()
+    told = "; ".join(_told(item, error.title) for item in found[:5])
+    return problem(422, f"{told}. {BODY}" if error.title == LookupBody.__name__ else f"{told}.")
+
+
+def _told(item: dict[str, Any], model: str) -> str:
+    name = ".".join(map(str, item["loc"]))
+    if item["type"] == "extra_forbidden":
+        known = ", ".join(KNOWN[model].model_fields)
+        return f"{name}: is not known here; known are {known}"
+    words = FOUND.get(item["type"])
+    return f"{name}: {words.format_map(item.get('ctx', {}))}" if words else f"{name}: {item['msg'].lower()}"
+
+
+def _bad_body() -> Response:
+    """Of a body that is not a JSON object."""
+    if request.mimetype != "application/json":
+        named = f"is {request.mimetype}" if request.mimetype else "is missing"
+        return problem(415, f"The header Content-Type {named}. {BODY}")
+    if not (body := request.get_data()):
+        return problem(400, f"The body is empty. {BODY}")
+    try:
+        found = json.loads(body)
+    except json.JSONDecodeError as error:
+        return problem(400, f"The body is not JSON: line {error.lineno}, column {error.colno}. {BODY}")
+    except ValueError:
+        return problem(400, f"The body is not JSON in UTF-8. {BODY}")
+    kind = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}.get(type(found), "a number")
+    return problem(422, f"The body is {kind}, not an object. {BODY}")
+
+
+def unexpected(error: Exception) -> Response:
+    log.error("unexpected error", exc_info=error)
+    return problem(500, "Something went wrong here, not with your request. The log has it under this request's id.")
+
+
+def from_http(error: HTTPException) -> Response:
+    """What Flask or a view refuses; in our words where the view gave none."""
+    if isinstance(error.response, Response):  # flask-openapi3 aborts with a finished answer
+        return error.response
+    status = error.code or 500
+    headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+    detail = error.description
+    if detail is None or detail == type(error).description:
+        detail = DETAILS.get(status, f"{HTTPStatus(status).phrase}.")
+        if status == 405:
+            detail = f"This address takes {headers.get('Allow', 'another method')}, not {request.method}."
+    return problem(status, detail, headers)
+
+
+def unavailable(error: Exception) -> Response:
+    return problem(503, str(error), {"Retry-After": "5"})
+
+
+def too_deep(error: RecursionError) -> Response:
+    return problem(400, "The JSON is nested too deeply.")
 
 
 def register(app: Flask) -> None:
-    @app.errorhandler(HTTPException)
-    def http(error: HTTPException) -> Response:
-        if error.response is not None:  # flask-openapi3 aborts with a finished answer
-            return error.response
-        status = error.code or 500
-        headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
-        return problem(status, error.description or HTTPStatus(status).phrase, headers)
-
-    @app.errorhandler(NotPublished)
-    @app.errorhandler(SnapshotError)
-    def unavailable(error: Exception) -> Response:
-        return problem(503, str(error), {"Retry-After": "5"})
-
-    @app.errorhandler(RecursionError)
-    def too_deep(error: RecursionError) -> Response:
-        return problem(400, "The JSON is nested too deeply.")
-
-    @app.errorhandler(Exception)
-    def unexpected(error: Exception) -> Response:
-        log.exception("unexpected error", exc_info=error)
-        return problem(500, "Something went wrong here, not with your request. The log has it under this request's id.")
+    """Have `app` answer every error this way."""
+    app.register_error_handler(HTTPException, from_http)
+    app.register_error_handler(NotPublished, unavailable)
+    app.register_error_handler(SnapshotError, unavailable)
+    app.register_error_handler(RecursionError, too_deep)
+    app.register_error_handler(Exception, unexpected)

@@ -40,6 +40,8 @@ class CustomerPath(BaseModel):
 
 
 class CustomerQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     customer_id: str = Field(description="The customer's id, percent-encoded; any text, such as a%2Fb.")
 
 
@@ -100,7 +102,19 @@ class Customer(BaseModel):
     horizon_days: int | None = Field(description=HORIZON, examples=[180])
 
 
+class Warned(BaseModel):
+    """What a build doubts."""
+
+    code: str = Field(description="Which warning it is, by a name that stays.", examples=["repeated_lines"])
+    text: str = Field(description="What is doubtful, in plain words.")
+    figures: dict[str, Any] = Field(description="The numbers in it, by name.")
+
+
 class Point(BaseModel):
+    """A customer's value on one day, and whatever else the model answered."""
+
+    model_config = ConfigDict(extra="allow")
+
     as_of_date: Day
     clv: Value
     model_id: str | None
@@ -139,6 +153,7 @@ class Summary(BaseModel):
     deciles: list[Decile]
     top: list[Prediction] = Field(description="The ten highest values.")
     history: list[Total] = Field(description="All customers' value per as-of date, oldest first.")
+    warnings: list[Warned]
 
 
 class Health(BaseModel):
@@ -150,3 +165,4 @@ class Health(BaseModel):
     as_of_date: str | None
     customers: int | None
     age_seconds: float | None = Field(description="Since that build was made.")
+    warnings: list[Warned] = Field(description="What that build doubts.")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-import os
-from collections.abc import Mapping
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,41 +19,55 @@ class Settings:
     """Settings of one API process.
 
     warehouse: folder that `make build` publishes into. tokens: bearer tokens that may ask; none means open.
-    log_customers: write each request's path, and with it customer ids, into the log.
+    log_customers: write each request's path, and with it customer ids, into the log. safe_cells: write CSV so that no
+    spreadsheet takes an id for a formula. body_seconds: how long the body of a request may take to come in.
+    idle_seconds: how long a connection may stand still while it is being answered.
     """
 
-    warehouse: Path = Path("warehouse")
+    warehouse: Path
+    host: str = "127.0.0.1"
+    port: int = 5000
     tokens: tuple[str, ...] = ()
     log_customers: bool = False
+    safe_cells: bool = False
+    body_seconds: float = 20
+    idle_seconds: float = 30
 
-    @classmethod
-    def read(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Settings from WAREHOUSE, API_TOKENS, API_TOKENS_FILE and LOG_CUSTOMERS; raises SettingsError."""
-        return cls(
-            warehouse=Path(environment.get("WAREHOUSE") or "warehouse"),
-            tokens=_tokens(environment),
-            log_customers=environment.get("LOG_CUSTOMERS", "") not in ("", "0"),
-        )
+    def __post_init__(self) -> None:
+        """SettingsError for a token that is none, or where others could ask without one."""
+        for token in self.tokens:
+            if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
+                raise SettingsError(
+                    f"A token needs at least {SHORTEST_TOKEN} printable ASCII characters and no spaces. "
+                    'Make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"'
+                )
+        if not self.tokens and not is_loopback(self.host):
+            raise SettingsError(
+                f"HOST={self.host} can be reached from other machines, so a token is needed: set API_TOKENS or "
+                "API_TOKENS_FILE, or serve on HOST=127.0.0.1."
+            )
 
 
-def _tokens(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Those of API_TOKENS (separated by commas or spaces) and of the file API_TOKENS_FILE (one a line, # comments)."""
-    tokens = environment.get("API_TOKENS", "").replace(",", " ").split()
-    if file := environment.get("API_TOKENS_FILE"):
+def read_tokens(text: str, file: Path | None) -> tuple[str, ...]:
+    """Those of a text (separated by commas or spaces) and of a file (one a line, # comments); SettingsError where
+    there is a file and nothing to be had from it."""
+    tokens = text.replace(",", " ").split()
+    if file is not None:
         try:
-            lines = Path(file).read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"API_TOKENS_FILE={file} cannot be read: {error}.") from None
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise SettingsError(f"API_TOKENS_FILE={file} cannot be read: {error.strerror}.") from None
+        except UnicodeDecodeError:
+            raise SettingsError(f"API_TOKENS_FILE={file} is not a text file. Write one token a line.") from None
         tokens += [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
         if not tokens:
             raise SettingsError(f"API_TOKENS_FILE={file} holds no token. Write one a line.")
-    for token in tokens:
-        if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
-            raise SettingsError(
-                f"A token needs at least {SHORTEST_TOKEN} printable ASCII characters and no spaces. "
-                'Make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"'
-            )
     return tuple(tokens)
+
+
+def readable_by_all(file: Path) -> bool:
+    """Whether every user of this machine may read the file."""
+    return bool(file.stat().st_mode & stat.S_IROTH)
 
 
 def is_loopback(host: str) -> bool:

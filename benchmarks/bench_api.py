@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from api.__main__ import THREADS
+from api.server import THREADS
 from benchmarks.api.published import make, publish
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -38,7 +38,9 @@ create table prediction_history as
 select customer_id, as_of_date, predicted_clv, model_id, predicted_at from customer_value;
 
 create table build_info as
-select '{build_id}' as build_id, now()::timestamp as built_at, date '2017-10-17' as as_of_date;
+select
+    1::bigint as schema_version, '{build_id}' as build_id, now()::timestamp as built_at,
+    date '2017-10-17' as as_of_date, 365::bigint as horizon_days, '[]' as warnings;
 """
 
 

@@ -22,8 +22,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def publish(warehouse: Path, build_id: str, values: dict[str, float], *, old: bool = False) -> Path:
-    """Publish customers with these values: a folder per build, one swapped link. `old` leaves out what came later."""
+def publish(warehouse: Path, build_id: str, values: dict[str, float], warnings: list[dict] | None = None) -> Path:
+    """Publish customers with these values: a folder per build, one swapped link."""
     build = warehouse / "builds" / build_id
     build.mkdir(parents=True)
     with duckdb.connect(build / "clv.duckdb") as db:
@@ -31,12 +31,12 @@ def publish(warehouse: Path, build_id: str, values: dict[str, float], *, old: bo
         db.execute(
             "insert into given select unnest(?::varchar[]), unnest(?::double[])", [list(values), [*values.values()]]
         )
-        write_tables(db, build_id, old=old)
+        write_tables(db, build_id, warnings or [])
     link(warehouse, build_id)
     return build
 
 
-def write_tables(db: duckdb.DuckDBPyConnection, build_id: str, *, old: bool = False) -> None:
+def write_tables(db: duckdb.DuckDBPyConnection, build_id: str, warnings: list[dict]) -> None:
     """The published tables, made from `given(customer_id, predicted_clv)`, which is dropped."""
     db.execute(
         """
@@ -53,27 +53,28 @@ def write_tables(db: duckdb.DuckDBPyConnection, build_id: str, *, old: bool = Fa
         from given
         """
     )
-    if not old:
-        db.execute(
-            """
-            create table prediction_history as
-            select customer_id, as_of_date, predicted_clv, model_id, predicted_at from customer_value
-            union all
-            select customer_id, date '2017-10-10', predicted_clv / 2, model_id, predicted_at - interval 7 days
-            from customer_value
-            """
-        )
-        db.execute(
-            """
-            create table build_info as
-            select ? as build_id, now()::timestamp as built_at, date '2017-10-17' as as_of_date,
-                'abcdef012345' as model_id, 'orders.csv' as orders_file, 'no digest' as orders_sha256,
-                10::bigint as lines, 1::bigint as lines_rejected, 0::bigint as lines_after_as_of, 5::bigint as orders,
-                (select count(*) from given) as customers, '1.0.0' as project_version, version() as duckdb_version,
-                365::bigint as horizon_days, null::boolean as trained_on_these_orders
-            """,
-            [build_id],
-        )
+    db.execute(
+        """
+        create table prediction_history as
+        select customer_id, as_of_date, predicted_clv, model_id, predicted_at from customer_value
+        union all
+        select customer_id, date '2017-10-10', predicted_clv / 2, model_id, predicted_at - interval 7 days
+        from customer_value
+        """
+    )
+    db.execute(
+        """
+        create table build_info as
+        select
+            1::bigint as schema_version, 'duckdb' as engine, null::varchar as read_as, ? as warnings,
+            ? as build_id, now()::timestamp as built_at, date '2017-10-17' as as_of_date,
+            'abcdef012345' as model_id, 'orders.csv' as orders_file, 'no digest' as orders_sha256,
+            10::bigint as lines, 1::bigint as lines_rejected, 0::bigint as lines_after_as_of, 5::bigint as orders,
+            (select count(*) from given) as customers, '1.0.0' as project_version, version() as duckdb_version,
+            365::bigint as horizon_days, null::boolean as trained_on_these_orders
+        """,
+        [json.dumps(warnings), build_id],
+    )
     db.execute("drop table given")
 
 
@@ -98,6 +99,8 @@ class Answer:
 class Server:
     """A server in a process of its own, started as `make serve` starts it."""
 
+    MODULE = "api"
+
     def __init__(self, warehouse: Path, log: Path, **environment: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -106,7 +109,7 @@ class Server:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("API_")}
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "api"],
+                [sys.executable, "-m", self.MODULE],
                 cwd=ROOT,
                 env=clean | {"PORT": str(self.port), "WAREHOUSE": str(warehouse)} | environment,
                 stdout=output,
@@ -153,6 +156,16 @@ class Server:
 
     def open_files(self) -> list[str]:
         return [os.readlink(file) for file in Path(f"/proc/{self.worker()}/fd").iterdir() if file.is_symlink()]
+
+    def log_lines(self, request_id: str) -> list[dict[str, Any]]:
+        """The log's lines on a request, as soon as there are any."""
+
+        def found() -> list[dict[str, Any]]:
+            lines = [line for line in self.log.read_text().splitlines() if line.startswith("{")]
+            return [line for line in map(json.loads, lines) if line.get("request_id") == request_id]
+
+        self.wait(lambda: bool(found()))
+        return found()
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)

@@ -1,15 +1,12 @@
-"""The API's worker with little patience, so that tests need not wait for half a minute."""
+"""The API with little patience, so that tests need not wait for half a minute."""
 
 from __future__ import annotations
 
-from functools import partial
+import os
+from pathlib import Path
 
-from flask import Flask
+from api import server
+from api.settings import Settings
 
-from api import __main__, door, idle, patience
-
-
-def worker() -> Flask:
-    idle.watch = partial(idle.watch, seconds=2)
-    door.Body = partial(patience.Body, seconds=2)
-    return __main__.worker()
+if __name__ == "__main__":
+    server.serve(Settings(Path(os.environ["WAREHOUSE"]), port=int(os.environ["PORT"]), body_seconds=2, idle_seconds=2))

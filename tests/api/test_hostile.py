@@ -89,17 +89,17 @@ def test_bytes_that_are_no_text_are_never_taken_for_another_id(tmp_path: Path) -
     [
         (b"[" * 100_000, 400),
         (b'{"user_ids": ' + b"[" * 100_000, 400),
-        (b'{"user_ids": [' + b"1" * 10_000 + b"]}", 422),
-        (b'{"user_ids": ["\xff"]}', 422),
-        (b"{" * 10, 422),
-        (b"", 422),
+        (b'{"user_ids": [' + b"1" * 10_000 + b"]}", 400),
+        (b'{"user_ids": ["\xff"]}', 400),
+        (b"{" * 10, 400),
+        (b"", 400),
         (b'{"user_ids": [], "user_ids": ["c001"], "extra": 1}', 422),
     ],
     ids=lambda value: str(value[:24]) if isinstance(value, bytes) else None,
 )
 def test_a_hostile_body_is_a_plain_error(server: Server, body: bytes, status: int) -> None:
     answer = server.request("POST", "/predictions/lookup", body, Content_Type="application/json")
-    assert answer.status in (status, 422) if status == 400 else answer.status == status
+    assert answer.status == status
     assert answer.headers["content-type"] == "application/problem+json"
 
 

@@ -12,24 +12,24 @@ import pytest
 from werkzeug.test import Client, TestResponse
 
 from api import create_app
-from api.__main__ import THREADS
-from api.door import DETAILS, SLOTS
+from api.policy import DETAILS, LONG
+from api.server import THREADS
 from api.settings import Settings
-from api.snapshot import Snapshot
+from api.store.snapshot import Snapshot
 from tests.api.conftest import VALUES, Server, publish
 
 
 def test_there_are_threads_left_when_every_slot_is_taken() -> None:
-    assert THREADS > SLOTS + DETAILS
+    assert LONG.at_once + DETAILS.at_once < THREADS
 
 
 @pytest.mark.parametrize(
     ("path", "limit"),
     [
-        ("/customers/c001", DETAILS),
-        ("/customers?customer_id=a%2Fb", DETAILS),
-        ("/customers/c001/history", SLOTS),
-        ("/history?customer_id=a%2Fb", SLOTS),
+        ("/customers/c001", DETAILS.at_once),
+        ("/customers?customer_id=a%2Fb", DETAILS.at_once),
+        ("/customers/c001/history", LONG.at_once),
+        ("/history?customer_id=a%2Fb", LONG.at_once),
     ],
 )
 def test_one_more_than_may_be_answered_at_once_is_told_to_come_back_and_short_ones_go_on(

@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from api.publication import Publication
+from api.store.publication import Publication
 from tests.api.conftest import Server, link, publish, serving
 
 ASKED = [f"c{n}" for n in range(50)]
@@ -127,16 +127,23 @@ def test_a_file_overwritten_in_place_never_gives_a_wrong_answer(warehouse: Path,
         assert server.get("/customers/c300").json["clv"] == 3.0
 
 
-def test_a_file_from_before_the_history_and_the_build_s_description_is_served(tmp_path: Path) -> None:
-    publish(tmp_path / "warehouse", "old", {"c1": 1.0, "c2": 2.0}, old=True)
-    with serving(tmp_path / "warehouse") as server:
+@pytest.mark.parametrize("version", ["2", "null"])
+def test_a_file_with_another_schema_is_refused_in_one_line_and_the_one_served_stays(
+    warehouse: Path, version: str
+) -> None:
+    other = publish(warehouse.parent / "other", "other", {"c1": 2.0}) / "clv.duckdb"
+    with duckdb.connect(other) as db:
+        if version == "absent":
+            db.execute("alter table build_info drop column schema_version")
+        else:
+            db.execute(f"update build_info set schema_version = {version}")
+    with serving(warehouse) as server:
+        os.replace(other, warehouse / "clv.duckdb")
+        server.wait(lambda: degraded(server))
+        problem = server.get("/health").json["problem"]
+        assert f"schema version {version if version == '2' else None}; this API reads version 1" in problem
+        assert "\n" not in problem
         assert server.get("/predictions/c1").json["clv"] == 1.0
-        points = server.get("/customers/c2/history").json["history"]
-        assert points == [{"as_of_date": "2017-10-17", "clv": 2.0, "model_id": "abcdef012345"}]
-        summary = server.get("/summary").json
-        assert (summary["total"], summary["build"], summary["history"]) == (3.0, {}, [])
-        health = server.get("/health").json
-        assert (health["status"], health["build_id"], health["age_seconds"]) == ("ok", None, None)
 
 
 def test_a_build_without_customers_is_served(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
 import math
 from urllib.parse import quote
 
@@ -135,8 +134,7 @@ def test_head_has_the_headers_and_no_body(server: Server) -> None:
 def test_a_request_id_comes_back_and_stands_in_the_log_without_the_customer(server: Server) -> None:
     assert server.get("/predictions/c042", X_Request_Id="mine-1").headers["x-request-id"] == "mine-1"
     assert server.get("/predictions?customer_id=c042", X_Request_Id='"} {').headers["x-request-id"] != '"} {'
-    lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
-    [mine] = [line for line in lines if line.get("request_id") == "mine-1"]
+    [mine] = server.log_lines("mine-1")
     assert (mine["method"], mine["route"], mine["status"]) == ("GET", "/predictions/<customer_id>", 200)
     assert "c042" not in server.log.read_text()
 

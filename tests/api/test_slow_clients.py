@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from pathlib import Path
 
 import pytest
 
-from api.__main__ import CONNECTIONS, THREADS
-from api.door import SLOTS
-from tests.api.conftest import ROOT, VALUES, Server, publish
+from api.policy import LONG
+from tests.api.conftest import VALUES, Server, publish
 
 CSV = b"GET /predictions.csv HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HALF_A_BODY = (
@@ -26,24 +21,9 @@ HALF_A_BODY = (
 
 
 class HurriedServer(Server):
-    """The same, with seconds where the real one has half minutes: see hurried.py."""
+    """The same, with seconds where the real one has half minutes."""
 
-    def __init__(self, warehouse: Path, log: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.log = log
-        options = ["--factory", "--interface", "wsgi", "--http", "1", "--no-ws", "--port", str(self.port)]
-        limits = ["--blocking-threads", str(THREADS), "--backpressure", str(CONNECTIONS)]
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "granian", *options, *limits, "tests.api.hurried:worker"],
-                cwd=ROOT,
-                env=os.environ | {"WAREHOUSE": str(warehouse), "PORT": str(self.port)},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        self.wait(lambda: self.get("/health").status == 200)
+    MODULE = "tests.api.hurried"
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +86,8 @@ def test_a_body_that_trickles_in_is_refused_in_time(hurried):
 @pytest.mark.slow
 def test_an_answer_that_is_taken_too_slowly_is_cut_and_not_ended(hurried):
     with ExitStack() as stack:
-        clients = [stack.enter_context(connect(hurried, CSV, buffer=4096)) for _ in range(SLOTS)]
-        taken = [b""] * SLOTS
+        clients = [stack.enter_context(connect(hurried, CSV, buffer=4096)) for _ in range(LONG.at_once)]
+        taken = [b""] * LONG.at_once
 
         def free() -> bool:
             for n, client in enumerate(clients):

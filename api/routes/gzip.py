@@ -1,4 +1,4 @@
-"""Gzip for the large answers."""
+"""Gzip for the large answers that are made for one request."""
 
 from __future__ import annotations
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from flask_openapi3 import APIBlueprint
 
-from api.publication import snapshot
+from api.policy import LONG, policy
 from api.schemas import Summary, problems
-from api.snapshot import Snapshot
+from api.store.publication import snapshot
+from api.store.snapshot import Snapshot
 
 routes = APIBlueprint("summary", __name__)
 
@@ -21,6 +22,7 @@ from published.prediction_history group by as_of_date order by as_of_date
 
 
 @routes.get("/summary", responses={200: Summary, **problems(401, 503)})
+@policy(who="token", limit=LONG)
 def summary() -> dict[str, Any]:
     """Counts, totals and deciles; the build and the model they come from"""
     return snapshot().once("summary", _summary)
@@ -40,7 +42,8 @@ def _summary(current: Snapshot) -> dict[str, Any]:
         "median": float(np.median(values)) if count else None,
         "deciles": [_decile(n, values[deciles == n], total) for n in range(1, 11) if n in deciles],
         "top": top,
-        "history": current.query(TOTALS) if current.has("prediction_history") else [],
+        "history": current.query(TOTALS),
+        "warnings": current.warnings,
     }
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
 import numpy as np
 
-from api.columns import Columns
 from api.schemas import ListingQuery
+from api.store.columns import Columns
+from api.store.snapshot import BUILD_ID
 
 BLOCK = 1 << 15
 
@@ -29,10 +31,17 @@ class Cursor(NamedTuple):
     @classmethod
     def read(cls, text: str) -> Cursor:
         """The cursor that `text` made; ValueError where it was not made here."""
-        fields = json.loads(base64.urlsafe_b64decode(text.encode("ascii") + b"=="))
+        try:
+            fields = json.loads(base64.urlsafe_b64decode(text.encode("ascii") + b"=="))
+        except RecursionError:
+            raise ValueError("not a cursor") from None
         if not isinstance(fields, list) or [type(field) for field in fields] != [str, str, float, str]:
             raise ValueError("not a cursor")
-        return cls(*fields)
+        cursor = cls(*fields)
+        cursor.customer_id.encode()  # half a surrogate pair is a UnicodeEncodeError, which is a ValueError
+        if not BUILD_ID.fullmatch(cursor.build) or not math.isfinite(cursor.clv):
+            raise ValueError("not a cursor")
+        return cursor
 
 
 def page(columns: Columns, query: ListingQuery, after: Cursor | None) -> tuple[np.ndarray, bool]:

@@ -1,4 +1,4 @@
-"""How long the body of a request may take to come in: who sends it byte by byte must not hold a thread for ever."""
+"""Limits how long the body of a request may take to come in: who sends it byte by byte must not hold a thread."""
 
 from __future__ import annotations
 
@@ -7,14 +7,25 @@ from typing import Any
 
 from werkzeug.exceptions import RequestTimeout
 
-BODY_SECONDS = 20
+from api.middleware.handler import Environ, Handler, Reply
+
 _PIECE = 64  # bytes that are waited for at a time, so that the clock is looked at while a body trickles in
+
+
+class BodyTimeout:
+    def __init__(self, inner: Handler, seconds: float) -> None:
+        self._inner = inner
+        self._seconds = seconds
+
+    def __call__(self, environ: Environ) -> Reply:
+        environ["wsgi.input"] = Body(environ["wsgi.input"], self._seconds)
+        return self._inner(environ)
 
 
 class Body:
     """A request's body as WSGI reads it; RequestTimeout once it has taken too long."""
 
-    def __init__(self, body: Any, seconds: float = BODY_SECONDS) -> None:
+    def __init__(self, body: Any, seconds: float) -> None:
         self._body = body
         self._deadline = time.monotonic() + seconds
 

@@ -8,23 +8,27 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
-from flask import Response, abort, jsonify
+import pyarrow.compute as pc
+from flask import Response, abort, current_app, jsonify
 from flask_openapi3 import APIBlueprint
 from pyarrow import csv as arrow_csv
 
-from api.columns import Columns
-from api.compress import gzipped
-from api.listing import Cursor, page
-from api.publication import snapshot
+from api.policy import LONG, policy
+from api.routes.gzip import gzipped
 from api.schemas import CustomerPath, Listing, ListingQuery, Lookup, LookupBody, Prediction, problems
+from api.store.columns import Columns
+from api.store.listing import Cursor, page
+from api.store.publication import snapshot
 
 routes = APIBlueprint("predictions", __name__)
 
 CSV_ROWS = 1 << 14
+FORMULA = r"^[=+\-@\t\r]"  # how a cell begins that a spreadsheet computes
 CSV = {"content": {"text/csv": {"schema": {"type": "string", "examples": ["customer_id,predicted_clv\na,244.9\n"]}}}}
 
 
 @routes.get("/predictions/<customer_id>", responses={200: Prediction, **problems(401, 404, 422, 503)})
+@policy(who="token", limit=None)
 def prediction(path: CustomerPath) -> Response:
     """The predicted value of one customer"""
     columns = snapshot().columns
@@ -44,10 +48,11 @@ build in the header `Build-Id`; where the cursor comes from another build, that 
 
 
 @routes.get("/predictions", description=CURSORS, responses={200: Listing, **problems(401, 422, 503)})
+@policy(who="token", limit=LONG)
 def listing(query: ListingQuery) -> Response:
     """Predictions by value or by id, page by page"""
     current = snapshot()
-    build = str(current.build.get("build_id", ""))
+    build = current.build["build_id"]
     after = _cursor(query)
     if query.customer_id is not None:
         row = current.columns.find(query.customer_id)
@@ -64,7 +69,8 @@ def listing(query: ListingQuery) -> Response:
     return response
 
 
-@routes.post("/predictions/lookup", responses={200: Lookup, **problems(400, 401, 408, 413, 422, 503)})
+@routes.post("/predictions/lookup", responses={200: Lookup, **problems(400, 401, 408, 413, 415, 422, 503)})
+@policy(who="token", limit=LONG)
 def lookup(body: LookupBody) -> Response:
     """The predicted values of up to 10,000 customers, whatever their ids look like"""
     columns = snapshot().columns
@@ -75,9 +81,11 @@ def lookup(body: LookupBody) -> Response:
 
 
 @routes.get("/predictions.csv", responses={200: CSV, **problems(401, 503)})
+@policy(who="token", limit=LONG)
 def csv() -> Response:
     """All predictions as CSV, sorted by customer"""
-    return gzipped(Response(_csv(snapshot().columns), content_type="text/csv; charset=utf-8"), level=1)
+    columns, safe_cells = snapshot().columns, current_app.extensions["settings"].safe_cells
+    return gzipped(Response(_csv(columns, safe_cells), content_type="text/csv; charset=utf-8"), level=1)
 
 
 def _prediction(columns: Columns, row: int) -> dict[str, Any]:
@@ -89,19 +97,26 @@ def _cursor(query: ListingQuery) -> Cursor | None:
         return None
     try:
         cursor = Cursor.read(query.cursor)
-    except (ValueError, RecursionError):
-        abort(422, "cursor: not one that this API gave.")
+    except ValueError:
+        abort(422, "cursor: not one that this API gave. Leave it out to begin with the first page.")
     if cursor.order != query.order:
-        abort(422, f"cursor: it belongs to order={cursor.order}.")
+        abort(422, f"cursor: it comes from a page in another order than order={query.order}.")
     return cursor
 
 
-def _csv(columns: Columns) -> Iterator[bytes]:
+def _csv(columns: Columns, safe_cells: bool) -> Iterator[bytes]:
     names = ["customer_id", "predicted_clv"]
     options = arrow_csv.WriteOptions(include_header=False, quoting_style="needed")
     yield (",".join(names) + "\n").encode()
     for start in range(0, len(columns), CSV_ROWS):
         rows = slice(start, start + CSV_ROWS)
+        ids = _harmless(columns.ids(rows)) if safe_cells else columns.ids(rows)
         chunk = io.BytesIO()
-        arrow_csv.write_csv(pa.table([columns.ids(rows), columns.clv[rows]], names), chunk, options)
+        arrow_csv.write_csv(pa.table([ids, columns.clv[rows]], names), chunk, options)
         yield chunk.getvalue()
+
+
+def _harmless(texts: pa.Array) -> pa.Array:
+    """With an apostrophe before each text that a spreadsheet would take for a formula; it shows the text after it."""
+    formula = pc.match_substring_regex(texts, FORMULA)
+    return pc.if_else(formula, pc.binary_join_element_wise("'", texts, ""), texts)

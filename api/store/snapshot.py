@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,9 +14,11 @@ from typing import Any, NamedTuple
 import duckdb
 import pyarrow as pa
 
-from api.columns import Columns
+from api.store.columns import Columns
 
+SCHEMA_VERSION = 1  # of build_info: which tables and columns there are, and what they mean
 READ_MEMORY = "32MB"  # what DuckDB may keep of the file for the requests that ask it
+BUILD_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)  # it stands in headers
 
 
 class SnapshotError(Exception):
@@ -38,7 +42,8 @@ class Identity(NamedTuple):
 class Snapshot:
     """Everything that one build says, unchanged from opening to closing, for any number of threads at once.
 
-    `tag` is the same for the same build and another for any other; `build` is the row of build_info, {} without one.
+    `tag` is the same for the same build and another for any other; `build` is the row of build_info, and `warnings` are
+    what it says to be doubtful: a list of {"code", "text", "figures"}.
     The file is closed when the last reference goes, which is when the last request that began on this snapshot is done.
     """
 
@@ -51,14 +56,15 @@ class Snapshot:
             raise SnapshotError(f"{self._path} cannot be opened: {error.strerror}.") from None
         self.identity = Identity.of(self._file)
         try:
-            with self._connect(threads=1) as loading:  # closed again, so that what DuckDB needed to load is given back
-                self.columns = Columns(loading)
             self._connection = self._connect(threads=1, memory_limit=READ_MEMORY)
             self.build = self._build_info()
+            with self._connect(threads=1) as loading:  # closed again, so that what DuckDB needed to load is given back
+                self.columns = Columns(loading)
         except (duckdb.Error, pa.ArrowException) as error:
             raise SnapshotError(f"{self._path} is not a readable published warehouse: {_line(error)}") from None
         self.check()
-        self.tag = f"{self.build.get('build_id', 'build')}-{self.identity.inode:x}-{self.identity.mtime_ns:x}"
+        self.warnings: list[dict[str, Any]] = json.loads(self.build.pop("warnings", "[]"))
+        self.tag = f"{self.build['build_id']}-{self.identity.inode:x}-{self.identity.mtime_ns:x}"
         self._kept: dict[str, Any] = {}
         self._lock = threading.Lock()
 
@@ -68,20 +74,29 @@ class Snapshot:
         connection = duckdb.connect(":memory:", config=config)
         path = str(self._path.resolve()).replace("'", "''")
         connection.execute(f"attach '{path}' as published (read_only)")
+        # A view in the file may name any other file of this machine.
+        connection.execute("set enable_external_access = false; set lock_configuration = true")
         if Identity.of(self._path) != self.identity:
             raise SnapshotError(f"{self._path} was replaced while it was opened.")
         return connection
 
     def _build_info(self) -> dict[str, Any]:
-        """The one row of build_info; {} in a file from before that table."""
-        rows = self.query("select * from published.build_info") if self.has("build_info") else []
-        return rows[0] if rows else {}
+        rows = self.query("select * from published.build_info")
+        version = rows[0].get("schema_version", SCHEMA_VERSION) if len(rows) == 1 else None
+        if version != SCHEMA_VERSION:
+            raise SnapshotError(
+                f"{self._path} has schema version {version}; this API reads version {SCHEMA_VERSION}. "
+                "`make build` by the same version of the project publishes it anew."
+            )
+        build_id = str(rows[0]["build_id"])
+        if not BUILD_ID.fullmatch(build_id):
+            raise SnapshotError(f"{self._path} has the build id {build_id!a}, which no build gives.")
+        return rows[0]
 
     @property
-    def built_at(self) -> datetime | None:
-        """When the build was made, with its time zone; None where the file does not say."""
-        built_at = self.build.get("built_at")
-        return built_at.replace(tzinfo=UTC) if built_at else None
+    def built_at(self) -> datetime:
+        """When the build was made, with its time zone."""
+        return self.build["built_at"].replace(tzinfo=UTC)
 
     def once(self, name: str, work: Callable[[Snapshot], Any]) -> Any:
         """What `work` makes of this snapshot: worked out at the first call, kept for all later ones."""
@@ -89,10 +104,6 @@ class Snapshot:
             if name not in self._kept:
                 self._kept[name] = work(self)
             return self._kept[name]
-
-    def has(self, table: str) -> bool:
-        sql = "select 1 from duckdb_tables() where database_name = 'published' and table_name = ?"
-        return bool(self.query(sql, table))
 
     def query(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
         """Rows of the file, attached as `published`, as dictionaries; SnapshotError where it is not the one opened."""

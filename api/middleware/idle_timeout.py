@@ -17,8 +17,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
-SECONDS = 30  # without a byte either way
-SLOWEST = 1000  # bytes a second that a client has to take of an answer, on average over SECONDS
+SLOWEST = 1000  # bytes a second that a client has to take of an answer, on average over the time allowed
 _EVERY = 5
 
 
@@ -38,8 +37,8 @@ class Moved(NamedTuple):
         )
 
 
-def watch(port: int, seconds: float = SECONDS) -> None:
-    """Looks after this process's connections to `port`, from a thread of its own; on Linux only."""
+def watch(port: int, seconds: float) -> None:
+    """Ends this process's connections to `port` that stand still, from a thread of its own; on Linux only."""
 
     def look() -> None:
         since: dict[tuple, tuple[float, int]] = {}

@@ -1,4 +1,4 @@
-"""The fast lane and Flask are two ways to one answer."""
+"""The short way to one prediction and Flask's are two ways to one answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from werkzeug.test import Client, TestResponse
 
 from api import create_app
-from api.fast_lane import FastLane
+from api.middleware.one_prediction import OnePrediction
 from api.settings import Settings
 from tests.api.conftest import IDS, VALUES, Server, publish
 
@@ -20,7 +20,7 @@ def test_every_answer_is_the_one_that_flask_gives(tmp_path: Path, monkeypatch) -
     publish(tmp_path, "one", VALUES)
     app = create_app(Settings(tmp_path))
     taken = []
-    answer = FastLane._answer
+    answer = OnePrediction._answer
 
     def ask(customer_id: str, method: str, tag: str, lane: bool) -> TestResponse:
         def spied(self, environ, text):
@@ -29,7 +29,7 @@ def test_every_answer_is_the_one_that_flask_gives(tmp_path: Path, monkeypatch) -
             taken.append(answer(self, environ, text))
             return taken[-1]
 
-        monkeypatch.setattr(FastLane, "_answer", spied)
+        monkeypatch.setattr(OnePrediction, "_answer", spied)
         headers = {"X-Request-Id": "same"} | ({"If-None-Match": tag} if tag else {})
         return Client(app.wsgi_app).open(f"/predictions/{quote(customer_id, safe='')}", method=method, headers=headers)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flask import current_app, request
 
-from api.snapshot import Identity, Snapshot, SnapshotError
+from api.store.snapshot import Identity, Snapshot, SnapshotError
 
 POLL_SECONDS = 0.1
 RETRY_SECONDS = 2.0  # a file that failed to open is tried again, even unchanged: the reason may have been this machine
@@ -20,7 +20,7 @@ log = logging.getLogger("api")
 def snapshot() -> Snapshot:
     """What the current request answers from; taken once, so that no answer mixes two builds."""
     taken = current_app.extensions["publication"].snapshot
-    request.environ["api.snapshot"] = taken.tag  # not the snapshot: who holds the request would hold the file open
+    request.environ["api.tag"] = taken.tag  # not the snapshot: who holds the request would hold the file open
     return taken
 
 
@@ -83,7 +83,7 @@ class Publication:
             return
         self._snapshot, self.loaded_at, self.problem = snapshot, time.time(), None
         self.switches += 1
-        log.info("serving build %s with %d customers", snapshot.build.get("build_id"), len(snapshot.columns))
+        log.info("serving build %s with %d customers", snapshot.build["build_id"], len(snapshot.columns))
 
     def _trouble(self, problem: str) -> None:
         if problem != self.problem:

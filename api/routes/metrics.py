@@ -1,0 +1,21 @@
+"""GET /metrics: requests and the snapshot, in Prometheus' format."""
+
+from __future__ import annotations
+
+from flask import Response, current_app
+from flask_openapi3 import APIBlueprint
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from api.policy import DETAILS, policy
+from api.schemas import problems
+
+routes = APIBlueprint("metrics", __name__)
+
+TEXT = {"content": {"text/plain": {"schema": {"type": "string"}}}}
+
+
+@routes.get("/metrics", responses={200: TEXT, **problems(401, 503)})
+@policy(who="token", limit=DETAILS)
+def metrics() -> Response:
+    """Requests, latencies and the snapshot, in Prometheus' format"""
+    return Response(generate_latest(current_app.extensions["metrics"].registry), content_type=CONTENT_TYPE_LATEST)
