@@ -14,7 +14,7 @@ from api import server
 from api.settings import Settings, SettingsError, read_tokens, readable_by_all
 
 
-class Port(click.ParamType):
+class Port(click.ParamType[int]):
     name = "port"
 
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> int:

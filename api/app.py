@@ -35,7 +35,7 @@ def create_app(settings: Settings) -> Flask:
         validation_error_model=Problem,
         validation_error_callback=problems.from_validation,
     )
-    app.json.sort_keys = False
+    app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False  # //x would redirect to x: another id, another customer
     app.config["MAX_CONTENT_LENGTH"] = problems.LARGEST_BODY
     problems.register(app)
@@ -55,7 +55,7 @@ def create_app(settings: Settings) -> Flask:
         "policies": policies,
         "metrics": Metrics(publication, places, writer),
     }
-    app.wsgi_app = middleware.around(
+    app.wsgi_app = middleware.around(  # type: ignore[method-assign]
         app.wsgi_app, settings, policies, places, publication, app.extensions["metrics"], writer
     )
     return app

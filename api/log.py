@@ -81,7 +81,7 @@ class Lines(logging.Formatter):
     """A log record as one JSON line, with the id of the request that it belongs to."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = {
+        fields: dict[str, str | None] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "message": record.getMessage(),

@@ -73,7 +73,7 @@ class Policies:
         try:
             rule, _ = self._routes.match(path, environ["REQUEST_METHOD"], return_rule=True)
         except MethodNotAllowed as error:  # the refusal is as open as the route, and takes nobody's place
-            rule, _ = self._routes.match(path, next(iter(error.valid_methods)), return_rule=True)
+            rule, _ = self._routes.match(path, next(iter(error.valid_methods or ())), return_rule=True)
             return Policy(self._policies[rule.endpoint].who, None), None
         except HTTPException:
             return CLOSED, None

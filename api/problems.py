@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import logging
 from http import HTTPStatus
-from typing import Any
 
 from flask import Flask, Response, request
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException
 
 from api.schemas import CustomerQuery, ListingQuery, LookupBody, Problem
@@ -60,7 +60,7 @@ def from_validation(error: ValidationError) -> Response:
     return problem(422, f"{told}. {BODY}" if error.title == LookupBody.__name__ else f"{told}.")
 
 
-def _told(item: dict[str, Any], model: str) -> str:
+def _told(item: ErrorDetails, model: str) -> str:
     name = ".".join(map(str, item["loc"]))
     if item["type"] == "extra_forbidden":
         known = ", ".join(KNOWN[model].model_fields)

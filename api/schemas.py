@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictStr
@@ -20,7 +21,10 @@ Value = Annotated[
 Day = Annotated[str, Field(description="A day, YYYY-MM-DD.", examples=["2017-10-17"])]
 
 
-def problems(*statuses: int) -> dict[int, dict[str, Any]]:
+Responses = dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None]  # in the words of flask-openapi3
+
+
+def problems(*statuses: int) -> Responses:
     """These errors, for a route's `responses`."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {status: {"content": {"application/problem+json": {"schema": schema}}} for status in statuses}
@@ -29,7 +33,7 @@ def problems(*statuses: int) -> dict[int, dict[str, Any]]:
 class Problem(BaseModel):
     """An error (RFC 9457)."""
 
-    type: str = Field("about:blank", description="Always about:blank: the status says it all.")
+    type: str = Field(default="about:blank", description="Always about:blank: the status says it all.")
     title: str = Field(description="The name of the status.", examples=["Not Found"])
     status: int = Field(description="The HTTP status.", examples=[404])
     detail: str = Field(description="What is wrong and what to do.", examples=["No customer has this id."])

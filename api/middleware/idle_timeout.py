@@ -15,10 +15,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 SLOWEST = 1000  # bytes a second that a client has to take of an answer, on average over the time allowed
 _EVERY = 5
+
+Client = tuple[Any, ...]  # an address as the family of the socket has it
 
 
 class Moved(NamedTuple):
@@ -41,7 +43,7 @@ def watch(port: int, seconds: float) -> None:
     """Ends this process's connections to `port` that stand still, from a thread of its own; on Linux only."""
 
     def look() -> None:
-        since: dict[tuple, tuple[float, int]] = {}
+        since: dict[Client, tuple[float, int]] = {}
         while True:
             time.sleep(min(_EVERY, seconds / 2))
             since = end_idle(port, seconds, since)
@@ -50,7 +52,7 @@ def watch(port: int, seconds: float) -> None:
         threading.Thread(target=look, name="idle connections", daemon=True).start()
 
 
-def end_idle(port: int, seconds: float, since: dict[tuple, tuple[float, int]]) -> dict[tuple, tuple[float, int]]:
+def end_idle(port: int, seconds: float, since: dict[Client, tuple[float, int]]) -> dict[Client, tuple[float, int]]:
     """Looks once. `since` and what is returned: by client, from when on it has left data waiting, and how much it had
     taken by then."""
     now, waiting = time.monotonic(), {}
@@ -69,7 +71,7 @@ def end_idle(port: int, seconds: float, since: dict[tuple, tuple[float, int]]) -
     return waiting
 
 
-def _connections(port: int) -> Iterator[tuple[tuple, socket.socket]]:
+def _connections(port: int) -> Iterator[tuple[Client, socket.socket]]:
     for name in os.listdir("/proc/self/fd"):
         with suppress(OSError):  # closed meanwhile, or not connected
             if stat.S_ISSOCK(os.stat(int(name)).st_mode):

@@ -9,7 +9,7 @@ from flask import abort
 from flask_openapi3 import APIBlueprint
 
 from api.policy import DETAILS, LONG, policy
-from api.schemas import Customer, CustomerPath, CustomerQuery, History, problems
+from api.schemas import Customer, CustomerPath, CustomerQuery, History, Responses, problems
 from api.store.publication import snapshot
 
 routes = APIBlueprint("customers", __name__)
@@ -29,8 +29,8 @@ select as_of_date, predicted_clv, * exclude (customer_id, as_of_date, predicted_
 from published.prediction_history where customer_id = ? order by as_of_date
 """
 
-ONE = {200: Customer, **problems(401, 404, 422, 503)}
-ALL = {200: History, **problems(401, 404, 422, 503)}
+ONE: Responses = {200: Customer, **problems(401, 404, 422, 503)}
+ALL: Responses = {200: History, **problems(401, 404, 422, 503)}
 
 
 @routes.get("/customers/<customer_id>", responses=ONE)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from flask import Response, abort, current_app, jsonify
@@ -56,7 +57,7 @@ def listing(query: ListingQuery) -> Response:
     after = _cursor(query)
     if query.customer_id is not None:
         row = current.columns.find(query.customer_id)
-        rows, more = ([] if row is None else [row]), False
+        rows, more = np.array([] if row is None else [row], np.int64), False
     else:
         rows, more = page(current.columns, query, after)
     predictions = [_prediction(current.columns, row) for row in rows]

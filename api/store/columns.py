@@ -22,7 +22,7 @@ class Unsorted(Exception):
     """The rows do not come sorted by customer_id."""
 
 
-class Columns(Sequence):
+class Columns(Sequence[bytes]):
     """The customers of one build, sorted by id: a sequence of their ids as UTF-8 bytes.
 
     `clv` (n, float64) and `decile` (n, uint8) stand in the same order; `by_value` (n, uint32) lists the rows from the
@@ -64,12 +64,12 @@ class Columns(Sequence):
             starts[row + 1 : end + 1] = start + ends[1:]
             text[start : start + ends[-1]] = np.frombuffer(characters or b"", np.uint8, ends[-1])
             row = end
-        self._starts, self._text = memoryview(starts), memoryview(text)
+        self._starts, self._text = memoryview(starts.data), memoryview(text.data)
 
     def __len__(self) -> int:
         return len(self.clv)
 
-    def __getitem__(self, row: int) -> bytes:
+    def __getitem__(self, row: int) -> bytes:  # type: ignore[override]  # nobody asks for a slice; see ids
         return bytes(self._text[self._starts[row] : self._starts[row + 1]])
 
     def ids(self, rows: slice) -> pa.Array:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def publish(warehouse: Path, build_id: str, values: dict[str, float], warnings: list[dict] | None = None) -> Path:
+def publish(warehouse: Path, build_id: str, values: dict[str, float], warnings: Sequence[dict] = ()) -> Path:
     """Publish customers with these values: a folder per build, one swapped link."""
     build = warehouse / "builds" / build_id
     build.mkdir(parents=True)
@@ -31,12 +31,12 @@ def publish(warehouse: Path, build_id: str, values: dict[str, float], warnings: 
         db.execute(
             "insert into given select unnest(?::varchar[]), unnest(?::double[])", [list(values), [*values.values()]]
         )
-        write_tables(db, build_id, warnings or [])
+        write_tables(db, build_id, warnings)
     link(warehouse, build_id)
     return build
 
 
-def write_tables(db: duckdb.DuckDBPyConnection, build_id: str, warnings: list[dict]) -> None:
+def write_tables(db: duckdb.DuckDBPyConnection, build_id: str, warnings: Sequence[dict] = ()) -> None:
     """The published tables, made from `given(customer_id, predicted_clv)`, which is dropped."""
     db.execute(
         """
@@ -73,7 +73,7 @@ def write_tables(db: duckdb.DuckDBPyConnection, build_id: str, warnings: list[di
             (select count(*) from given) as customers, '1.0.0' as project_version, version() as duckdb_version,
             365::bigint as horizon_days, null::boolean as trained_on_these_orders
         """,
-        [json.dumps(warnings), build_id],
+        [json.dumps(list(warnings)), build_id],
     )
     db.execute("drop table given")
 
@@ -143,7 +143,7 @@ class Server:
             connection.close()
 
     def get(self, path: str, **headers: str) -> Answer:
-        return self.request("GET", path, **headers)
+        return self.request("GET", path, None, **headers)
 
     def post(self, path: str, content: Any, **headers: str) -> Answer:
         return self.request("POST", path, json.dumps(content).encode(), Content_Type="application/json", **headers)

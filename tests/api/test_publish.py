@@ -171,7 +171,8 @@ def test_rows_that_stand_in_no_order_are_found_all_the_same(tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_100_publishes_under_8_clients_fail_no_request_and_mix_no_answer(warehouse: Path) -> None:
-    stop, wrong, counts = threading.Event(), [], [0] * 8
+    stop, counts = threading.Event(), [0] * 8
+    wrong: list[object] = []
 
     def client(number: int, port: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
