@@ -7,8 +7,9 @@ import predictor
 
 
 def model(dbt, session):
+    model_file = dbt.config.get("model_file")  # dbt finds the keys by reading this file: not within another call
     settings = predictor.Settings.from_variables(os.environ)
-    value_model = predictor.open_model(dbt.config.get("model_file") or predictor.DEFAULT_MODEL, settings.manifests)
+    value_model = predictor.open_model(model_file or predictor.DEFAULT_MODEL, settings.manifests)
     features = dbt.ref("customer_features")
     as_of_date = features.limit(1).project("as_of_date").fetchall()[0][0]
 
