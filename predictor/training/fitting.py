@@ -6,7 +6,7 @@ noise. So a file of a few hundred customers, or one that a few huge orders rule,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -69,17 +69,17 @@ def fit(now: Snapshot, past: Sequence[Snapshot], horizon: int, discount_rate: fl
             "The file is too short or too small to learn a correction from: this is the plain expectation of MBG/NBD "
             "and Gamma-Gamma."
         ]
-    correction = _fit_correction(rows)
+    correction = fit_correction(rows)
     if correction is None:
         return plain, ["No correction predicts left-out customers reliably better than the expectation: this is it."]
-    level = _believed_level(rows, *plain.expectation(now.features), correction)
+    level = believed_level(rows, *plain.expectation(now.features), correction)
     return replace(plain, correction=replace(correction, level=level)), [
         "The expectation of MBG/NBD and Gamma-Gamma, corrected by what customers went on to spend, which predicts "
         "left-out customers better than the expectation does."
     ]
 
 
-def _believed_level(rows: Rows, expected: np.ndarray, terms: np.ndarray, correction: Correction) -> float:
+def believed_level(rows: Rows, expected: np.ndarray, terms: np.ndarray, correction: Correction) -> float:
     """What the correction is multiplied by, so that it changes the total only as far as the past dates agree on it.
 
     Who is worth more than whom repeats itself; the total also has seasons, of which a file has seen one or two. Where
@@ -126,14 +126,24 @@ def _rows(past: Sequence[Snapshot], discount_rate: float) -> Rows | None:
     )
 
 
-def _fit_correction(rows: Rows) -> Correction | None:
-    """From all rows; None where one from some customers does not predict the others better, by a standard error."""
+def _learn(rows: Rows) -> Correction:
+    level = float(rows.actual.sum() / rows.expected.sum())
+    usual = np.quantile(rows.actual[rows.actual > 0], _USUAL) if level > 0 else 0.0
+    rows = replace(rows, actual=np.minimum(rows.actual, usual))
+    return Correction(1.0, level, _fit_linear(rows), _fit_trees(rows))
+
+
+def fit_correction(rows: Rows, learn: Callable[[Rows], Correction] = _learn) -> Correction | None:
+    """What `learn` makes of all rows; None where made of some customers it does not predict the others better.
+
+    Better means than the level alone, and by a standard error of the customers' deviances.
+    """
     folds = np.random.default_rng(SEED).integers(0, _FOLDS, rows.customers.max() + 1)[rows.customers]
 
     def gain(fold: int) -> np.ndarray:
         """What the correction from the other folds takes off the deviance of this one; 0 outside it."""
         out = folds == fold
-        learned, held_out = _learn(rows.where(~out)), rows.where(out)
+        learned, held_out = learn(rows.where(~out)), rows.where(out)
         level = max(learned.uncorrected, _TINY)
         corrected = np.maximum(held_out.expected * learned.factor(held_out.terms), _TINY)
         gained = np.zeros_like(rows.expected)
@@ -141,17 +151,10 @@ def _fit_correction(rows: Rows) -> Correction | None:
         return gained
 
     with ThreadPoolExecutor() as pool:
-        correction = pool.submit(_learn, rows)
+        correction = pool.submit(learn, rows)
         gained = sum(pool.map(gain, range(_FOLDS)))
     by_customer = np.bincount(rows.customers, gained)
     return correction.result() if gained.sum() > np.sqrt(np.sum(by_customer**2)) else None
-
-
-def _learn(rows: Rows) -> Correction:
-    level = float(rows.actual.sum() / rows.expected.sum())
-    usual = np.quantile(rows.actual[rows.actual > 0], _USUAL) if level > 0 else 0.0
-    rows = replace(rows, actual=np.minimum(rows.actual, usual))
-    return Correction(1.0, level, _fit_linear(rows), _fit_trees(rows))
 
 
 def _deviance(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:

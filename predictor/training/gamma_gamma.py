@@ -31,8 +31,11 @@ class GammaGamma:
 
         `purchases` is the number that `mean_spend` is the mean of. A mean below 0, where returns prevail, counts as 0.
         """
-        known = self.v + purchases * np.maximum(mean_spend, 0.0)
-        return self.p * known / (self.p * purchases + self.q - 1.0)
+        return self.p * self.known(purchases, mean_spend) / (self.p * purchases + self.q - 1.0)
+
+    def known(self, purchases: np.ndarray, mean_spend: np.ndarray) -> np.ndarray:
+        """v and all spend so far, (n,): a customer's rate of spend is then gamma(q + p purchases, known)."""
+        return self.v + purchases * np.maximum(mean_spend, 0.0)
 
 
 def fit_gamma_gamma(purchases: np.ndarray, mean_spend: np.ndarray) -> GammaGamma:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import betaincinv, gammaln, psi
+from scipy.special import betainc, betaincinv, betaln, gammaln, psi
 
 # Of the logarithm of each parameter: one customer's worth of belief, so that tiny files have an answer.
 _PRIOR_WIDTH = 3.0
@@ -49,6 +49,22 @@ class MbgNbd:
         """Expected purchases per unit of time while active, (n,)."""
         return (self.r + frequency) / (self.alpha + T)
 
+    def at_least(self, count: int, horizon: float, frequency: np.ndarray, T: np.ndarray) -> np.ndarray:
+        """The probability of `count` (1 or more) purchases in the next `horizon` of customers who are active, (n,).
+
+        So many have to fall into the time (negative binomial, as the rate is gamma-distributed), and the customer must
+        not have left after any of them but the last (beta-distributed).
+        """
+        in_time = betainc(count, self.r + frequency, horizon / (self.alpha + T + horizon))
+        stayed_after = self.b + self.dropout_at_first + frequency
+        return in_time * np.exp(betaln(self.a, stayed_after + count - 1.0) - betaln(self.a, stayed_after))
+
+    def purchase_probability(
+        self, horizon: float, frequency: np.ndarray, recency: np.ndarray, T: np.ndarray
+    ) -> np.ndarray:
+        """The probability of at least one purchase in the next `horizon`, (n,)."""
+        return self.probability_alive(frequency, recency, T) * self.at_least(1, horizon, frequency, T)
+
     def expected_purchases(
         self, horizon: float, frequency: np.ndarray, recency: np.ndarray, T: np.ndarray
     ) -> np.ndarray:
@@ -60,7 +76,7 @@ class MbgNbd:
         quantiles: within 0.4 % at any parameters, and 1e-5 at usual ones.
         """
         # Only the count and T matter here, and many customers share both.
-        (x, t), at = _distinct(frequency, T)
+        (x, t), at = distinct(frequency, T)
         counts, of_count = np.unique(x, return_inverse=True)
         stayed_after = self.b + self.dropout_at_first + counts
         leaves = np.maximum(betaincinv(self.a, stayed_after[:, None], _QUANTILES), 1e-14)[of_count]
@@ -72,7 +88,7 @@ class MbgNbd:
 def fit_mbg_nbd(frequency: np.ndarray, recency: np.ndarray, T: np.ndarray, dropout_at_first: bool = True) -> MbgNbd:
     """The most likely parameters, with a prior so weak that it matters for a handful of customers only."""
     scale = max(float(np.mean(T)), 1.0) / 10.0
-    (x, t_x, t), at = _distinct(frequency, recency, T)
+    (x, t_x, t), at = distinct(frequency, recency, T)
     weight = np.bincount(at).astype(float)
     counts, of_count = np.unique(x, return_inverse=True)
     chances = counts + dropout_at_first
@@ -109,7 +125,7 @@ def fit_mbg_nbd(frequency: np.ndarray, recency: np.ndarray, T: np.ndarray, dropo
     return MbgNbd(float(r), float(alpha * scale), float(a), float(b), dropout_at_first)
 
 
-def _distinct(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def distinct(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The distinct rows, (columns, m), and for each row which of them it is, (n,)."""
     rows, at = np.unique(np.column_stack(columns), axis=0, return_inverse=True)
     return rows.T, at.reshape(-1)

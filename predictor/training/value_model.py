@@ -8,6 +8,7 @@ import numpy as np
 
 from predictor.training.correction import Correction, terms
 from predictor.training.gamma_gamma import GammaGamma
+from predictor.training.interval import spend_quantiles
 from predictor.training.mbg_nbd import MbgNbd
 
 FEATURES = (
@@ -20,7 +21,10 @@ FEATURES = (
     "max_revenue",
     "max_num_items",
 )
+OUTPUTS = ("predicted_clv", "purchase_probability", "expected_purchases", "clv_lower", "clv_upper")
+_INTERVAL = (0.1, 0.9)
 _DISCOUNT_STEPS = 4
+_HIGHEST = np.finfo(float).max / 1e6
 
 
 @dataclass(frozen=True)
@@ -36,26 +40,56 @@ class ValueModel:
     discount_rate: float = 0.0
     correction: Correction = field(default_factory=Correction)
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of what `predict_columns` answers."""
+        return OUTPUTS
+
     def predict(self, x: np.ndarray) -> np.ndarray:
         """The value of each customer, (n,), finite and not negative, in the currency of `monetary_value`.
 
         `x` is (n, 8), the columns of FEATURES in their order. Each row is predicted by itself: its neighbours and the
         size of the batch change no digit.
         """
-        columns = np.ascontiguousarray(np.asarray(x, dtype=float).T)
-        return self.value(dict(zip(FEATURES, columns, strict=False)))
+        return self.value(_by_name(x))
+
+    def predict_columns(self, x: np.ndarray) -> np.ndarray:
+        """All that the model answers, (n, 5), the columns of OUTPUTS; rows as in `predict`, whose value comes first.
+
+        `purchase_probability` is the chance of at least one purchase day within the horizon, `expected_purchases` the
+        expected number of them. With a chance of 80 % the value lies between `clv_lower` and `clv_upper`: of 1 in 10
+        it is higher. Both are 0 where the chance not to buy at all reaches so far.
+        """
+        features = valid(_by_name(x))
+        history = tuple(features[name] for name in ("frequency", "recency", "customer_age"))
+        expected, values = self.expectation(features)
+        factor = self.correction.factor(values)
+        expected_purchases = self.purchases.expected_purchases(self.horizon, *history)
+        undiscounted = expected_purchases * self._next_spend(features)
+        per_spend = factor * np.divide(expected, undiscounted, out=np.ones_like(expected), where=undiscounted > 0)
+        lower, upper = per_spend * spend_quantiles(
+            _INTERVAL, self.horizon, self.purchases, self.spend, history, features["monetary_value"]
+        )
+        purchase_probability = self.purchases.purchase_probability(self.horizon, *history)
+        columns = (
+            expected * factor, purchase_probability, np.minimum(expected_purchases, self.horizon), lower, upper
+        )  # fmt: skip
+        return np.column_stack([_finite(column) for column in columns])
 
     def value(self, features: dict[str, np.ndarray]) -> np.ndarray:
-        """The same from columns by name, each (n,)."""
+        """The value from columns by name, each (n,)."""
         expected, values = self.expectation(features)
-        return np.nan_to_num(expected * self.correction.factor(values), nan=0.0, posinf=np.finfo(float).max / 1e6)
+        return _finite(expected * self.correction.factor(values))
 
     def expectation(self, features: dict[str, np.ndarray], days: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Expected discounted value in the next `days` (default: the horizon), (n,), and the correction's terms."""
         features = valid(features)
-        next_spend = self.spend.expected_spend(features["frequency"] + 1.0, features["monetary_value"])
+        next_spend = self._next_spend(features)
         expected = self._discounted_purchases(features, days or self.horizon) * next_spend
         return expected, terms(features, self.purchases, self.spend, next_spend)
+
+    def _next_spend(self, features: dict[str, np.ndarray]) -> np.ndarray:
+        return self.spend.expected_spend(features["frequency"] + 1.0, features["monetary_value"])
 
     def _discounted_purchases(self, features: dict[str, np.ndarray], days: int) -> np.ndarray:
         history = [features[name] for name in ("frequency", "recency", "customer_age")]
@@ -68,6 +102,15 @@ class ValueModel:
             total = total + (until - before) * (1.0 + self.discount_rate) ** (-middle / 365.0)
             before = until
         return total
+
+
+def _by_name(x: np.ndarray) -> dict[str, np.ndarray]:
+    columns = np.ascontiguousarray(np.asarray(x, dtype=float).T)
+    return dict(zip(FEATURES, columns, strict=False))
+
+
+def _finite(column: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(column, nan=0.0, posinf=_HIGHEST)
 
 
 def valid(features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -11,6 +11,7 @@ import sys
 from datetime import date, timedelta
 from pathlib import Path
 
+import dill
 import pyarrow as pa
 import pytest
 
@@ -76,6 +77,8 @@ def test_the_model_is_registered_with_what_it_was_made_of(trained, lines):
     assert manifest.training["discount_rate"] == 0.05
     assert manifest.training["trained_as_of"] == lines[-1][-1]
     assert manifest.bytecode == []
+    made = dill.loads((folder / "models" / "model.dill").read_bytes())
+    assert (made.horizon, made.discount_rate) == (120, 0.05)
     assert 0 < manifest.training["metrics"]["gini"] < 1
     assert "make build MODEL=" in printed
 

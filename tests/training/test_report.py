@@ -1,0 +1,113 @@
+"""The report's sentences, on made-up tests of which it is known what is to be said."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import numpy as np
+import pytest
+
+from predictor.training import report
+from predictor.training.backtest import EXPECTATION, OURS, Backtest
+from predictor.training.metrics import measure
+from predictor.training.snapshot import Snapshot
+
+ACTUAL = np.repeat(2.0 ** np.arange(10, 0, -1), 20)  # ten tenths of twenty customers, each worth half the one before
+
+
+def made_up(predicted: np.ndarray, actual: np.ndarray = ACTUAL, expectation: np.ndarray | None = None) -> Backtest:
+    expectation = actual if expectation is None else expectation
+    others = {EXPECTATION: expectation, "past revenue rate": np.zeros(len(actual))}
+    metrics = {name: measure(actual, each) for name, each in {OURS: predicted, **others}.items()}
+    test = Snapshot(date(2020, 1, 1), np.arange(len(actual)), {}, 100, actual)
+    return Backtest(test, predicted, metrics, {"recency": 0.1}, [])
+
+
+def sentence(beginning: str, test: Backtest) -> str:
+    (found,) = [each for each in report.in_words(test.summary()) if each.startswith(beginning)]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"),
+    [
+        (1.0, "right within 0%"),
+        (1.04, "right within 4%"),
+        (0.96, "right within 4%"),
+        (1.06, "6% too high"),
+        (3.0, "200% too high"),
+        (0.94, "6% too low"),
+        (0.25, "75% too low"),
+    ],
+)
+def test_it_says_whether_the_total_is_too_high_or_too_low(factor, said):
+    assert said in sentence("The total", made_up(ACTUAL * factor))
+
+
+@pytest.mark.parametrize(
+    ("factors", "said"),
+    [
+        ({}, "each tenth of customers brought what was predicted for it"),
+        ({1: 1.24, 10: 0.81}, "each tenth of customers brought what was predicted for it"),
+        ({1: 1.3}, "tenth 1 is predicted too high"),
+        ({10: 0.7}, "tenth 10 is predicted too low"),
+        ({2: 0.79, 1: 0.75}, "tenths 1, 2 are predicted too low"),
+        ({1: 1.3, 10: 0.5}, "tenths 1, 10 are predicted too high or too low"),
+    ],
+)
+def test_it_names_the_tenths_that_are_off_and_to_which_side(factors, said):
+    tenth = np.repeat(np.arange(1, 11), 20)
+    predicted = ACTUAL * np.array([factors.get(each, 1.0) for each in tenth])
+    assert said in sentence("By tenths", made_up(predicted))
+
+
+def test_it_says_how_many_bought_how_far_off_one_prediction_is_and_what_the_top_tenth_brought():
+    actual = np.where(np.arange(100) < 30, 50.0, 0.0)
+    test = made_up(np.full(100, 15.0), actual)
+    assert "30% of them bought at all in these 100 days" in sentence("A single customer", test)
+    assert "off by 1.4 times the mean value" in sentence("A single customer", test)  # (30 * 35 + 70 * 15) / 100 / 15
+    in_order = made_up(actual, actual)
+    assert "predicted highest brought 33% of what all 100 brought" in sentence("Who is worth more", in_order)
+    assert "Gini of 1.000" in sentence("Who is worth more", in_order)
+
+
+def test_big_spenders_are_spoken_of_only_where_the_expectation_misses_them_by_less():
+    far, near = ACTUAL + 9.0, ACTUAL + 5.0
+    assert "RMSE of 9.00 is above" in sentence("Big spenders", made_up(far, expectation=near))
+    assert not any(each.startswith("Big") for each in report.in_words(made_up(near, expectation=far).summary()))
+
+
+def test_where_nobody_bought_it_says_so_and_nothing_else():
+    (only,) = report.in_words(made_up(ACTUAL, actual=np.zeros(200)).summary())
+    assert "Nobody bought" in only
+
+
+def test_page_and_json_say_the_sentences_of_the_last_test_and_show_every_figure(tmp_path):
+    first, last = made_up(ACTUAL * 2), made_up(ACTUAL / 2)
+    content = {
+        "orders_file": "<shop>.csv", "orders": 1234, "customers": 200, "first_order": "2019-01-01",
+        "trained_as_of": "2020-04-10", "horizon_days": 100, "discount_rate": 0.1, "cutoffs": ["2019-06-01"],
+        "label_days": 50, "notes": ["Plain."], "tests": [first.summary(), last.summary()],
+    }  # fmt: skip
+    report.write(content, last, tmp_path)
+    page = (tmp_path / "training_report.html").read_text(encoding="utf-8")
+    written = json.loads((tmp_path / "training_report.json").read_text(encoding="utf-8"))
+    assert written["in_words"] == report.in_words(last.summary())
+    assert "50% too low" in page and "too high" not in page
+    assert "&lt;shop&gt;.csv" in page and "<shop>" not in page
+    for test in written["tests"]:
+        assert test["as_of"] == "2020-01-01" and test["until"] == "2020-04-10"
+        for figures in test["metrics"].values():
+            assert f"<td>{figures['rmse']:,.2f}</td>" in page and f"<td>{figures['calibration']:.2f}</td>" in page
+
+
+def test_cumulative_gains_at_the_percents_are_those_of_the_customers_predicted_highest():
+    curve = made_up(ACTUAL).summary()["cumulative_gains"]
+    assert len(curve) == 101
+    assert [curve[each] for each in (0, 10, 50, 100)] == pytest.approx([0, 1024 / 2046, 1984 / 2046, 1], abs=1e-6)
+
+
+@pytest.mark.parametrize(("value", "text"), [(None, "–"), (-0.0001, "0.000"), (1234.5, "1,234.500"), (-1.5, "-1.500")])
+def test_a_figure_that_is_missing_is_a_dash_and_zero_has_no_sign(value, text):
+    assert report.figure(value, ",.3f") == text
