@@ -25,7 +25,7 @@ def spend_quantiles(
     horizon: int,
     purchases: MbgNbd,
     spend: GammaGamma,
-    history: tuple[np.ndarray, np.ndarray, np.ndarray],
+    history: tuple[np.ndarray, ...],
     mean_spend: np.ndarray,
 ) -> np.ndarray:
     """What a customer's spend in the next `horizon` days is at most with these probabilities, (levels, n).

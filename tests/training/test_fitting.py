@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predictor.training.correction import Correction
+from predictor.training.correction import Correction, LogLinear, Tree, Trees
 from predictor.training.fitting import Rows, believed_level, fit, fit_correction
 
 CUSTOMERS, DATES = 300, 6
@@ -21,54 +21,66 @@ def rows(actual: np.ndarray, dates: int = DATES) -> Rows:
     return Rows(np.repeat(np.arange(dates), CUSTOMERS), customers, np.ones(len(customers)), actual, customers[None, :])
 
 
+def test_a_corrections_factor_is_its_level_times_the_mean_of_none_the_log_linear_model_and_the_trees():
+    term = np.array([[-1.0, 0.5, 9.0]])
+    linear = LogLinear(0.1, np.array([2.0] + [0.0] * 6), np.full(7, 0.5), np.full(7, 4.0), np.full(7, 2.5))
+    stump = Tree(np.zeros(3, int), np.array([0.5, 0, 0]), np.array([1, -1, -1]), np.array([2, -1, -1]),
+                 np.array([0.0, -0.7, 0.4]))  # fmt: skip
+    both = Correction(3.0, 0.8, linear, Trees(0.2, (stump, stump)))
+    of_linear = np.exp(0.1 + (np.array([-1.0, 0.5, 2.5]) - 0.5) / 4 * 2)  # nobody is taken beyond the highest, 2.5
+    of_trees = np.exp(0.2 + 2 * np.array([-0.7, -0.7, 0.4]))
+    assert both.factor(np.repeat(term, 8, axis=0)) == pytest.approx(3.0 * (0.8 + of_linear + of_trees) / 3)
+
+
 @dataclass(frozen=True)
-class Memory:
+class Memory(Correction):
     """Knows what the customers that it has seen spent, and nothing of any other."""
 
-    seen: dict[int, float]
-    uncorrected: float = 1.0
+    seen: dict[int, float] = field(default_factory=dict)
 
-    def factor(self, terms: np.ndarray) -> np.ndarray:
-        return np.array([self.seen.get(who, self.uncorrected) for who in terms[0]])
+    def factor(self, values: np.ndarray) -> np.ndarray:
+        return np.array([self.seen.get(who, self.uncorrected) for who in values[0]])
+
+
+@dataclass(frozen=True)
+class Rule(Correction):
+    """The factor of each customer, whoever it was learned from."""
+
+    factors: np.ndarray = field(default_factory=lambda: np.ones(CUSTOMERS))
+    learned_from: int = 0
+
+    def factor(self, values: np.ndarray) -> np.ndarray:
+        return self.factors[values[0].astype(int)]
 
 
 def test_who_only_remembers_customers_predicts_nobody_who_was_left_out():
     spent = np.tile(np.random.default_rng(1).gamma(0.5, 2.0, CUSTOMERS), DATES)
 
     def remember(some: Rows) -> Memory:
-        return Memory(dict(zip(some.terms[0], some.actual, strict=True)))
+        return Memory(seen=dict(zip(some.terms[0], some.actual, strict=True)))
 
     assert fit_correction(rows(spent), remember) is None
 
 
 def test_a_correction_that_holds_for_customers_left_out_is_made_of_all_and_kept():
-    rng = np.random.default_rng(2)
-    spent = np.where(np.arange(CUSTOMERS) % 2, 1.8, 0.2) * rng.gamma(2.0, 0.5, (DATES, CUSTOMERS))
+    truth = np.where(np.arange(CUSTOMERS) % 2, 1.8, 0.2)
+    spent = truth * np.random.default_rng(2).gamma(2.0, 0.5, (DATES, CUSTOMERS))
 
-    @dataclass(frozen=True)
-    class Odd(Memory):
-        def factor(self, terms):
-            return np.where(terms[0] % 2, 1.8, 0.2)
-
-    def learn(some: Rows) -> Odd:
-        return Odd({int(who): 0.0 for who in some.customers})
+    def learn(some: Rows) -> Rule:
+        return Rule(factors=truth, learned_from=len(np.unique(some.customers)))
 
     kept = fit_correction(rows(spent.ravel()), learn)
-    assert len(kept.seen) == CUSTOMERS
+    assert isinstance(kept, Rule) and kept.learned_from == CUSTOMERS
 
 
 def test_a_correction_that_is_wrong_or_rests_on_one_customer_is_not_kept():
-    @dataclass(frozen=True)
-    class Guess(Memory):
-        def factor(self, terms):
-            return np.select([terms[0] == 0, terms[0] == 1], [1.5, 1.2], 1.0)
-
+    guess = Rule(factors=np.r_[1.5, 1.2, np.ones(CUSTOMERS - 2)])
     spent = np.ones((DATES, CUSTOMERS))
-    assert fit_correction(rows(spent.ravel()), lambda some: Guess({})) is None
+    assert fit_correction(rows(spent.ravel()), lambda some: guess) is None
     spent[:, 0] = 1.5  # it gains more on this customer than it loses on the next
-    assert fit_correction(rows(spent.ravel()), lambda some: Guess({})) is None
+    assert fit_correction(rows(spent.ravel()), lambda some: guess) is None
     spent[:, 1] = 1.2
-    assert fit_correction(rows(spent.ravel()), lambda some: Guess({})) is not None
+    assert fit_correction(rows(spent.ravel()), lambda some: guess) is guess
 
 
 @given(

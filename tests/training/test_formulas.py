@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import betaln, expit, gammaln
 
+from predictor.training.correction import Correction
 from predictor.training.fitting import fit_expectation
 from predictor.training.gamma_gamma import GammaGamma
 from predictor.training.interval import spend_quantiles
@@ -146,6 +147,14 @@ def test_value_chance_and_number_of_purchases_are_what_simulated_customers_do_in
             assert answers[name][tenth].mean() == pytest.approx(happened[tenth].mean(), rel=tolerance), name
 
 
+def test_an_undiscounted_value_is_the_purchases_times_the_spend_that_all_purchase_days_make_likely(customers):
+    x = customers.x[:500]
+    plain = replace(SHOP, discount_rate=0.0)
+    frequency, recency, T, mean_spend = x.T[:4]
+    purchases = SHOP.purchases.expected_purchases(180, frequency, recency, T)
+    assert plain.predict(x) == pytest.approx(purchases * SHOP.spend.expected_spend(frequency + 1, mean_spend))
+
+
 def test_one_in_ten_lies_above_the_interval_and_one_in_ten_below_wherever_both_can_happen(customers):
     answers, value = customers.answers, customers.value
     lower, upper, chance = answers["clv_lower"], answers["clv_upper"], answers["purchase_probability"]
@@ -181,10 +190,17 @@ def test_all_columns_have_the_same_bits_alone_and_in_any_batch_and_the_value_is_
 
 
 def test_nobody_is_expected_to_buy_on_more_days_than_there_are():
-    daily = np.array([[3000.0, 3000, 3000, 20, 3001, 1, 20, 1]])
-    value, chance, expected, lower, upper = replace(SHOP, horizon=5, discount_rate=0.0).predict_columns(daily)[0]
-    assert expected <= 5 and chance == pytest.approx(1, abs=0.01)
-    assert 0 < lower < value < upper < 5 * 20 * 3
+    ten_a_day = np.array([[30_000.0, 3000, 3000, 20, 30_000, 1, 20, 1]])
+    _, chance, expected, lower, upper = replace(SHOP, horizon=5, discount_rate=0.0).predict_columns(ten_a_day)[0]
+    assert expected == 5 and chance == pytest.approx(1, abs=1e-3)
+    assert 0 < lower < 5 * 20 < upper < 10 * 20
+
+
+def test_a_correction_moves_value_and_interval_alike_and_leaves_the_purchases(customers):
+    doubled = replace(SHOP, correction=Correction(level=2.0)).predict_columns(customers.x[:500]).T
+    for name, column in zip(OUTPUTS, doubled, strict=True):
+        factor = 1.0 if "purchase" in name else 2.0
+        assert column == pytest.approx(factor * customers.answers[name][:500]), name
 
 
 def test_spend_is_fitted_on_every_purchase_day_the_first_included(customers):

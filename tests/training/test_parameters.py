@@ -90,7 +90,8 @@ def test_the_estimates_on_cdnow_are_the_published_ones():
             if day <= 272:  # 39 weeks
                 days.setdefault(row["customer_id"], set()).add(day)
     weeks = np.array([(len(each) - 1, max(each) - min(each), 272 - min(each)) for each in days.values()]) / (1, 7, 7)
-    tenths = [fit_mbg_nbd(*weeks[start::10].T, dropout_at_first=False) for start in range(10)]
+    x, t_x, T = weeks.T
+    tenths = [fit_mbg_nbd(x[each::10], t_x[each::10], T[each::10], dropout_at_first=False) for each in range(10)]
     assert len(weeks[0::10]) == 2357
     for name in ("r", "alpha", "a", "b"):
         estimates = np.array([getattr(each, name) for each in tenths])
