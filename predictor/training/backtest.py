@@ -9,9 +9,9 @@ from datetime import timedelta
 import numpy as np
 
 from predictor.training.fitting import SEED, fit, fit_expectation, one_thread
-from predictor.training.metrics import Metrics, deciles, gains, measure
+from predictor.training.metrics import Metrics, deciles, gains, measure, measure_chances, measure_interval
 from predictor.training.snapshot import Snapshot
-from predictor.training.value_model import FEATURES, ValueModel
+from predictor.training.value_model import FEATURES, VALUE, ValueModel
 
 # What the baselines need beside the features of the model.
 SIX = ("max_num_items", "max_revenue", "total_revenue", "total_orders", "days_since_last_order", "longest_interval")
@@ -21,26 +21,45 @@ EXPECTATION = "BG/NBD + Gamma-Gamma"
 
 @dataclass(frozen=True)
 class Backtest:
-    """One test out of time: figures of the model and the baselines on the same n customers and the same days."""
+    """One test out of time: figures of the model and the baselines on the same n customers and the same days.
+
+    `answers` are the model's outputs by name, each (n,).
+    """
 
     test: Snapshot
-    predicted: np.ndarray
+    answers: dict[str, np.ndarray]
     metrics: dict[str, Metrics]
     importance: dict[str, float]
     notes: list[str]
 
+    @property
+    def predicted(self) -> np.ndarray:
+        """The predicted values, (n,)."""
+        return self.answers[VALUE]
+
+    @property
+    def bought(self) -> np.ndarray:
+        """Whose value was above 0, (n,)."""
+        return self.test.actual > 0
+
     def summary(self) -> dict:
         """What JSON can hold of it."""
-        actual = self.test.actual
+        actual, answers = self.test.actual, self.answers
+        chance = answers["purchase_probability"]
         return {
             "as_of": self.test.as_of.isoformat(),
             "until": (self.test.as_of + timedelta(self.test.days)).isoformat(),
             "days": self.test.days,
             "customers": len(actual),
-            "customers_who_bought": int(np.count_nonzero(actual > 0)),
+            "customers_who_bought": int(np.count_nonzero(self.bought)),
             "mean_actual_value": float(actual.mean()),
             "metrics": {name: asdict(each) for name, each in self.metrics.items()},
             "deciles": deciles(actual, self.predicted),
+            "chance_to_buy": {
+                **asdict(measure_chances(self.bought, chance)),
+                "deciles": deciles(self.bought, chance),
+            },
+            "interval": asdict(measure_interval(actual, answers["clv_lower"], answers["clv_upper"])),
             "cumulative_gains": _at_percents(gains(actual, self.predicted)),
             "permutation_importance": self.importance,
             "notes": self.notes,
@@ -57,10 +76,10 @@ def backtest(test: Snapshot, past: Sequence[Snapshot], discount_rate: float) -> 
         if each.as_of + timedelta(each.days) > test.as_of:
             raise ValueError(f"what followed {each.as_of} was not all known on {test.as_of}")
     model, notes = fit(test, past, test.days, discount_rate)
-    predicted = model.value(test.features)
-    metrics = {OURS: measure(test.actual, predicted)}
+    answers = model.answers(test.features)
+    metrics = {OURS: measure(test.actual, answers[VALUE])}
     metrics |= {name: measure(test.actual, each) for name, each in _baselines(test, discount_rate).items()}
-    return Backtest(test, predicted, metrics, _importance(model, test), notes)
+    return Backtest(test, answers, metrics, _importance(model, test), notes)
 
 
 def earlier(past: Sequence[Snapshot], discount_rate: float) -> list[Backtest]:

@@ -25,6 +25,33 @@ class Metrics:
     top_decile: float | None
 
 
+@dataclass(frozen=True)
+class ChanceMetrics:
+    """How good the predicted chances to buy of n customers were.
+
+    `mean` is the mean chance and `bought` the share of the customers who bought. `brier` is the mean squared distance
+    of the chance from 1 for those who bought and from 0 for the others; `brier_of_base_rate` is the same for a forecast
+    that gives everybody `bought`, which nobody knows beforehand.
+    """
+
+    mean: float
+    bought: float
+    brier: float
+    brier_of_base_rate: float
+
+
+@dataclass(frozen=True)
+class IntervalMetrics:
+    """How often the value was outside of its interval: both shares should be 0.1.
+
+    `above` is the share above the upper end, of the customers whose upper end is above 0; `below` that under the lower
+    end, of those whose lower end is; None where there are none. Of all others it is known that 0 is inside.
+    """
+
+    above: float | None
+    below: float | None
+
+
 def measure(actual: np.ndarray, predicted: np.ndarray) -> Metrics:
     """All figures of `predicted` against `actual`, each (n,) with n above 0."""
     total = actual.sum()
@@ -36,6 +63,26 @@ def measure(actual: np.ndarray, predicted: np.ndarray) -> Metrics:
         rmse=float(np.sqrt(np.mean((actual - predicted) ** 2))),
         calibration=float(predicted.sum() / total) if total > 0 else None,
         top_decile=float(gains(actual, predicted)[_tenth(len(actual))] / total) if total > 0 else None,
+    )
+
+
+def measure_chances(bought: np.ndarray, chance: np.ndarray) -> ChanceMetrics:
+    """The figures of chances to buy, (n,), where `bought`, (n,), says who did."""
+    share = float(bought.mean())
+    return ChanceMetrics(
+        mean=float(chance.mean()),
+        bought=share,
+        brier=float(np.mean((chance - bought) ** 2)),
+        brier_of_base_rate=share * (1.0 - share),
+    )
+
+
+def measure_interval(actual: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> IntervalMetrics:
+    """How often `actual` was outside of the interval from `lower` to `upper`, each (n,)."""
+    can_be_above, can_be_below = upper > 0, lower > 0
+    return IntervalMetrics(
+        above=float(np.mean((actual > upper)[can_be_above])) if can_be_above.any() else None,
+        below=float(np.mean((actual < lower)[can_be_below])) if can_be_below.any() else None,
     )
 
 

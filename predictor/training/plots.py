@@ -48,6 +48,11 @@ def plots(test: Backtest) -> list[tuple[str, str, str]]:
                 _against(test),
             ),
             (
+                "The chance to buy, by tenths of customers",
+                "Each point is a tenth of the customers, by their chance. On the line as many bought as it says.",
+                _chances(test),
+            ),
+            (
                 "What the model looks at",
                 "Gini that is lost when one feature's values are dealt out anew among the customers.",
                 _importance(test),
@@ -94,6 +99,17 @@ def _against(test: Backtest) -> str:
         axes.scatter(predicted[shown], actual[shown], s=14, color=_MODEL, alpha=0.8, linewidth=0)
         axes.set(xscale="log", yscale="log")
     axes.set(xlabel="mean predicted value", ylabel="mean actual value")
+    return _svg(figure)
+
+
+def _chances(test: Backtest) -> str:
+    figure, axes = _canvas()
+    rows = deciles(test.bought, test.answers["purchase_probability"])
+    predicted, actual = ([100 * row[name] for row in rows] for name in ("predicted", "actual"))
+    end = max(*predicted, *actual, 1.0)
+    axes.plot([0, end], [0, end], color=_FAINT)
+    axes.scatter(predicted, actual, s=22, color=_MODEL, linewidth=0)
+    axes.set(xlabel="mean chance, %", ylabel="% who bought", xlim=(0, None), ylim=(0, None))
     return _svg(figure)
 
 

@@ -39,17 +39,18 @@ def in_words(test: dict) -> list[str]:
     """What the model is good and bad at, read off the figures of one test."""
     ours, expectation = test["metrics"][OURS], test["metrics"][EXPECTATION]
     rate = test["metrics"]["past revenue rate"]
-    if ours["gini"] is None:
-        return [
-            "Nobody bought anything in the days of the test, so there is nothing to say about the order of customers."
-        ]
+    if ours["calibration"] is None:
+        return ["These customers brought nothing in the days of the test, so there is nothing to compare with."]
+    gini, of_expectation, of_rate = (figure(each["gini"], ".3f") for each in (ours, expectation, rate))
     words = [
         f"Who is worth more: the tenth of customers predicted highest brought {ours['top_decile']:.0%} of what all "
-        f"{test['customers']:,} brought. The order of customers has a Gini of {ours['gini']:.3f}; "
-        f"{EXPECTATION} has {expectation['gini']:.3f}, the past revenue rate {rate['gini']:.3f}."
+        f"{test['customers']:,} brought. The order of customers has a Gini of {gini}; "
+        f"{EXPECTATION} has {of_expectation}, the past revenue rate {of_rate}."
     ]
     words.append(_about_the_total(ours["calibration"]))
     words.append(_about_the_deciles(test["deciles"]))
+    words.append(_about_the_chances(test["chance_to_buy"]))
+    words.append(_about_the_interval(test["interval"]))
     share = ours["mae"] / test["mean_actual_value"]
     bought = test["customers_who_bought"] / test["customers"]
     words.append(
@@ -78,11 +79,42 @@ def _about_the_deciles(deciles: list[dict]) -> str:
     far = [each for each in deciles if each["actual"] > 0 and not 0.8 <= each["predicted"] / each["actual"] <= 1.25]
     if not far:
         return "By tenths: each tenth of customers brought what was predicted for it, within a quarter."
+    return f"By tenths (1 has the highest predictions): in {_tenths(far)} by over a quarter, in the others within that."
+
+
+def _about_the_chances(chance: dict) -> str:
+    far = [each for each in chance["deciles"] if abs(each["predicted"] - each["actual"]) > 0.05]
+    better = chance["brier"] < chance["brier_of_base_rate"]
+    words = (
+        f"The chance to buy: {chance['mean']:.0%} on average, and {chance['bought']:.0%} bought. Its Brier score is "
+        f"{chance['brier']:.3f}, {'better' if better else 'no better'} than the {chance['brier_of_base_rate']:.3f} of "
+        "giving everybody the share that bought. "
+    )
+    if not far:
+        return words + "In each tenth of customers it is right within 5 points."
+    return words + f"In {_tenths(far)} by over 5 points, in the others it is right within that."
+
+
+def _about_the_interval(interval: dict) -> str:
+    above, below = interval["above"], interval["below"]
+    if above is None:
+        return "The interval: nobody was given a chance to buy of over 10%, so its upper end is 0 for everybody."
+    width = "too narrow" if above > 0.13 else "wider than it need be" if above < 0.07 else "as wide as it should be"
+    words = (
+        f"The interval: {above:.0%} of the customers who could came out above its upper end, where 10% should, so it "
+        f"is {width} there"
+    )
+    if below is None:
+        return words + "; nobody's lower end is above 0."
+    return words + f"; {below:.0%} of those whose lower end is above 0 came out below it, where 10% should."
+
+
+def _tenths(far: list[dict]) -> str:
+    """Which tenths are off, and to which side."""
     numbers = ", ".join(str(each["decile"]) for each in far)
     high = sum(each["predicted"] > each["actual"] for each in far)
     way = "too high" if high == len(far) else "too low" if not high else "too high or too low"
-    tenths = f"tenth {numbers} is" if len(far) == 1 else f"tenths {numbers} are"
-    return f"By tenths (1 has the highest predictions): {tenths} predicted {way} by over a quarter, the others are not."
+    return f"tenth {numbers} it is {way}" if len(far) == 1 else f"tenths {numbers} it is {way}"
 
 
 def _html(content: dict, pictures: list[tuple[str, str, str]]) -> str:

@@ -21,7 +21,8 @@ FEATURES = (
     "max_revenue",
     "max_num_items",
 )
-OUTPUTS = ("predicted_clv", "purchase_probability", "expected_purchases", "clv_lower", "clv_upper")
+VALUE = "predicted_clv"
+OUTPUTS = (VALUE, "purchase_probability", "expected_purchases", "clv_lower", "clv_upper")
 _INTERVAL = (0.1, 0.9)
 _DISCOUNT_STEPS = 4
 _HIGHEST = np.finfo(float).max / 1e6
@@ -54,13 +55,17 @@ class ValueModel:
         return self.value(_by_name(x))
 
     def predict_columns(self, x: np.ndarray) -> np.ndarray:
-        """All that the model answers, (n, 5), the columns of OUTPUTS; rows as in `predict`, whose value comes first.
+        """All that the model answers, (n, 5), the columns of OUTPUTS; rows as in `predict`, whose value comes first."""
+        return np.column_stack(list(self.answers(_by_name(x)).values()))
+
+    def answers(self, features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """All that the model answers from columns by name, each (n,).
 
         `purchase_probability` is the chance of at least one purchase day within the horizon, `expected_purchases` the
         expected number of them. With a chance of 80 % the value lies between `clv_lower` and `clv_upper`: of 1 in 10
-        it is higher. Both are 0 where the chance not to buy at all reaches so far.
+        it is higher. Each is 0 where the chance not to buy at all reaches so far.
         """
-        features = valid(_by_name(x))
+        features = valid(features)
         history = tuple(features[name] for name in ("frequency", "recency", "customer_age"))
         expected, values = self.expectation(features)
         factor = self.correction.factor(values)
@@ -70,11 +75,9 @@ class ValueModel:
         lower, upper = per_spend * spend_quantiles(
             _INTERVAL, self.horizon, self.purchases, self.spend, history, features["monetary_value"]
         )
-        purchase_probability = self.purchases.purchase_probability(self.horizon, *history)
-        columns = (
-            expected * factor, purchase_probability, np.minimum(expected_purchases, self.horizon), lower, upper
-        )  # fmt: skip
-        return np.column_stack([_finite(column) for column in columns])
+        chance = self.purchases.purchase_probability(self.horizon, *history)
+        columns = (expected * factor, chance, np.minimum(expected_purchases, self.horizon), lower, upper)
+        return {name: _finite(column) for name, column in zip(OUTPUTS, columns, strict=True)}
 
     def value(self, features: dict[str, np.ndarray]) -> np.ndarray:
         """The value from columns by name, each (n,)."""

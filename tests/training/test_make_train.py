@@ -88,7 +88,7 @@ def test_the_report_stands_alone_and_says_the_same_as_json(trained):
     folder, _ = trained
     page = (folder / "training_report.html").read_text(encoding="utf-8")
     report = json.loads((folder / "training_report.json").read_text(encoding="utf-8"))
-    assert page.count("<svg") == 4
+    assert page.count("<svg") == 5
     assert not any(each in page for each in ("<script", "src=", 'href="http', "@import"))
     earlier, test = report["tests"]
     assert date.fromisoformat(earlier["until"]) <= date.fromisoformat(test["as_of"])

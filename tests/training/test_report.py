@@ -16,12 +16,15 @@ from predictor.training.snapshot import Snapshot
 ACTUAL = np.repeat(2.0 ** np.arange(10, 0, -1), 20)  # ten tenths of twenty customers, each worth half the one before
 
 
-def made_up(predicted: np.ndarray, actual: np.ndarray = ACTUAL, expectation: np.ndarray | None = None) -> Backtest:
+def made_up(
+    predicted: np.ndarray, actual: np.ndarray = ACTUAL, expectation: np.ndarray | None = None, **answers: np.ndarray
+) -> Backtest:
     expectation = actual if expectation is None else expectation
     others = {EXPECTATION: expectation, "past revenue rate": np.zeros(len(actual))}
     metrics = {name: measure(actual, each) for name, each in {OURS: predicted, **others}.items()}
     test = Snapshot(date(2020, 1, 1), np.arange(len(actual)), {}, 100, actual)
-    return Backtest(test, predicted, metrics, {"recency": 0.1}, [])
+    answers = {"purchase_probability": (actual > 0) * 1.0, "clv_lower": 0 * actual, "clv_upper": actual, **answers}
+    return Backtest(test, {"predicted_clv": predicted, **answers}, metrics, {"recency": 0.1}, [])
 
 
 def sentence(beginning: str, test: Backtest) -> str:
@@ -50,16 +53,63 @@ def test_it_says_whether_the_total_is_too_high_or_too_low(factor, said):
     [
         ({}, "each tenth of customers brought what was predicted for it"),
         ({1: 1.24, 10: 0.81}, "each tenth of customers brought what was predicted for it"),
-        ({1: 1.3}, "tenth 1 is predicted too high"),
-        ({10: 0.7}, "tenth 10 is predicted too low"),
-        ({2: 0.79, 1: 0.75}, "tenths 1, 2 are predicted too low"),
-        ({1: 1.3, 10: 0.5}, "tenths 1, 10 are predicted too high or too low"),
+        ({1: 1.3}, "in tenth 1 it is too high by over a quarter"),
+        ({10: 0.7}, "in tenth 10 it is too low"),
+        ({2: 0.79, 1: 0.75}, "in tenths 1, 2 it is too low"),
+        ({1: 1.3, 10: 0.5}, "in tenths 1, 10 it is too high or too low"),
     ],
 )
 def test_it_names_the_tenths_that_are_off_and_to_which_side(factors, said):
     tenth = np.repeat(np.arange(1, 11), 20)
     predicted = ACTUAL * np.array([factors.get(each, 1.0) for each in tenth])
     assert said in sentence("By tenths", made_up(predicted))
+
+
+@pytest.mark.parametrize(
+    ("shift", "said"),
+    [
+        ([0.0] * 10, "In each tenth of customers it is right within 5 points"),
+        ([0.04, -0.04] * 5, "In each tenth of customers it is right within 5 points"),
+        ([-0.06] + [0.0] * 9, "In tenth 1 it is too low by over 5 points"),
+        ([0.0] * 8 + [0.06, 0.07], "In tenths 9, 10 it is too high by over 5 points"),
+    ],
+)
+def test_it_says_in_which_tenths_the_chance_to_buy_was_off(shift, said):
+    share = np.linspace(0.95, 0.05, 10)  # of the 20 customers in each tenth
+    actual = np.concatenate([np.arange(20) < round(20 * each) for each in share]) * 50.0
+    chance = np.repeat(share + np.array(shift), 20)
+    words = sentence("The chance to buy", made_up(actual, actual, purchase_probability=chance))
+    assert said in words and f"{chance.mean():.0%} on average, and 50% bought" in words
+    assert "better than the 0.250 of" in words and "no better" not in words
+
+
+def test_a_chance_that_tells_nobody_apart_is_no_better_than_the_base_rate():
+    actual = np.tile([50.0, 0.0], 100)
+    words = sentence("The chance to buy", made_up(actual, actual, purchase_probability=np.full(200, 0.6)))
+    assert "Brier score is 0.260, no better than the 0.250" in words
+
+
+@pytest.mark.parametrize(
+    ("above", "said"),
+    [
+        (6, "6% of the customers who could came out above its upper end, where 10% should, so it is wider than"),
+        (10, "10% of the customers who could came out above its upper end, where 10% should, so it is as wide as"),
+        (14, "14% of the customers who could came out above its upper end, where 10% should, so it is too narrow"),
+    ],
+)
+def test_it_says_whether_the_interval_is_too_narrow_or_too_wide(above, said):
+    actual = np.full(200, 50.0)
+    upper = np.where(np.arange(200) < 100, np.where(np.arange(200) < above, 40.0, 60.0), 0.0)  # half can be above 0
+    lower = np.where(np.arange(200) < 20, np.where(np.arange(200) < 5, 55.0, 45.0), 0.0)
+    words = sentence("The interval", made_up(actual, actual, clv_lower=lower, clv_upper=upper))
+    assert said in words and "25% of those whose lower end is above 0 came out below it" in words
+
+
+def test_an_interval_without_ends_above_0_is_told_as_that():
+    none = np.zeros(200)
+    words = sentence("The interval", made_up(ACTUAL, clv_lower=none, clv_upper=none))
+    assert "its upper end is 0 for everybody" in words
+    assert "nobody's lower end is above 0" in sentence("The interval", made_up(ACTUAL))
 
 
 def test_it_says_how_many_bought_how_far_off_one_prediction_is_and_what_the_top_tenth_brought():
@@ -78,9 +128,9 @@ def test_big_spenders_are_spoken_of_only_where_the_expectation_misses_them_by_le
     assert not any(each.startswith("Big") for each in report.in_words(made_up(near, expectation=far).summary()))
 
 
-def test_where_nobody_bought_it_says_so_and_nothing_else():
+def test_where_nothing_was_bought_it_says_so_and_nothing_else():
     (only,) = report.in_words(made_up(ACTUAL, actual=np.zeros(200)).summary())
-    assert "Nobody bought" in only
+    assert "brought nothing" in only
 
 
 def test_page_and_json_say_the_sentences_of_the_last_test_and_show_every_figure(tmp_path):
