@@ -18,8 +18,8 @@ class Manifest:
 
     `features` are the columns that it gets, `outputs` those that it answers, both in order. `interpreter` is None for
     this project's own Python. `bytecode` lists the Pythons whose bytecode the file may carry. `example` has `inputs`
-    and `outputs`, `edges` what came of odd rows. `training` is filled for models that `make train` made: horizon_days,
-    metrics and so on.
+    and `outputs`, `edges` what came of odd rows, `doubts` what is odd about it (each a code, text and figures).
+    `training` is filled for models that `make train` made: horizon_days, metrics and so on.
     """
 
     file: str
@@ -37,6 +37,7 @@ class Manifest:
     registered_at: str
     registered_by: str
     outputs: list[str] = field(default_factory=lambda: [VALUE])
+    doubts: list[dict] = field(default_factory=list)
     training: dict = field(default_factory=dict)
 
     @property

@@ -51,7 +51,7 @@ def open_model(path: str | Path, manifests: Path) -> Model:
         if manifest.sha256 == digest:
             return Model(pickled, manifest)
     if reason := not_a_pickle(pickled):
-        raise ModelError(f"{path} is no dill file: {reason}")
+        raise ModelError(f"{path} is not a dill file: {reason}")
     for written, manifest in known.items():
         if manifest.file == Path(path).name:
             raise ModelError(

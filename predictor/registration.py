@@ -14,27 +14,32 @@ from pathlib import Path
 
 import numpy
 
+from predictor import versions
+from predictor.doubts import Doubt, doubts_about, made_up_customers
 from predictor.manifest import Manifest, digest_of
 from predictor.model import read_model
 from predictor.sandbox.box import Box
 from predictor.sandbox.errors import ModelError, Remedy
 from predictor.sandbox.inspection import Inspection, inspect
 from predictor.sandbox.interpreters import Interpreter, interpreters, named_interpreter
-from predictor.sandbox.process import Worker
+from predictor.sandbox.process import Limits, Worker
 from predictor.scoring import wrong_bytecode
 from predictor.settings import FEATURES, PROJECT, VALUE, Settings
 
 EXAMPLE = ((3, 92.6, 109.3, 2, 12, 26), (2, 10.4, 43.5, 3, 26, 5))
+SHOWN_IMPORTS = 50
 
 log = logging.getLogger("predictor")
 
 
 @dataclass(frozen=True)
 class _Trial:
-    """What came of predicting rows in one interpreter."""
+    """What came of predicting the example in one interpreter; `features` in the order in which the model wants them."""
 
     versions: dict[str, str]
     box: Box
+    features: list[str]
+    inputs: numpy.ndarray
     outputs: list[float]
 
 
@@ -49,38 +54,40 @@ def register(
 ) -> Manifest:
     """States that a model may be run, and by which Python: tries it in a worker, and writes its manifest.
 
-    `features` are the columns that it gets, in order; `outputs` those that it answers: for the value alone by
-    `predict(x)`, for several, of which the value has to be one, by `predict_columns(x)` of shape (rows, outputs).
-    `example` are rows of the features to try it with; by default the worked example of the six features, and ones where
-    the features are others. `training` goes into the manifest as it is
-    (what JSON can hold). The interpreter is `settings.python`, or the first on this machine that runs the example to
-    finite numbers. The logger `predictor` tells what is found.
+    `features` are the columns that it gets; a model that carries the names of its columns gets them in its own order.
+    `outputs` are those that it answers: for the value alone by `predict(x)`, for several, of which the value has to be
+    one, by `predict_columns(x)` of shape (rows, outputs). `example` are rows of `features` to try it with; by default
+    the worked example of the six features, and ones where the features are others. `training` goes into the manifest as
+    it is (what JSON can hold). The interpreter is `settings.python`, or the first on this machine that runs the example
+    to finite numbers. The logger `predictor` tells what is found; what is odd, as warnings.
 
-    Raises ModelError where the file is no model, or no interpreter is found that runs it.
+    Raises ModelError where the file is no model, it wants other columns, or no interpreter is found that runs it.
     """
     if VALUE not in outputs:
         raise ValueError(f"{VALUE} has to be among the outputs {list(outputs)}")
     pickled = read_model(model)
-    inspection = _look_at(model, pickled)
+    inspection = _look_at(model, pickled, settings.limits)
     if example is None:
         example = EXAMPLE if tuple(features) == FEATURES else [[1.0] * len(features)]
-    inputs = numpy.array(example, dtype="float64")
 
-    trials = _Trials(pickled, len(outputs), settings)
-    interpreter, trial = _find_interpreter(model, inspection, inputs, trials)
+    trials = _Trials(pickled, inspection, list(features), list(outputs), settings)
+    interpreter, trial = _find_interpreter(model, inspection, numpy.array(example, dtype="float64"), trials)
     edges = {
-        "one row": inputs[:1],
-        "zeros": numpy.zeros((1, len(features))),
-        "large values": numpy.full((1, len(features)), 1e6),
+        "one row": trial.inputs[:1],
+        "zeros": numpy.zeros((1, len(trial.features))),
+        "large values": numpy.full((1, len(trial.features)), 1e6),
     }
     outcomes = trials.try_edges(interpreter, edges)
+    doubts = trials.doubts(interpreter, trial)
+    for doubt in doubts:
+        log.warning("warning: %s", doubt.text)
     log.info("box: %s", trial.box)
 
     manifest = Manifest(
         file=Path(model).name,
         sha256=digest_of(pickled),
         size=len(pickled),
-        features=list(features),
+        features=trial.features,
         outputs=list(outputs),
         interpreter=None if interpreter.path == sys.executable else interpreter.path,
         python=trial.versions["python"],
@@ -89,24 +96,26 @@ def register(
         },
         imports=list(inspection.imports),
         bytecode=list(inspection.bytecode),
-        example={"inputs": inputs.tolist(), "outputs": trial.outputs},
+        example={"inputs": trial.inputs.tolist(), "outputs": trial.outputs},
         edges=outcomes,
         box=str(trial.box),
         registered_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         registered_by=getpass.getuser(),
+        doubts=[doubt.as_dict() for doubt in doubts],
         training=dict(training or {}),
     )
     log.info("registered: %s", manifest.write(settings.manifests))
     return manifest
 
 
-def _look_at(model, pickled) -> Inspection:
+def _look_at(model: str | Path, pickled: bytes, limits: Limits) -> Inspection:
     try:
-        inspection = inspect(pickled)
+        inspection = inspect(pickled, limits)
     except ModelError as problem:
-        raise ModelError(f"{model} is no dill file: {problem}") from None
+        raise ModelError(f"{model} is not a dill file: {problem}", problem.remedy) from None
     log.info("file: %s, %s bytes, SHA-256 %s", model, f"{len(pickled):,}", digest_of(pickled))
-    log.info("imports: %s", ", ".join(inspection.imports) or "nothing")
+    shown, more = inspection.imports[:SHOWN_IMPORTS], len(inspection.imports) - SHOWN_IMPORTS
+    log.info("imports: %s", (", ".join(shown) or "nothing") + (f" and {more:,} more" if more > 0 else ""))
     pythons = " or ".join(inspection.bytecode)
     log.info("bytecode: %s", f"of Python {pythons}" if pythons else "none, so any Python may load it")
     return inspection
@@ -134,7 +143,7 @@ def _find_interpreter(model, inspection, inputs, trials) -> tuple[Interpreter, _
                 failures.append(problem)
             else:
                 log.info("interpreter: %s, %s", interpreter, "as you said" if named else "the first that runs it")
-                log.info("example: %s gives %s", inputs.tolist(), trial.outputs)
+                log.info("example: %s gives %s", trial.inputs.tolist(), trial.outputs)
                 return interpreter, trial
             log.info("interpreter: %s does not run it: %s", interpreter, str(failures[-1]).replace("\n", " "))
     if failures:
@@ -150,26 +159,35 @@ class _Trials:
     """Runs the model on a few rows, each time in a worker of its own."""
 
     pickled: bytes
-    outputs: int
+    inspection: Inspection
+    features: list[str]
+    outputs: list[str]
     settings: Settings
 
-    def try_example(self, interpreter: Interpreter, inputs: numpy.ndarray) -> _Trial:
-        with self._worker(interpreter, inputs) as worker:
-            versions = worker.start()
-            versions = {**worker.load(self.pickled), **versions}
-            worker.send(1, inputs)
-            outputs = _listed(worker.predictions(1, len(inputs)))
-            if not numpy.isfinite(outputs).all():
-                raise ModelError(
-                    f"The model predicts {outputs} for {inputs.tolist()}, where finite numbers are expected."
-                )
-            return _Trial(versions, worker.box, outputs)
+    def try_example(self, interpreter: Interpreter, example: numpy.ndarray) -> _Trial:
+        """What it predicts for rows of `features`; ModelError where it can't, or wants other columns."""
+        with self._worker(interpreter, example.shape[1]) as worker:
+            worker.start()
+            try:
+                features = _in_its_own_order(self.features, worker.load(self.pickled))
+            except ModelError as problem:
+                raise versions.explain(problem, self.inspection.made_with, worker.versions, f"{interpreter}") from None
+            box, found = worker.box, worker.versions
+        inputs = numpy.ascontiguousarray(example[:, [self.features.index(name) for name in features]])
+        try:
+            predicted = self._predict(interpreter, inputs)
+        except ModelError as problem:
+            raise versions.explain(problem, self.inspection.made_with, found, f"{interpreter}") from None
+        outputs = _listed(predicted)
+        if not numpy.isfinite(predicted).all():
+            raise ModelError(f"The model predicts {outputs} for {inputs.tolist()}, where finite numbers are expected.")
+        return _Trial(found, box, features, inputs, outputs)
 
     def try_edges(self, interpreter: Interpreter, edges: dict[str, numpy.ndarray]) -> dict[str, object]:
         """The prediction for each odd row, or in words why there is none: they may be too odd for a good model."""
         outcomes: dict[str, object] = {}
         while len(outcomes) < len(edges):  # a worker ends with the first row that its model fails on
-            with self._worker(interpreter, edges["zeros"]) as worker:
+            with self._worker(interpreter, edges["zeros"].shape[1]) as worker:
                 worker.start()
                 worker.load(self.pickled)
                 for number, (name, row) in enumerate(edges.items()):
@@ -185,8 +203,46 @@ class _Trials:
             log.info("%s: %s", name, outcome)
         return outcomes
 
-    def _worker(self, interpreter, rows):
-        return Worker(interpreter.path, rows.shape[1], self.outputs, self.settings.limits, PROJECT)
+    def doubts(self, interpreter: Interpreter, trial: _Trial) -> list[Doubt]:
+        """What is odd about the model, though it runs."""
+        found = []
+        if differs := versions.difference(self.inspection.made_with, trial.versions, f"{interpreter}"):
+            made = self.inspection.made_with[versions.SCIKIT_LEARN]
+            text = f"It was {differs}, where it may predict other values. {versions.venv(made)}"
+            found.append(Doubt("model_made_with_other_version", text, {versions.SCIKIT_LEARN: made}))
+        customers = made_up_customers(trial.features)
+        if customers is not None:
+            try:
+                values = self._predict(interpreter, customers)[:, self.outputs.index(VALUE)]
+            except ModelError as problem:
+                text = f"It fails on made-up customers: {str(problem).partition(chr(10))[0]}"
+                return [*found, Doubt("model_fails_on_customers", text, {})]
+            found += doubts_about(values, customers, trial.features)
+        return found
+
+    def _predict(self, interpreter, rows):
+        with self._worker(interpreter, rows.shape[1]) as worker:
+            worker.start()
+            worker.load(self.pickled)
+            worker.send(1, rows)
+            return worker.predictions(1, len(rows))
+
+    def _worker(self, interpreter, columns):
+        return Worker(interpreter.path, columns, len(self.outputs), self.settings.limits, PROJECT)
+
+
+def _in_its_own_order(features: list[str], carried: list[str] | None) -> list[str]:
+    """The columns as the model was fitted with them, where it tells; ModelError where it wants others."""
+    if carried is None:
+        return features
+    if not set(carried) <= set(features) or len(set(carried)) < len(carried):
+        raise ModelError(
+            f"The model was fitted with other columns than it can get: {', '.join(carried)}.\n"
+            f"There are: {', '.join(features)}."
+        )
+    if carried != features[: len(carried)]:
+        log.info("columns: in the order in which the model was fitted: %s", ", ".join(carried))
+    return carried
 
 
 def _listed(predictions):

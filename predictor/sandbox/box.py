@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import socket
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 
@@ -23,36 +26,49 @@ ENVIRONMENT = {
 }
 
 
+WALLS = {
+    "processes": "a process namespace",
+    "network": "a network namespace",
+    "ipc": "an IPC namespace",
+    "mounts": "read-only mounts",
+    "landlock": "Landlock",
+    "system_calls": "a filter of system calls",
+}
+
+
 @dataclass(frozen=True)
 class Box:
-    """Which walls the kernel gave. Limits, empty environment and closed descriptors are always there."""
+    """Which of WALLS stand. Limits, an empty environment and closed descriptors are always there."""
 
-    namespaces: bool
-    read_only_mounts: bool
-    landlock: bool
-    no_sockets: bool
+    walls: frozenset[str]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The walls that the system does not offer, in words."""
+        return tuple(words for wall, words in WALLS.items() if wall not in self.walls)
 
     @property
     def files_are_read_only(self) -> bool:
-        return self.read_only_mounts or self.landlock
+        return not self.walls.isdisjoint({"mounts", "landlock"})
 
     @property
     def no_network(self) -> bool:
-        return self.namespaces or self.no_sockets
+        return not self.walls.isdisjoint({"network", "system_calls"})
 
     def __str__(self) -> str:
         """One sentence for a summary."""
         files = "read-only files" if self.files_are_read_only else "FILES CAN BE WRITTEN"
         network = "no network" if self.no_network else "NETWORK CAN BE REACHED"
-        complete = self.namespaces and self.read_only_mounts and self.landlock and self.no_sockets
-        missing = [name.replace("_", " ") for name, given in vars(self).items() if not given]
-        return f"{files}, {network}" + ("" if complete else f" (this system does not offer: {', '.join(missing)})")
+        missing = f" (this system does not offer: {', '.join(self.missing)})" if self.missing else ""
+        return f"{files}, {network}{missing}"
 
 
-def launch(command: list[str], memory: int, **pipes) -> tuple[subprocess.Popen, socket.socket]:
+def launch(
+    command: list[str], memory: int, walls: Iterable[str] = WALLS, **pipes: Any
+) -> tuple[subprocess.Popen[bytes], socket.socket]:
     """Starts a command in the box. It ends, with all that it has started, when the socket is closed."""
     ours, theirs = socket.socketpair()
-    order = [str(theirs.fileno()), tempfile.gettempdir(), str(memory), *command]
+    order = [str(theirs.fileno()), tempfile.gettempdir(), str(memory), ",".join(walls), *command]
     with theirs:
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(_LAUNCHER), *order],
@@ -64,16 +80,19 @@ def launch(command: list[str], memory: int, **pipes) -> tuple[subprocess.Popen, 
     return process, ours
 
 
-def read_box(control: socket.socket, timeout: float) -> Box | None:
-    """What the launcher says when it has shut the box; None where it could not, or not in so many seconds."""
+def read_box(control: socket.socket, timeout: float) -> Box:
+    """What the launcher says when it has shut the box; one without walls where it could not, or not in time."""
+    return Box(frozenset(read_line(control, timeout).split()) & WALLS.keys())
+
+
+def read_line(control: socket.socket, timeout: float) -> str:
+    """The next line that the launcher writes; what there is of it after so many seconds."""
     control.settimeout(timeout)
-    try:
-        with control.makefile("rb") as lines:
-            line = lines.readline()
-    except TimeoutError:
-        return None
-    given = line.decode().split()
-    return Box(*(wall.name in given for wall in fields(Box))) if line else None
+    line = b""
+    with contextlib.suppress(OSError):
+        while (character := control.recv(1)) not in (b"", b"\n"):
+            line += character
+    return line.decode()
 
 
 @functools.cache
@@ -83,4 +102,4 @@ def box_here() -> Box:
     with control:
         found = read_box(control, 30)
         process.wait()
-    return found or Box(False, False, False, False)
+    return found

@@ -68,7 +68,11 @@ def _paths() -> Iterator[str]:
             if path:
                 yield path
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    yield from (str(path) for path in sorted(root.glob("versions/3.*/bin/python")))
+    try:
+        versions = sorted((root / "versions").iterdir())
+    except OSError:  # there is none, or it is another user's
+        return
+    yield from (str(folder / "bin" / "python") for folder in versions if folder.name.startswith("3."))
 
 
 def _ask(path):

@@ -7,9 +7,11 @@ own sets them, because Python code between fork and exec is not safe in a parent
         socket: closed when the     ──▶ init            first process of the PID namespace: when it ends,
         build ends, however it ends                     all that the model has started ends with it
 
-    launcher.py SOCKET FOLDER MEMORY COMMAND…           the environment is the command's
+    launcher.py SOCKET FOLDER MEMORY WALLS COMMAND…     the environment is the command's; WALLS: box.WALLS, by commas
 
-It imports little, because every build waits for it.
+Into the socket it writes a line with the walls that stand, and one more, `memory` or `processes`, where it has ended
+the model because its processes together held too much or were too many. It imports little, because every build waits
+for it.
 """
 
 import ctypes
@@ -22,34 +24,57 @@ import sys
 
 FILE_SIZE = 256 * 2**20  # bytes, of one file and of the temporary folder
 OPEN_FILES = 1024
+PROCESSES = 256  # that the model may have at a time
+LOOK_EVERY = 0.2  # seconds between looks at how many there are, and what memory they hold together
 
-CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 1 << 17, 1 << 27, 1 << 28, 1 << 29, 1 << 30
+CLONE_NEWNS, CLONE_NEWUSER = 1 << 17, 1 << 28
+NAMESPACES = {"ipc": 1 << 27, "processes": 1 << 29, "network": 1 << 30}  # CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET
 MS_NOSUID_NODEV_NOEXEC = 2 | 4 | 8
 AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY = -100, 0x8000, 1
 PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 22, 24, 38
-# These numbers are the same on every architecture.
-SYS_IO_URING_SETUP, SYS_MOUNT_SETATTR = 425, 442
+# These numbers of system calls are the same on every architecture.
+SYS_MOUNT_SETATTR = 442
 SYS_LANDLOCK_CREATE_RULESET, SYS_LANDLOCK_ADD_RULE, SYS_LANDLOCK_RESTRICT_SELF = 444, 445, 446
-# AUDIT_ARCH_… and the number of socket(2)
-ARCHITECTURES = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
+
+ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}  # AUDIT_ARCH_…, and the place of its numbers
+# Answered with "permission denied": every way to a socket, also to a named one by a pair of unnamed ones.
+SOCKET_CALLS = {
+    "socket": (41, 198), "socketpair": (53, 199), "bind": (49, 200), "listen": (50, 201), "accept": (43, 202),
+    "accept4": (288, 242), "connect": (42, 203), "sendto": (44, 206), "sendmsg": (46, 211), "sendmmsg": (307, 269),
+}  # fmt: skip
+# Answered with "not implemented", for which libraries are prepared.
+OTHER_CALLS = {
+    "io_uring_setup": (425, 425),  # would open sockets past this filter
+    "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),  # the keys of the login
+    "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195),  # memory that outlives the process, and messages
+    "semget": (64, 190), "semop": (65, 193), "semtimedop": (220, 192), "semctl": (66, 191),
+    "msgget": (68, 186), "msgsnd": (69, 189), "msgrcv": (70, 188), "msgctl": (71, 187),
+    "mq_open": (240, 180), "mq_unlink": (241, 181), "mq_timedsend": (242, 182), "mq_timedreceive": (243, 183),
+    "memfd_create": (319, 279), "memfd_secret": (447, 447),  # memory past the limit
+    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "pidfd_getfd": (438, 438),
+    "unshare": (272, 97), "setns": (308, 268), "clone3": (435, 435),  # the right to mount, in a namespace of its own
+    "userfaultfd": (323, 282), "bpf": (321, 280), "perf_event_open": (298, 241),  # what few need and many holes were in
+}  # fmt: skip
+SYS_CLONE = (56, 220)
+NEW_NAMESPACES = 0x7E020000  # every CLONE_NEW… that clone(2) knows
 
 libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main():
-    parent, temporary, memory, *command = sys.argv[1:]
+    parent, temporary, memory, walls, *command = sys.argv[1:]
     parent = int(parent)
     os.set_inheritable(parent, False)
     folder = os.path.join(temporary, f"predictor-{os.urandom(8).hex()}")
     os.mkdir(folder, 0o700)
     try:
-        status = run(command, int(memory), folder, parent)
+        status = run(command, int(memory), set(walls.split(",")), folder, parent)
     finally:
         remove(folder)
     die_like(status)
 
 
-def run(command, memory, folder, parent):
+def run(command, memory, walls, folder, parent):
     """Starts the worker, and returns its exit status when it has ended or the parent has."""
     child_ended, wakeup = os.pipe()
     os.set_blocking(wakeup, False)
@@ -57,9 +82,11 @@ def run(command, memory, folder, parent):
     signal.signal(signal.SIGCHLD, lambda *_: None)
     alive, hold = os.pipe()  # `hold` is open for as long as this process lives
 
-    namespaces = offered(enter_namespaces)
+    namespaces = walls & {*NAMESPACES, "mounts"} and offered(enter_namespaces, walls)
     if namespaces:
-        enter_namespaces()
+        enter_namespaces(walls)
+    else:
+        walls -= {*NAMESPACES, "mounts"}
 
     def end_with_launcher():
         os.close(hold)
@@ -68,8 +95,8 @@ def run(command, memory, folder, parent):
         if select.select([alive], [], [], 0)[0]:  # the launcher ended before the line above
             os._exit(1)
 
-    init = namespaces and os.fork()
-    if namespaces and init == 0:
+    init = os.fork() if "processes" in walls else None
+    if init == 0:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody else collects what the model leaves behind
         end_with_launcher()
         os.close(parent)
@@ -85,7 +112,7 @@ def run(command, memory, folder, parent):
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
                 signal.signal(number, signal.SIG_DFL)
-            os.write(parent, " ".join(shut(folder, memory, namespaces)).encode() + b"\n")
+            os.write(parent, " ".join(shut(folder, memory, walls)).encode() + b"\n")
             os.execv(command[0], command)
         except Exception as problem:
             os.write(2, f"the worker can't be started: {problem}\n".encode(errors="replace"))
@@ -93,7 +120,7 @@ def run(command, memory, folder, parent):
             os._exit(127)  # it must not go on as a second launcher
 
     leave_pipes()
-    status = wait(worker, child_ended, parent)
+    status = wait(worker, init, memory, child_ended, parent)
     if init:
         os.kill(init, signal.SIGKILL)
         os.waitpid(init, 0)
@@ -105,49 +132,94 @@ def run(command, memory, folder, parent):
     return status
 
 
-def wait(worker, child_ended, parent):
+def wait(worker, init, memory, child_ended, parent):
+    """Until the worker has ended, the parent has, or the model's processes go past their limits."""
     while True:
         pid, status = os.waitpid(worker, os.WNOHANG)
         if pid:
             return status
-        ready, _, _ = select.select([child_ended, parent], [], [])
-        if parent in ready:
+        ready, _, _ = select.select([child_ended, parent], [], [], LOOK_EVERY)
+        excess = "" if ready else too_much([worker, init] if init else [worker], memory)
+        if parent in ready or excess:
+            if excess:
+                os.write(parent, excess.encode() + b"\n")
             os.kill(worker, signal.SIGKILL)
             return os.waitpid(worker, 0)[1]
-        os.read(child_ended, 1024)
+        if child_ended in ready:
+            os.read(child_ended, 1024)
 
 
-def shut(folder, memory, namespaces):
+def too_much(first, memory):
+    """Which limit these processes and all below them are past together, "memory" or "processes"; "" where none is."""
+    processes = list(first)
+    for process in processes:  # grows while it is gone through
+        for path in children_files(process):
+            processes += [int(child) for child in read(path).split()]
+        if len(processes) > PROCESSES:
+            return "processes"
+    if len(processes) == len(first):  # RLIMIT_AS holds one process
+        return ""
+    return "memory" if sum(map(memory_of, processes)) > memory else ""
+
+
+def children_files(process):
+    try:
+        return [f"/proc/{process}/task/{thread}/children" for thread in os.listdir(f"/proc/{process}/task")]
+    except OSError:
+        return []  # it has ended
+
+
+def memory_of(process):
+    """Bytes that it holds; what it shares with others counts in part."""
+    for line in read(f"/proc/{process}/smaps_rollup").splitlines():
+        if line.startswith(b"Pss:"):
+            return int(line.split()[1]) * 1024
+    return int((read(f"/proc/{process}/statm") or b"0 0").split()[1]) * resource.getpagesize()
+
+
+def read(path):
+    """The content of a file in /proc; nothing where its process has ended."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def shut(folder, memory, walls):
     """Closes the box around this process; returns the names of the walls that the kernel gave."""
     linux = sys.platform == "linux"
-    read_only_mounts = namespaces and succeeds(mount_read_only, folder)
+    standing = walls & NAMESPACES.keys()
+    if "mounts" in walls and succeeds(mount_read_only, folder):
+        standing.add("mounts")
     os.chdir(folder)
-    no_privileges = linux and libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-    walls = {
-        "namespaces": namespaces,
-        "read_only_mounts": read_only_mounts,
-        "landlock": no_privileges and succeeds(restrict_files, folder),
-        "no_sockets": no_privileges and succeeds(forbid_sockets),
-    }
+    if linux and libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0:
+        if "landlock" in walls and succeeds(restrict_files, folder):
+            standing.add("landlock")
+        if "system_calls" in walls and succeeds(filter_system_calls):
+            standing.add("system_calls")
     if linux:
         for capability in range(64):
             libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
-    for limit, value in (
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, FILE_SIZE),
-        (resource.RLIMIT_NOFILE, OPEN_FILES),
-    ):
+    limits = {
+        resource.RLIMIT_AS: memory,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: FILE_SIZE,
+        resource.RLIMIT_NOFILE: OPEN_FILES,
+    }
+    if standing & NAMESPACES.keys():  # in a user namespace only the model's own processes count; root's never do
+        limits[resource.RLIMIT_NPROC] = PROCESSES
+    for limit, value in limits.items():
         hard = resource.getrlimit(limit)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(limit, (value, value))
-    return [name for name, given in walls.items() if given]
+    return standing
 
 
-def enter_namespaces():
-    """User, process, network and IPC namespaces of its own; the processes started from here on are in them."""
+def enter_namespaces(walls):
+    """A user namespace of its own, and those of the walls; the processes started from here on are in them."""
     user, group = os.getuid(), os.getgid()
-    check(libc.unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC))
+    check(libc.unshare(CLONE_NEWUSER | sum(flag for wall, flag in NAMESPACES.items() if wall in walls)))
     for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(text)
@@ -186,22 +258,28 @@ def restrict_files(folder):
     os.close(rules)
 
 
-def forbid_sockets():
-    """A seccomp filter: socket(2) says "permission denied", also for UDP and Unix sockets, which pass Landlock."""
-    architecture, sys_socket = ARCHITECTURES[os.uname().machine]
-    load, equal, above, give = 0x20, 0x15, 0x35, 0x06
+def filter_system_calls():
+    """A seccomp filter: no socket of any kind, TCP, UDP or Unix, no keys, no shared memory, no new namespace."""
+    architecture, place = ARCHITECTURES[os.uname().machine]
+    load, equal, above, has_bit, give = 0x20, 0x15, 0x35, 0x45, 0x06
     allow, denied, unknown = 0x7FFF0000, 0x00050000 | 13, 0x00050000 | 38  # 13 is EACCES, 38 is ENOSYS
+    tests = [(equal, numbers[place], denied) for numbers in SOCKET_CALLS.values()]
+    tests += [(equal, numbers[place], unknown) for numbers in OTHER_CALLS.values()]
+    tests.append((above, 0x40000000, unknown))  # x86-64's second set of numbers
     program = [
         (load, 0, 0, 4),  # the architecture of this call
         (equal, 1, 0, architecture),
         (give, 0, 0, unknown),
         (load, 0, 0, 0),  # its number
-        (above, 3, 0, 0x40000000),  # x86-64's second set of numbers
-        (equal, 2, 0, SYS_IO_URING_SETUP),  # would open sockets past this filter
-        (equal, 2, 0, sys_socket),
-        (give, 0, 0, allow),
-        (give, 0, 0, unknown),
+    ]
+    for test, number, answer in tests:
+        program += [(test, 0, 1, number), (give, 0, 0, answer)]
+    program += [
+        (equal, 0, 3, SYS_CLONE[place]),
+        (load, 0, 0, 16),  # its flags
+        (has_bit, 0, 1, NEW_NAMESPACES),
         (give, 0, 0, denied),
+        (give, 0, 0, allow),
     ]
     instructions = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *line) for line in program))
     filter_program = struct.pack("@HP", len(program), ctypes.addressof(instructions))
@@ -222,11 +300,11 @@ def succeeds(action, *arguments):
     return True
 
 
-def offered(action):
+def offered(action, *arguments):
     """Whether the action succeeds, tried in a child, because half of it could not be taken back."""
     child = os.fork()
     if child == 0:
-        os._exit(0 if succeeds(action) else 1)
+        os._exit(0 if succeeds(action, *arguments) else 1)
     return os.waitpid(child, 0)[1] == 0
 
 

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import queue
+import re
 import shlex
 import signal
 import struct
@@ -16,14 +17,23 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy
 
-from predictor.sandbox.box import Box, launch, read_box
+from predictor.sandbox.box import Box, launch, read_box, read_line
 from predictor.sandbox.errors import ModelError, Remedy
+from predictor.sandbox.text import plain
 
 HEADER = struct.Struct("<cQQ")  # as in worker.py
-LARGEST_ANSWER = 2**20  # bytes; a model that writes into the pipe itself can't make the parent hold more
+LARGEST_MESSAGE = 2**20  # bytes of JSON
+WRAP_IT = "Wrap it in a class whose predict(x) gets an array: docs/models-and-the-box.md has the ten lines."
+_WANTS_A_FRAME = re.compile(
+    r"only supported for (pandas )?dataframes|'numpy\.ndarray' object has no attribute '(columns|iloc|loc|assign)'"
+    r"|only integers, slices",
+    re.IGNORECASE,
+)
+_LEFT_BEHIND = re.compile(r"Can't get attribute '([^']+)' on <module '__main__'")
 DOING = {"start": "starting", "load": "loading", "predict": "predicting"}
 
 printed = logging.getLogger("predictor.printed")
@@ -53,6 +63,7 @@ class Worker:
     """
 
     box: Box
+    versions: dict[str, str]  # of Python and of what is loaded, as far as the child has told
 
     def __init__(self, interpreter: str, columns: int, outputs: int, limits: Limits, modules: Path) -> None:
         self._interpreter = interpreter
@@ -62,14 +73,17 @@ class Worker:
         command = [interpreter, "-s", "-B", str(_WORKER), str(columns), str(outputs), str(modules)]
         pipe = subprocess.PIPE
         self._process, self._control = launch(command, limits.memory, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
-        self._outgoing: queue.SimpleQueue = queue.SimpleQueue()
-        self._answers: queue.SimpleQueue = queue.SimpleQueue()
+        self._outgoing: queue.SimpleQueue[tuple[bytes, Any] | None] = queue.SimpleQueue()
+        # As many answers are read as are due, and none is longer than it has to be: what the model writes into the pipe
+        # itself stays there, instead of filling the memory of the parent.
+        self._due: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[tuple[bytes, int, bytes, float] | None] = queue.SimpleQueue()
         self._last_lines: deque[str] = deque(maxlen=1)
         self._sent: deque[float] = deque()
         self._free_at = 0.0
         jobs = (
             (_write_frames, self._process.stdin, self._outgoing),
-            (_read_frames, self._process.stdout, self._answers),
+            (_read_frames, self._process.stdout, self._due, self._answers),
             (_log_lines, self._process.stderr, self._last_lines),
         )
         self._threads = [threading.Thread(target=job, args=arguments, daemon=True) for job, *arguments in jobs]
@@ -78,20 +92,26 @@ class Worker:
 
     def start(self) -> dict[str, str]:
         """Waits for the interpreter, and returns its versions of python, numpy and dill."""
-        self._sent.append(time.monotonic())
-        box = read_box(self._control, self._limits.timeout)
-        self.box = box or Box(False, False, False, False)
-        versions = self._json(self._answer(b"H", 0, "start"))
-        self._python = str(versions.get("python"))
-        return versions
+        self._expect(LARGEST_MESSAGE)
+        self.box = read_box(self._control, self._limits.timeout)
+        hello = self._json(self._answer(b"H", 0, "start"))
+        self.versions = {plain(name): plain(version) for name, version in hello.items()}
+        self._python = self.versions.get("python", "")
+        return self.versions
 
-    def load(self, pickled: bytes) -> dict[str, str]:
-        """Has the child load the model, and returns the versions of the packages that are loaded then."""
+    def load(self, pickled: bytes) -> list[str] | None:
+        """Has the child load the model, and returns the names of its columns, in its order, where it carries them."""
+        self._expect(LARGEST_MESSAGE)
         self._send(b"M", 0, pickled)
-        return self._json(self._answer(b"L", 0, "load"))
+        loaded = self._json(self._answer(b"L", 0, "load"))
+        versions, names = loaded.get("versions"), loaded.get("feature_names")
+        if isinstance(versions, dict):
+            self.versions = {plain(name): plain(version) for name, version in versions.items()} | self.versions
+        return [plain(name) for name in names] if isinstance(names, list) else None
 
     def send(self, number: int, batch: numpy.ndarray) -> None:
         """Queues batch `number`, a C-contiguous float64 array of shape (rows, columns); returns at once."""
+        self._expect(8 * len(batch) * self._outputs)
         self._send(b"B", number, batch)
 
     def predictions(self, number: int, rows: int) -> numpy.ndarray:
@@ -104,6 +124,7 @@ class Worker:
     def close(self) -> None:
         """Ends the child, and all that it has started."""
         self._outgoing.put(None)
+        self._due.put(None)
         self._control.close()
         try:
             self._process.wait(timeout=10)
@@ -119,8 +140,12 @@ class Worker:
     def __exit__(self, *_) -> None:
         self.close()
 
-    def _send(self, kind, number, payload):
+    def _expect(self, length):
+        """An answer is due from now on, of so many bytes at most; or a longer message of an error."""
         self._sent.append(time.monotonic())
+        self._due.put(max(length, LARGEST_MESSAGE))
+
+    def _send(self, kind, number, payload):
         self._outgoing.put((HEADER.pack(kind, number, memoryview(payload).nbytes), payload))
 
     def _answer(self, kind, number, stage):
@@ -131,7 +156,7 @@ class Worker:
                 text = f"The model took longer than {self._limits.timeout:g} s for {DOING[stage]}, which is its limit."
                 raise ModelError(text, Remedy.MORE_TIME)
         if answer is None:
-            raise ModelError(self._how_it_ended(stage))
+            raise self._how_it_ended(stage)
         found, found_number, payload, self._free_at = answer
         if found == b"E":
             raise self._what_failed(self._json(payload), stage)
@@ -154,10 +179,12 @@ class Worker:
     def _what_failed(self, problem, stage):
         doing, python = DOING[stage], f"{self._interpreter} (Python {self._python})"
         missing, line = problem.get("missing_module"), plain(problem.get("line"))
+        helps = f"\n{WRAP_IT}" if problem.get("helps") == "wrap" or _WANTS_A_FRAME.search(line) else ""
+        if isinstance(versions := problem.get("versions"), dict):
+            self.versions |= {plain(name): plain(version) for name, version in versions.items()}
         install = f"{shlex.quote(self._interpreter)} -m pip install"
         if problem.get("out_of_memory"):
-            size = f"{self._limits.memory / 2**30:.3g} GB"
-            text = f"The model ran out of memory while {doing}; its limit is {size}.\nIt said: {line}"
+            text = f"The model ran out of memory while {doing}; its limit is {self._memory()}.\nIt said: {line}"
             return ModelError(text, Remedy.MORE_MEMORY)
         if problem.get("exit_status") is not None:
             return ModelError(f"The model called sys.exit({plain(problem['exit_status'])}) while {doing}.")
@@ -166,42 +193,56 @@ class Worker:
                 f"{self._interpreter} can't run a model: {line}.\nInstall what it needs: {install} numpy dill"
             )
         if problem.get("unusable"):
-            return ModelError(f"The model can't be used: {plain(problem['unusable'])}.")
+            return ModelError(f"The model can't be used: {plain(problem['unusable'])}.{helps}")
         if missing and stage == "load":
             package = plain(missing)
             text = (
                 f"The model imports {package}, which {python} does not have ({line}).\n"
-                f"Install it there: {install} {package.partition('.')[0]}"
+                f"Install it there: {install} {shlex.quote(package.partition('.')[0])}"
             )
             return ModelError(text, Remedy.OTHER_PYTHON)
+        if stage == "load" and (left_behind := _LEFT_BEHIND.search(line)):
+            return ModelError(
+                f"The file only names {left_behind[1]} of the script or notebook that wrote it, and does not hold it.\n"
+                "Write it again there with dill, which takes it along: dill.dump(model, file, recurse=True)"
+            )
         if stage == "load":
             text = (
                 f"The model can't be loaded by {python}: {line}\n"
                 "Another Python may have made it, or other versions of its packages."
             )
             return ModelError(text, Remedy.OTHER_PYTHON)
-        return ModelError(f"The model's predict() raised {line}")
+        return ModelError(f"The model's predict() raised {line}{helps}")
 
     def _how_it_ended(self, stage):
         try:
             status = self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
-            return f"The model closed its connection while {DOING[stage]}."
+            return ModelError(f"The model closed its connection while {DOING[stage]}.")
+        excess = read_line(self._control, 1)
+        if excess == "memory":
+            text = f"The model's processes together ran past {self._memory()}, their limit, while {DOING[stage]}."
+            return ModelError(text, Remedy.MORE_MEMORY)
+        if excess == "processes":
+            return ModelError(f"The model started more processes than it may have at a time, while {DOING[stage]}.")
         said = plain(self._last_lines[0]) if self._last_lines else ""
         said = f"\nThe last line it printed: {said}" if said else ""
         if status >= 0:
-            return f"The model's process ended with exit status {status} while {DOING[stage]}.{said}"
+            return ModelError(f"The model's process ended with exit status {status} while {DOING[stage]}.{said}")
         name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
         why = {
             "SIGSEGV": ", a crash in compiled code, as bytecode of another Python or too little memory cause",
             "SIGKILL": ", as the system does where memory runs out",
         }.get(name, "")
-        return f"The model's process was ended by {name}{why}, while {DOING[stage]}.{said}"
+        return ModelError(f"The model's process was ended by {name}{why}, while {DOING[stage]}.{said}")
+
+    def _memory(self):
+        return f"{self._limits.memory / 2**30:.3g} GB"
 
     def _json(self, payload):
         try:
             content = json.loads(payload)
-        except ValueError:
+        except (ValueError, RecursionError):  # a model may have written it itself
             content = None
         if not isinstance(content, dict):
             raise self._disturbed()
@@ -214,13 +255,6 @@ class Worker:
 _NOTHING_YET = object()
 
 
-def plain(text: object, longest: int = 500) -> str:
-    """A model's words, fit for a terminal: one line, nothing unprintable."""
-    line = " ".join(str(text).split())
-    line = "".join(character if character.isprintable() else "?" for character in line)
-    return line if len(line) <= longest else line[:longest] + "…"
-
-
 def _write_frames(stream, frames):
     """Until None comes, or the child is gone, which whoever waits for its answer notices."""
     with contextlib.suppress(BrokenPipeError), stream:
@@ -231,12 +265,12 @@ def _write_frames(stream, frames):
                     view = view[stream.write(view) :]
 
 
-def _read_frames(stream, answers):
-    """Each answer with the moment at which it came; None at the end."""
+def _read_frames(stream, due, answers):
+    """Each answer that is due, with the moment at which it came; None at the end."""
     with stream:
-        while len(header := _read(stream, HEADER.size)) == HEADER.size:
+        while (longest := due.get()) is not None and len(header := _read(stream, HEADER.size)) == HEADER.size:
             kind, number, length = HEADER.unpack(header)
-            if length > LARGEST_ANSWER:
+            if length > longest:
                 break
             answers.put((kind, number, _read(stream, length), time.monotonic()))
     answers.put(None)

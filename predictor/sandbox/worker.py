@@ -56,9 +56,9 @@ def main():
     send(b"H", 0, json.dumps(hello(numpy, dill)).encode("ascii"))
 
     _, _, pickled = receive(frames_in)
-    predict = attempt("load", 0, lambda: predict_of(dill.load(io.BytesIO(pickled)), outputs))
+    predict, names = attempt("load", 0, lambda: usable(dill.load(io.BytesIO(pickled)), outputs))
     pickled = None  # it may be large
-    send(b"L", 0, json.dumps(versions()).encode("ascii"))
+    send(b"L", 0, json.dumps({"versions": versions(), "feature_names": names}).encode("ascii"))
 
     while True:
         _, number, payload = receive(frames_in)
@@ -99,13 +99,28 @@ def hello(numpy, dill):
     return {"python": "{}.{}.{}".format(*sys.version_info[:3]), "numpy": numpy.__version__, "dill": dill.__version__}
 
 
-def predict_of(model, outputs):
-    """The method that answers one column, or, for several, the one that answers all of them in order."""
+def usable(model, outputs):
+    """The method that answers one column, or, for several, all of them in order; and the names of what it gets."""
     name = "predict" if outputs == 1 else "predict_columns"
     predict = getattr(model, name, None)
-    if not callable(predict):
-        raise Unusable("the file holds a {} without a {}() method".format(type(model).__name__, name))
-    return predict
+    if callable(predict):
+        return predict, feature_names_of(model)
+    kind = type(model).__name__
+    if isinstance(model, dict):
+        kind += " with the keys {},".format(", ".join(repr(key) for key in list(model)[:10]))
+    raise Unusable("the file holds a {} without a {}() method".format(kind, name), "wrap")
+
+
+def feature_names_of(model):
+    """The columns that the model was fitted with, where it says so as scikit-learn, XGBoost and LightGBM do."""
+    for attribute in ("feature_names_in_", "feature_name_"):
+        try:
+            names = [str(name) for name in getattr(model, attribute)]
+        except Exception:  # it carries none, or it is a property that raises what it likes
+            continue
+        if names and not all(name.startswith("Column_") for name in names):  # LightGBM's for an array without names
+            return names
+    return None
 
 
 def versions():
@@ -135,7 +150,7 @@ def as_predictions(numpy, result, rows, outputs):
 
 
 class Unusable(Exception):
-    """The model is not what it should be; the message says in what way."""
+    """The model is not what it should be; the message says in what way, a second argument what helps."""
 
 
 def describe(problem, stage):
@@ -146,11 +161,13 @@ def describe(problem, stage):
     return {
         "stage": stage,
         "type": type(problem).__name__,
-        "unusable": str(problem) if type(problem) is Unusable else None,
+        "unusable": problem.args[0] if type(problem) is Unusable else None,
+        "helps": problem.args[1] if type(problem) is Unusable and len(problem.args) > 1 else None,
         "out_of_memory": isinstance(problem, MemoryError),
         "missing_module": getattr(problem, "name", None) if isinstance(problem, ImportError) else None,
         "exit_status": str(problem.code) if isinstance(problem, SystemExit) else None,
         "line": line[:500],
+        "versions": versions() if stage == "load" else None,
     }
 
 

@@ -79,7 +79,7 @@ def test_what_can_not_be_used_is_told_in_one_or_two_lines_without_a_traceback(pa
             "has to end in .parquet or .csv",
         ),
         (["score", parquet, "--model", tmp_path / "nowhere.dill"], "There is no model file"),
-        (["register", "--model", text], "is no dill file: it is text"),
+        (["register", "--model", text], "is not a dill file: it is text"),
     ):
         done = predictor_command(*arguments)
         assert done.returncode == 1

@@ -56,7 +56,7 @@ def a_zip() -> bytes:
 def test_a_file_that_is_no_dill_file_is_named_for_what_it_is(tmp_path, settings, use, content, says):
     path = tmp_path / "model.dill"
     path.write_bytes(content)
-    assert error_of(path, settings, use) == f"{path} is no dill file: {says}"
+    assert error_of(path, settings, use) == f"{path} is not a dill file: {says}"
 
 
 def test_a_file_that_is_cut_off_is_named_as_that(make_model, settings):
