@@ -40,11 +40,8 @@ def explain(problem: ModelError, made_with: Mapping[str, str], loaded: Mapping[s
     if not differs:
         return problem
     said = str(problem).partition("\n")[0]
-    return ModelError(
-        f"The model was {differs}: {said}\n{venv(made_with[SCIKIT_LEARN])}",
-        Remedy.OTHER_PYTHON,
-        "model-venv/bin/python",
-    )
+    text = f"The model was {differs}: {said}\n{venv(made_with[SCIKIT_LEARN])}"
+    return ModelError(text, Remedy.OTHER_PYTHON, "model-venv/bin/python")
 
 
 def venv(made: str) -> str:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from predictor.sandbox.box import launch
 from predictor.sandbox.errors import ModelError, Remedy
@@ -84,7 +85,7 @@ def inspect(pickled: bytes, limits: Limits) -> Inspection:
     return Inspection(imports, tuple(found["bytecode"]), made_with)
 
 
-def _read(pickled, limits):
+def _read(pickled: bytes, limits: Limits) -> dict[str, Any]:
     pipe = subprocess.PIPE
     command = [sys.executable, "-I", "-S", "-B", str(_READER)]
     process, control = launch(command, limits.memory, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
