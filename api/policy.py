@@ -21,7 +21,8 @@ class Limit(NamedTuple):
 
 LONG = Limit("long", 6)  # whoever takes the answer slowly holds a thread: lists, files, bodies, all customers
 DETAILS = Limit("details", 24)  # DuckDB is asked for one customer: milliseconds each
-LIMITS = (LONG, DETAILS)
+FILES = Limit("files", 8)  # Swagger UI: too large to keep a copy for every client that takes it slowly
+LIMITS = (LONG, DETAILS, FILES)
 
 
 class Policy(NamedTuple):

@@ -14,6 +14,7 @@ from functools import partial
 from flask import Flask
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from api.app import create_app
@@ -24,6 +25,7 @@ from api.settings import Settings
 PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 THREADS = sum(limit.at_once for limit in LIMITS) + 4  # some are free for the short requests, whatever the others do
 CONNECTIONS = 10_000  # that may be open at once: each costs a few KB, and those that idle must not keep others out
+BUFFER = 1 << 16  # bytes of an answer that wait for one client; a longer one waits with whoever makes it
 END_WITHIN = 5  # seconds, from the signal that ends the server; a request that is still being answered then is cut off
 SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
@@ -49,6 +51,7 @@ def serve(settings: Settings) -> None:
         port=settings.port,
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(max_buffer_size=BUFFER),
         workers=1,
         respawn_failed_workers=True,
         blocking_threads=THREADS,

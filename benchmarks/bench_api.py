@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from api.server import THREADS
+from api.server import BUFFER, THREADS
 from benchmarks.api.published import make, publish
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -83,6 +83,7 @@ def server(command: Callable[[int], list[str]], path: str, **environment: str) -
 def granian(target: str) -> Callable[[int], list[str]]:
     """The command that serves `target` with the settings of `python -m api`."""
     options = ["--factory", "--interface", "wsgi", "--http", "1", "--no-ws", "--blocking-threads", str(THREADS)]
+    options += ["--http1-buffer-size", str(BUFFER)]
     return lambda port: [sys.executable, "-m", "granian", *options, "--port", str(port), target]
 
 

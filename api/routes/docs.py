@@ -10,7 +10,7 @@ from flask import Blueprint, Response, abort, current_app, request
 from flask_openapi3 import OpenAPI
 
 from api.assets import Asset
-from api.policy import policy
+from api.policy import FILES, policy
 from api.routes.page import STATIC
 
 routes = Blueprint("docs", __name__)
@@ -49,7 +49,7 @@ def docs() -> Response:
 
 
 @routes.get("/docs/assets/<path:name>")
-@policy(who="anyone", limit=None)
+@policy(who="anyone", limit=FILES)
 def asset(name: str) -> Response:
     if name not in ASSETS:
         abort(404)

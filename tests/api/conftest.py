@@ -88,6 +88,12 @@ def link(warehouse: Path, build_id: str) -> None:
             os.replace(new, warehouse / name)
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @dataclass
 class Answer:
     status: int
@@ -102,10 +108,7 @@ class Server:
     MODULE = "api"
 
     def __init__(self, warehouse: Path, log: Path, **environment: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.log = log
+        self.port, self.log = free_port(), log
         clean = {name: value for name, value in os.environ.items() if not name.startswith("API_")}
         with log.open("wb") as output:
             self.process = subprocess.Popen(

@@ -9,7 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from werkzeug.test import Client
 
+from api import create_app
+from api.policy import DETAILS, FILES, LIMITS, LONG, Policies, Undeclared
+from api.settings import Settings
 from tests.api.conftest import ROOT, Server, serving
 
 OLD, NEW = "an-old-token-0123456789", "a-new-token-9876543210"
@@ -54,6 +58,71 @@ def test_without_tokens_a_foreign_name_for_this_machine_is_refused(server: Serve
     assert server.get("/predictions/c001", Host=host).status == 403
 
 
+def test_a_route_that_does_not_say_who_may_ask_stops_the_app(warehouse: Path) -> None:
+    app = create_app(Settings(warehouse))
+    policies = Policies(app)
+    app.add_url_rule("/forgotten", view_func=lambda: "")
+    with pytest.raises(Undeclared, match="/forgotten"):
+        policies.read(app)
+
+
+# Every route, by a request that it answers: for whom, and the limit that it falls under.
+ROUTES = {
+    "/": ("anyone", None),
+    "/docs": ("anyone", None),
+    "/docs/assets/css/swagger-ui.css": ("anyone", FILES),
+    "/health": ("anyone", None),
+    "/openapi.json": ("anyone", None),
+    "/static/page.js": ("anyone", None),
+    "/customers/c001": ("token", DETAILS),
+    "/customers?customer_id=c001": ("token", DETAILS),
+    "/customers/c001/history": ("token", LONG),
+    "/history?customer_id=c001": ("token", LONG),
+    "/metrics": ("token", DETAILS),
+    "/predictions/c001": ("token", None),
+    "/predictions": ("token", LONG),
+    "/predictions.csv": ("token", LONG),
+    "/summary": ("token", LONG),
+    "POST /predictions/lookup": ("token", LONG),
+}
+
+
+def test_the_table_of_routes_here_is_whole(warehouse: Path) -> None:
+    app = create_app(Settings(warehouse))
+    routes = app.url_map.bind("localhost")
+    asked = [route.rpartition(" ") for route in ROUTES]
+    tried = {routes.match(path.partition("?")[0], method or "GET")[0] for method, _, path in asked}
+    assert tried == {rule.endpoint for rule in app.url_map.iter_rules()}
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_each_route_is_open_to_whom_the_table_says_and_limited_as_it_says(
+    warehouse: Path, guarded: Server, route: str
+) -> None:
+    method, _, path = route.rpartition(" ")
+    who, limit = ROUTES[route]
+    body = b'{"user_ids": []}' if method == "POST" else None
+    status = guarded.request(method or "GET", path, body, Content_Type="application/json").status
+    assert status == (200 if who == "anyone" else 401)
+    client, places = Client((app := create_app(Settings(warehouse))).wsgi_app), app.extensions["places"]
+    for kind in LIMITS:
+        held = [places.take(kind) for _ in range(kind.at_once)]
+        answer = client.open(path, method=method or "GET", data=body, content_type="application/json", buffered=True)
+        assert answer.status_code == (503 if kind is limit else 200)
+        del held
+
+
+def test_a_file_of_tokens_that_everyone_here_can_read_is_told(warehouse: Path, tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+    file.write_text(NEW)
+    file.chmod(0o644)
+    with serving(warehouse, "open-file", API_TOKENS_FILE=str(file)) as server:
+        assert f"chmod 640 {file}" in server.log.read_text()
+    file.chmod(0o640)
+    with serving(warehouse, "closed-file", API_TOKENS_FILE=str(file)) as server:
+        assert "chmod" not in server.log.read_text()
+
+
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("API_")}
     command = [sys.executable, "-m", "api", *arguments]
@@ -76,6 +145,32 @@ def test_it_refuses_to_start_with_one_plain_line(environment: dict[str, str], sa
     assert ended.returncode == 2
     assert says in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--prot", "5000"], "--port"),
+        (["--port"], "--port"),
+        (["5000"], "5000"),
+        (["--api-tokens", OLD], "--api-tokens"),
+        (["--log-customers=1"], "--log-customers"),
+    ],
+)
+def test_an_option_that_does_not_exist_is_refused_and_help_named(arguments: list[str], says: str) -> None:
+    ended = run(*arguments)
+    assert ended.returncode == 2
+    assert says in ended.stderr
+    assert "python -m api --help" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_help_names_every_option_with_its_default_and_starts_nothing() -> None:
+    ended = run("--help", WAREHOUSE="", PORT="")
+    assert ended.returncode == 0
+    for text in ("--host", "--port", "--warehouse", "--api-tokens-file", "--log-customers", "--safe-cells", "5000"):
+        assert text in ended.stdout
+    assert "on http://" not in ended.stdout
 
 
 def test_a_port_in_use_is_one_plain_line(server: Server) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
+from api.policy import LONG
 from tests.api.conftest import Server, publish, serving
 
 
@@ -108,6 +113,75 @@ def test_a_body_over_4_mb_is_refused_before_it_is_read(server: Server) -> None:
     answer = send(server, head + b"Content-Length: 5000000\r\nConnection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b"application/problem+json" in answer
+
+
+def forged(*fields: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        forged("\ud800", "id", 1.0, "c001"),
+        forged("x\r\nSet-Cookie: a=b", "id", 1.0, "c001"),
+        forged("x" * 5_000, "id", 1.0, "c001"),
+        forged("Ł", "id", 1.0, "c001"),
+        forged("", "id", 1.0, "c001"),
+        forged("first", "id", 1.0, "\ud800"),
+        forged("first", "id", float("nan"), "c001"),
+        forged("first", "id", float("inf"), "c001"),
+        forged("first", "id", 1, "c001"),
+        forged("first", "id", 10**400, "c001"),
+        forged("first", "id", None, "c001"),
+        forged("first", "value", 1.0, "c001"),
+        forged("first", "id", 1.0),
+        forged(*["["] * 4),
+        base64.urlsafe_b64encode(b"[" * 5_000).decode(),
+        base64.urlsafe_b64encode(b"1" * 5_000).decode(),
+        "AAAA",
+        "%20",
+        "é",
+    ],
+    ids=lambda cursor: cursor[:40],
+)
+def test_a_forged_cursor_is_a_422_and_takes_nobody_s_place(server: Server, cursor: str) -> None:
+    for _ in range(LONG.at_once + 1):
+        answer = server.get(f"/predictions?order=id&cursor={quote(cursor, safe='%')}")
+        assert (answer.status, answer.headers["content-type"]) == (422, "application/problem+json")
+        assert "cursor" in answer.json["detail"]
+        assert answer.headers.keys().isdisjoint({"set-cookie", "cursor-build-id"})
+    assert server.get("/predictions").status == server.get("/summary").status == 200
+
+
+def test_200_slow_clients_of_the_pages_files_hold_up_nobody_and_take_no_memory(server: Server) -> None:
+    def private_mb() -> float:
+        rollup = Path(f"/proc/{server.worker()}/smaps_rollup").read_text()
+        return sum(int(kb) for kb in re.findall(r"^Private_\w+:\s+(\d+) kB", rollup, re.M)) / 1000
+
+    paths = ["/docs/assets/js/swagger-ui-bundle.js", "/static/page.js", "/openapi.json", "/"]
+    before = private_mb()
+    with ExitStack() as stack:
+        clients = []
+        for n in range(200):
+            client = stack.enter_context(socket.socket())
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1448)  # as from another machine
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            client.connect(("127.0.0.1", server.port))
+            client.sendall(f"GET {paths[n % 3 if n % 2 else 0]} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            client.setblocking(False)
+            clients.append(client)
+        times = []
+        for _ in range(20):
+            for client in clients:
+                with suppress(BlockingIOError):
+                    client.recv(5)
+            started = time.monotonic()
+            assert server.get("/health").status == 200
+            assert server.get("/predictions/c001").status == 200
+            times.append(time.monotonic() - started)
+        assert sorted(times)[len(times) // 2] < 1
+        assert max(times) < 5  # that is, on a busy machine
+        assert private_mb() - before < 60
 
 
 def test_pipelined_requests_are_answered_in_their_order(server: Server) -> None:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from werkzeug.test import Client, TestResponse
+from werkzeug.test import Client, TestResponse, create_environ
 
 from api import create_app
-from api.policy import DETAILS, LONG
+from api.middleware.conditional import Conditional
+from api.policy import DETAILS, LIMITS, LONG
+from api.routes.health import FULL_SECONDS
 from api.server import THREADS
 from api.settings import Settings
+from api.store.publication import Publication
 from api.store.snapshot import Snapshot
 from tests.api.conftest import VALUES, Server, publish
 
 
 def test_there_are_threads_left_when_every_slot_is_taken() -> None:
-    assert LONG.at_once + DETAILS.at_once < THREADS
+    assert sum(limit.at_once for limit in LIMITS) < THREADS
 
 
 @pytest.mark.parametrize(
@@ -62,6 +66,65 @@ def test_one_more_than_may_be_answered_at_once_is_told_to_come_back_and_short_on
             go_on.set()
         assert [answer.result().status_code for answer in answers] == [200] * limit
     assert get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/customers/c001", "/history?customer_id=c001", "/summary", "/predictions"])
+def test_places_are_given_back_when_a_view_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    publish(tmp_path, "one", VALUES)
+    app = create_app(Settings(tmp_path))
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a mistake in a view")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Publication, "snapshot", property(broken))
+        for _ in range(DETAILS.at_once + 1):
+            answer = Client(app.wsgi_app).get(path, buffered=True)
+            assert (answer.status_code, answer.content_type) == (500, "application/problem+json")
+            assert "a mistake" not in answer.text
+            assert answer.headers["X-Request-Id"]
+    assert set(app.extensions["places"].taken().values()) == {0}
+    assert Client(app.wsgi_app).get(path, buffered=True).status_code == 200
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["never begun", "broken off"])
+def test_places_are_given_back_when_the_server_drops_an_answer_without_closing_it(tmp_path: Path, begun: bool) -> None:
+    publish(tmp_path, "one", VALUES)
+    app = create_app(Settings(tmp_path))
+    for _ in range(LONG.at_once + 1):
+        body = app.wsgi_app(create_environ("/predictions.csv"), lambda *_: None)
+        assert app.extensions["places"].taken()[LONG] == 1
+        if begun:
+            next(iter(body))
+        del body
+    assert set(app.extensions["places"].taken().values()) == {0}
+
+
+def test_a_mistake_in_a_layer_is_a_500_problem_and_the_server_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path, "one", VALUES)
+    app = create_app(Settings(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(Conditional, "__call__", lambda *_: 1 / 0)
+        answer = Client(app.wsgi_app).get("/predictions/c001")
+        assert (answer.status_code, answer.content_type) == (500, "application/problem+json")
+        assert "division" not in answer.text
+    assert Client(app.wsgi_app).get("/predictions/c001").status_code == 200
+
+
+def test_health_says_when_all_places_have_been_taken_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(tmp_path, "one", VALUES)
+    app = create_app(Settings(tmp_path))
+    client, places = Client(app.wsgi_app), app.extensions["places"]
+    held = [places.take(LONG) for _ in range(LONG.at_once)]
+    assert client.get("/health").json["status"] == "ok"  # a rush
+    monkeypatch.setattr(time, "monotonic", lambda now=time.monotonic: now() + FULL_SECONDS + 1)
+    assert client.get("/health").json["status"] == "degraded"
+    assert f"All {LONG.at_once} places for long requests" in client.get("/health").json["problem"]
+    assert f'clv_places_taken{{kind="long"}} {LONG.at_once}.0' in client.get("/metrics").text
+    held.pop().give_back()
+    assert (client.get("/health").json["status"], client.get("/health").json["problem"]) == ("ok", None)
 
 
 def test_of_500_at_once_each_is_answered_or_told_to_come_back(server: Server) -> None:
