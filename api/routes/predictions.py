@@ -24,7 +24,7 @@ from api.store.publication import snapshot
 routes = APIBlueprint("predictions", __name__)
 
 CSV_ROWS = 1 << 14
-FORMULA = r"^[=+\-@\t\r]"  # how a cell begins that a spreadsheet computes
+FORMULA = r"^([=+\-@\t\r])"  # how a cell begins that a spreadsheet computes
 CSV = {"content": {"text/csv": {"schema": {"type": "string", "examples": ["customer_id,predicted_clv\na,244.9\n"]}}}}
 
 
@@ -119,5 +119,4 @@ def _csv(columns: Columns, safe_cells: bool) -> Iterator[bytes]:
 
 def _harmless(texts: pa.Array) -> pa.Array:
     """With an apostrophe before each text that a spreadsheet would take for a formula; it shows the text after it."""
-    formula = pc.match_substring_regex(texts, FORMULA)
-    return pc.if_else(formula, pc.binary_join_element_wise("'", texts, ""), texts)
+    return pc.replace_substring_regex(texts, FORMULA, r"'\1")

@@ -10,11 +10,13 @@ import shutil
 import threading
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import duckdb
 import pytest
 
 from api.store.publication import Publication
+from api.store.snapshot import SnapshotError
 from tests.api.conftest import Server, link, publish, serving
 
 ASKED = [f"c{n}" for n in range(50)]
@@ -99,6 +101,68 @@ def test_a_published_file_that_is_damaged_does_not_stop_it_and_the_next_build_he
         publish(warehouse, "two", dict.fromkeys(ASKED, 2.0))
         server.wait(lambda: serves(server, "two"))
         assert server.get("/customers/c1").json["clv"] == 2.0
+
+
+def test_a_problem_is_over_as_soon_as_the_same_file_is_back(warehouse: Path) -> None:
+    with serving(warehouse) as server:
+        published, beside = warehouse / "clv.duckdb", warehouse / "beside"
+        target = os.readlink(published)
+        published.unlink()
+        server.wait(lambda: degraded(server))
+        beside.symlink_to(target)
+        os.replace(beside, published)
+        server.wait(lambda: serves(server, "one"))
+        assert server.get("/health").json["problem"] is None
+        assert server.log.read_text().count("serving build") == 1  # it was never closed
+
+
+def test_a_file_that_could_not_be_opened_is_tried_again_though_it_stays_as_it_is(
+    warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publication = Publication(warehouse.parent / "later")
+    try:
+        with monkeypatch.context() as patch:
+            failing = Mock(side_effect=SnapshotError("no memory"))
+            patch.setattr("api.store.publication.Snapshot", failing)
+            (warehouse.parent / "later").symlink_to(warehouse)
+            publication.refresh()
+            assert publication.problem == "no memory"
+            publication.refresh()
+            assert failing.call_count == 1  # not at each look
+            patch.setattr("api.store.publication.RETRY_SECONDS", 0)
+            publication.refresh()
+            assert failing.call_count > 1
+        monkeypatch.setattr("api.store.publication.RETRY_SECONDS", 0)
+        publication.refresh()
+        assert (publication.problem, len(publication.snapshot.columns)) == (None, 50)
+    finally:
+        publication.close()
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "create view customer_value as select secret as customer_id, 1.0 as predicted_clv, 1 as clv_decile "
+        "from read_csv('{secret}', header = false, names = ['secret'])",
+        "create view customer_value as select content as customer_id, 1.0 as predicted_clv, 1 as clv_decile "
+        "from read_text('{secret}')",
+        "create view prediction_history as select content as customer_id, current_date as as_of_date, "
+        "1.0 as predicted_clv, now() as predicted_at from read_text('{secret}')",
+    ],
+    ids=["csv", "text", "history"],
+)
+def test_a_view_in_the_published_file_cannot_read_another_one(warehouse: Path, planted: str) -> None:
+    secret = warehouse.parent / "secret"
+    secret.write_text("c1\n")
+    other = publish(warehouse.parent / "other", "other", dict.fromkeys(ASKED, 1.0)) / "clv.duckdb"
+    with duckdb.connect(other) as db:
+        db.execute(f"drop table {planted.split()[2]}")
+        db.execute(planted.format(secret=secret))
+    with serving(warehouse.parent / "other") as server:
+        answers = [server.get(path) for path in ("/predictions.csv", "/customers/c1", "/history?customer_id=c1%0A")]
+        assert {answer.status for answer in answers} <= {200, 404, 503}
+        assert not any(answer.status == 200 and b"c1\n" in answer.body for answer in answers)
+        assert any(b"disabled" in answer.body for answer in answers)
 
 
 @pytest.mark.parametrize("content", ["garbage", "another build", "cut short"])

@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import math
 import re
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from tests.api.conftest import VALUES, Server
+from api.routes import docs, page
+from tests.api.conftest import VALUES, Server, publish, serving
 
 BY_VALUE = sorted(VALUES, key=lambda name: (-VALUES[name], name.encode()))
 
@@ -88,12 +91,90 @@ def test_a_lookup_that_is_not_a_list_of_up_to_10000_texts_is_a_422(server: Serve
     assert (answer.status, answer.headers["content-type"]) == (422, "application/problem+json")
 
 
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "says"),
+    [
+        (b'{"user_ids": ["c001"]}', None, 415, "Content-Type is missing"),
+        (b'{"user_ids": ["c001"]}', "text/plain", 415, "Content-Type is text/plain"),
+        (b"user_ids=c001", "application/x-www-form-urlencoded", 415, "is application/x-www-form-urlencoded"),
+        (b'{"user_ids": [\n"c001",]}', "application/json", 400, "not JSON: line 2, column 8"),
+        (b'{"user_ids": ["\xff"]}', "application/json", 400, "not JSON in UTF-8"),
+        (b"", "application/json", 400, "is empty"),
+        (b'["c001"]', "application/json", 422, "is a list, not an object"),
+        (b"null", "application/json", 422, "is null"),
+        (b"17", "application/json", 422, "is a number"),
+        (b'"c001"', "application/json", 422, "is a text"),
+        (
+            b'{"ids": ["c001"]}',
+            "application/json",
+            422,
+            "user_ids: is missing; ids: is not known here; known are user_ids",
+        ),
+        (b'{"user_ids": "c001"}', "application/json", 422, "user_ids: has to be a list"),
+        (b'{"user_ids": ["c001", 17]}', "application/json", 422, "user_ids.1: has to be a text"),
+        (json.dumps({"user_ids": ["x"] * 10_001}).encode(), "application/json", 422, "at most 10000 of them"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_lookup_that_cannot_be_read_is_told_what_is_wrong_and_what_to_send(
+    server: Server, body: bytes, content_type: str | None, status: int, says: str
+) -> None:
+    given = {"Content_Type": content_type} if content_type else {}
+    answer = server.request("POST", "/predictions/lookup", body, **given)
+    assert (answer.status, answer.json["status"]) == (status, status)
+    assert says in answer.json["detail"]
+    assert 'Send {"user_ids": ["…", "…"]} with the header Content-Type: application/json.' in answer.json["detail"]
+    assert "c001" not in answer.json["detail"]
+    sent = answer.json["detail"].partition("Send ")[2].partition(" with")[0]  # does what it says, when typed
+    assert server.request("POST", "/predictions/lookup", sent.encode(), Content_Type="application/json").status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "says"),
+    [
+        ("GET", "/predictions?limits=5", 422, "limits: is not known here; known are customer_id, min_clv, max_clv"),
+        ("GET", "/customers?id=c001", 422, "customer_id: is missing; id: is not known here; known are customer_id"),
+        ("GET", "/predictions?limit=0", 422, "limit: has to be at least 1"),
+        ("GET", "/predictions?limit=1001", 422, "limit: has to be at most 1000"),
+        ("GET", "/predictions?limit=ten", 422, "limit: has to be a whole number"),
+        ("GET", "/predictions?decile=11", 422, "decile: has to be at most 10"),
+        ("GET", "/predictions?min_clv=much", 422, "min_clv: has to be a number"),
+        ("GET", "/predictions?max_clv=inf", 422, "max_clv: has to be a finite number"),
+        ("GET", "/predictions?order=name", 422, "order: has to be one of 'value' or 'id'"),
+        ("GET", "/predictions?cursor=x", 422, "Leave it out to begin with the first page."),
+        ("GET", "/nothing", 404, "/docs lists what there is"),
+        ("GET", "/customers/nobody", 404, "No customer has this id."),
+        ("DELETE", "/summary", 405, "GET"),
+        ("POST", "/predictions", 405, "not POST"),
+    ],
+)
+def test_a_refusal_says_in_plain_words_what_is_wrong(
+    server: Server, method: str, path: str, status: int, says: str
+) -> None:
+    answer = server.request(method, path)
+    assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert says in answer.json["detail"]
+    assert not re.search("URL|Input|werkzeug|pydantic|instance|manually", answer.json["detail"])
+
+
 def test_the_csv_is_the_whole_table(server: Server) -> None:
     answer = server.get("/predictions.csv")
     assert answer.headers["content-type"].startswith("text/csv")
     header, *rows = csv.reader(io.StringIO(answer.body.decode()))
     assert header == ["customer_id", "predicted_clv"]
     assert [(name, float(value)) for name, value in rows] == [(n, VALUES[n]) for n in sorted(VALUES, key=str.encode)]
+
+
+RISKY = ["=1+1", "+49", "-1", "@x", "\t=1", "\r=1"]
+
+
+@pytest.mark.parametrize(("setting", "sign"), [("1", "'"), ("0", "")])
+def test_with_safe_cells_no_spreadsheet_takes_an_id_for_a_formula(tmp_path: Path, setting: str, sign: str) -> None:
+    values = dict.fromkeys([*RISKY, "a=1", "'quoted", "O'Brien", "plain"], -2.5)
+    publish(tmp_path / "warehouse", "risky", values)
+    with serving(tmp_path / "warehouse", SAFE_CELLS=setting) as server:
+        rows = list(csv.reader(io.StringIO(server.get("/predictions.csv").body.decode(), newline="")))
+        assert rows[1:] == [[(sign if name in RISKY else "") + name, "-2.5"] for name in sorted(values, key=str.encode)]
 
 
 @pytest.mark.parametrize("path", ["/predictions.csv", "/predictions"])
@@ -126,6 +207,91 @@ def test_an_answer_that_the_client_has_is_a_304(server: Server, path: str) -> No
     assert server.get(path, If_None_Match='"other"').body == first.body
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/customers/nobody", 404),
+        ("GET", "/predictions/nobody", 404),
+        ("GET", "/predictions?order=id&cursor=x", 422),
+        ("POST", "/predictions/lookup", 200),
+        ("POST", "/summary", 405),
+        ("HEAD", "/predictions/c001", 304),
+        ("HEAD", "/customers/c001", 304),
+        ("GET", "/static/page.js", 200),
+    ],
+)
+def test_only_a_200_to_get_and_head_is_a_304(server: Server, method: str, path: str, status: int) -> None:
+    tag = server.get("/summary").headers["etag"]
+    body = b'{"user_ids": ["c001"]}' if method == "POST" else None
+    answer = server.request(method, path, body, Content_Type="application/json", If_None_Match=tag)
+    assert answer.status == status
+    assert bool(answer.body) is (method != "HEAD")
+
+
+EVERY = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+}
+VALUE = EVERY | {"content-type": "application/json", "cache-control": "private, no-cache"}
+PACKED = {"vary": "Accept-Encoding"}
+REFUSAL = EVERY | {"content-type": "application/problem+json", "cache-control": "no-store"}
+PAGE = {"content-type": "text/html; charset=utf-8", "cache-control": "private, no-cache"} | PACKED
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "wanted", "tagged"),
+    [
+        ("GET", "/predictions/c001", 200, VALUE, True),
+        ("HEAD", "/predictions/c001", 200, VALUE, True),
+        ("GET", "/predictions/nobody", 404, REFUSAL | {"cache-control": "private, no-cache"}, True),
+        ("GET", "/predictions", 200, VALUE | PACKED | {"build-id": "first"}, True),
+        ("GET", "/predictions.csv", 200, VALUE | PACKED | {"content-type": "text/csv; charset=utf-8"}, True),
+        ("POST", "/predictions/lookup", 200, VALUE | PACKED, True),
+        ("GET", "/customers/c001", 200, VALUE, True),
+        ("GET", "/customers?customer_id=c001", 200, VALUE, True),
+        ("GET", "/customers/c001/history", 200, VALUE, True),
+        ("GET", "/history?customer_id=c001", 200, VALUE, True),
+        ("GET", "/summary", 200, VALUE, True),
+        ("GET", "/health", 200, VALUE | {"cache-control": "no-store"}, False),
+        ("GET", "/metrics", 200, EVERY | {"cache-control": "no-store"}, False),
+        ("GET", "/openapi.json", 200, VALUE | PACKED, True),
+        ("GET", "/", 200, EVERY | PAGE | {"content-security-policy": page.POLICY}, True),
+        ("GET", "/docs", 200, EVERY | PAGE | {"content-security-policy": docs.POLICY}, True),
+        ("GET", "/static/page.js", 200, EVERY | PAGE | {"content-type": "text/javascript; charset=utf-8"}, True),
+        ("GET", "/static/nothing", 404, REFUSAL, False),
+        (
+            "GET",
+            "/docs/assets/css/swagger-ui.css",
+            200,
+            EVERY | PAGE | {"content-type": "text/css; charset=utf-8"},
+            True,
+        ),
+        ("GET", "/nothing", 404, REFUSAL, False),
+        ("GET", "/predictions?limit=x", 422, REFUSAL, False),
+        ("DELETE", "/summary", 405, REFUSAL, False),
+        ("GET", "/predictions/%ff", 400, REFUSAL, False),
+    ],
+)
+def test_every_route_has_exactly_these_headers(
+    server: Server, method: str, path: str, status: int, wanted: dict[str, str], tagged: bool
+) -> None:
+    body = b'{"user_ids": ["c001"]}' if method == "POST" else None
+    answer = server.request(method, path, body, Content_Type="application/json")
+    answer.headers.pop("allow", None)
+    found = {name: value for name, value in answer.headers.items() if name not in SERVERS}
+    if path == "/metrics":
+        assert found.pop("content-type").startswith("text/plain; version=")
+    assert answer.status == status
+    assert bool(found.pop("etag", None)) is tagged
+    assert re.fullmatch("[0-9a-f]{16}", found.pop("x-request-id"))
+    assert found == wanted
+
+
+SERVERS = {"date", "server", "content-length", "transfer-encoding"}  # of HTTP, not of the answer
+
+
 def test_head_has_the_headers_and_no_body(server: Server) -> None:
     get, head = server.get("/predictions/c001"), server.request("HEAD", "/predictions/c001")
     assert (head.status, head.body) == (200, b"")
@@ -134,7 +300,8 @@ def test_head_has_the_headers_and_no_body(server: Server) -> None:
 
 def test_a_request_id_comes_back_and_stands_in_the_log_without_the_customer(server: Server) -> None:
     assert server.get("/predictions/c042", X_Request_Id="mine-1").headers["x-request-id"] == "mine-1"
-    assert server.get("/predictions?customer_id=c042", X_Request_Id='"} {').headers["x-request-id"] != '"} {'
+    for bad in ('"} {', "mine 1", "x" * 65, "é", ""):
+        assert re.fullmatch("[0-9a-f]{16}", server.get("/health", X_Request_Id=bad).headers["x-request-id"])
     [mine] = server.log_lines("mine-1")
     assert (mine["method"], mine["route"], mine["status"]) == ("GET", "/predictions/<customer_id>", 200)
     ids_of_requests = r'"request_id": "[0-9a-f]{16}"'  # one in hundreds has c042 among its digits
@@ -159,8 +326,8 @@ def test_made_up_methods_do_not_fill_the_metrics(server: Server) -> None:
 def test_the_contract_and_both_pages_need_nothing_from_elsewhere(server: Server) -> None:
     contract = server.get("/openapi.json").json
     assert "/predictions/{customer_id}" in contract["paths"]
-    for page in ("/", "/docs"):
-        answer = server.get(page)
+    for path in ("/", "/docs"):
+        answer = server.get(path)
         assert answer.status == 200
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert b"://" not in answer.body.replace(b"http://www.w3.org/2000/svg", b"")
