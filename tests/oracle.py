@@ -141,7 +141,11 @@ def _features(lines: list[Line], as_of: date) -> dict[str, tuple]:
         pieces = [sum(line.num_items for line in order) for order in by_order.values()]
         money = [sum(line.revenue for line in order) for order in by_order.values()]
         since = (as_of - days[-1]).days
-        frequency = len(set(days)) - 1
+        by_day: dict[date, Decimal] = defaultdict(Decimal)
+        for order in by_order.values():
+            by_day[min(line.day for line in order)] += sum(line.revenue for line in order)
+        purchases = sorted(day for day, revenue in by_day.items() if revenue > 0)
+        first, last = (purchases[0], purchases[-1]) if purchases else (days[0], days[0])
         features[customer] = (
             as_of,
             days[0],
@@ -153,9 +157,9 @@ def _features(lines: list[Line], as_of: date) -> dict[str, tuple]:
             since,
             float(longest[customer]) if customer in longest else float(average + since),
             sum(pieces),
-            frequency,
-            (days[-1] - days[0]).days,
-            (as_of - days[0]).days,
-            float(sum(money)) / (frequency + 1),
+            max(len(purchases) - 1, 0),
+            (last - first).days,
+            (as_of - first).days,
+            float(sum(money)) / max(len(purchases), 1),
         )
     return features

@@ -122,4 +122,6 @@ def valid(features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     for name in ("frequency", "recency", "customer_age", "longest_interval"):
         within[name] = np.clip(within[name], 0.0, 1e6)
     within["recency"] = np.minimum(within["recency"], within["customer_age"])
+    # Each purchase had a piece, whatever came back later: with none, who returned everything would be like nobody else.
+    within["total_num_items"] = np.maximum(within["total_num_items"], within["frequency"] + 1.0)
     return within

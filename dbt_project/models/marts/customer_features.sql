@@ -12,23 +12,30 @@ as_of as (
 
 ),
 
-with_previous_order as (
+-- The orders of one day are peers in this window, so that the frame of the current row is the day.
+with_day as (
 
     select
         *,
-        lag(order_date) over (partition by customer_id order by order_date) as previous_order_date
+        lag(order_date) over (partition by customer_id order by order_date) as previous_order_date,
+        sum(revenue) over (
+            partition by customer_id
+            order by order_date
+            range between current row and current row
+        ) as revenue_of_day
 
     from customer_orders
 
 ),
 
-with_interval as (
+with_purchase_day as (
 
     select
         *,
-        {{ dbt.datediff('previous_order_date', 'order_date', 'day') }} as days_since_previous_order
+        {{ dbt.datediff('previous_order_date', 'order_date', 'day') }} as days_since_previous_order,
+        case when revenue_of_day > 0 then order_date end as purchase_date
 
-    from with_previous_order
+    from with_day
 
 ),
 
@@ -44,9 +51,13 @@ by_customer as (
         count(*) as total_orders,
         max(days_since_previous_order) as longest_interval,
         cast(sum(num_items) as bigint) as total_num_items,
-        sum(case when days_since_previous_order > 0 then 1 else 0 end) as frequency
+        -- Each day is counted at its first order.
+        sum(case when coalesce(days_since_previous_order, 1) > 0 and purchase_date is not null then 1 else 0 end)
+            as purchase_days,
+        min(purchase_date) as first_purchase_date,
+        max(purchase_date) as last_purchase_date
 
-    from with_interval
+    from with_purchase_day
 
     group by customer_id
 
@@ -80,10 +91,16 @@ final as (
             ) as double
         ) as longest_interval,
         by_customer.total_num_items,
-        cast(by_customer.frequency as bigint) as frequency,
-        {{ dbt.datediff('by_customer.first_order_date', 'by_customer.last_order_date', 'day') }} as recency,
-        {{ dbt.datediff('by_customer.first_order_date', 'as_of.as_of_date', 'day') }} as customer_age,
-        by_customer.total_revenue / (by_customer.frequency + 1) as monetary_value
+        cast(greatest(by_customer.purchase_days - 1, 0) as bigint) as frequency,
+        coalesce(
+            {{ dbt.datediff('by_customer.first_purchase_date', 'by_customer.last_purchase_date', 'day') }}, 0
+        ) as recency,
+        {{
+            dbt.datediff(
+                'coalesce(by_customer.first_purchase_date, by_customer.first_order_date)', 'as_of.as_of_date', 'day'
+            )
+        }} as customer_age,
+        by_customer.total_revenue / greatest(by_customer.purchase_days, 1) as monetary_value
 
     from by_customer
 
