@@ -4,40 +4,62 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export DO_NOT_TRACK := 1
-# What a build is asked to do reaches it as environment, however strange a name may be; see pipeline/settings.py.
-export ORDERS AS_OF MODEL WAREHOUSE MAX_REJECTED HISTORY_DAYS STRICT Q HOST PORT
-export API_TOKENS API_TOKENS_FILE LOG_CUSTOMERS
-export MODEL_PYTHON MODEL_MEMORY MODEL_TIMEOUT MODEL_MANIFESTS WORKERS HORIZON DISCOUNT_RATE
-
 .DEFAULT_GOAL := help
-.PHONY: help build train rollback serve docs sql register bench bench-api bench-score bench-history test test-slow test-faults lint format lock clean
 
-help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+# What each command takes. A variable that was given on make's command line and that is not among them is refused: with
+# a typing error, `make build` would otherwise publish other orders than those that were meant.
+model := MODEL_PYTHON MODEL_MEMORY MODEL_TIMEOUT WORKERS MODEL_MANIFESTS
+build.takes := ORDERS AS_OF MODEL WAREHOUSE MAX_REJECTED HISTORY_DAYS STRICT $(model)
+train.takes := ORDERS AS_OF HORIZON DISCOUNT_RATE MODEL WAREHOUSE $(model)
+serve.takes := HOST PORT WAREHOUSE API_TOKENS API_TOKENS_FILE LOG_CUSTOMERS SAFE_CELLS
+sql.takes := Q WAREHOUSE
+docs.takes := PORT WAREHOUSE
+rollback.takes := WAREHOUSE
+register.takes := MODEL $(model)
+bench.takes := LINES JSON
+goals := $(or $(MAKECMDGOALS),help)
+given := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+known := PYTHON $(sort $(foreach goal,$(goals),$($(goal).takes)))
+unknown := $(filter-out $(known),$(given))
+ifneq ($(unknown),)
+closest = import difflib, sys; print(*(f"; the nearest is {near}" for near in difflib.get_close_matches(sys.argv[1], sys.argv[2:], 1)))
+odd := $(firstword $(unknown))
+$(error make $(goals) has no variable $(odd)$(shell $(PYTHON) -c '$(closest)' '$(subst ','\'',$(odd))' $(known)). See what there is: make)
+endif
 
-build: $(VENV)/runtime ## order lines to predictions: [ORDERS=file] [AS_OF=YYYY-MM-DD] [MODEL=file] [WAREHOUSE=dir] [MAX_REJECTED=0.01] [HISTORY_DAYS=n] [STRICT=1]
-	@$(BIN)/python -m pipeline build
+# They reach the commands as environment, as they are: what looks like make's own language in one is only a name.
+passed := $(sort $(foreach goal,$(goals),$($(goal).takes)))
+$(foreach name,$(passed),$(eval override $(name) := $$(value $(name))))
+export $(passed)
 
-train: $(VENV)/runtime ## a model made from the orders, tested and registered: [ORDERS=file] [AS_OF=YYYY-MM-DD] [HORIZON=180] [DISCOUNT_RATE=0.10] [MODEL=file to write]
+##@ From orders to values
+.PHONY: build train serve sql docs rollback register
+train: $(VENV)/runtime ## make a model from the orders, test it, register it
 	@$(BIN)/python -m pipeline train
 
-rollback: $(VENV)/runtime ## publish the build before the current one again: [WAREHOUSE=dir]
-	@$(BIN)/python -m pipeline rollback
+build: $(VENV)/runtime ## order lines to published predictions
+	@$(BIN)/python -m pipeline build
 
-serve: $(VENV)/runtime ## the API and page on a production server: [HOST=127.0.0.1] [PORT=5000] [WAREHOUSE=dir]
+serve: $(VENV)/runtime ## the API and the page, on a production server
 	@exec $(BIN)/python -m api
 
-docs: $(VENV)/runtime ## dbt docs with lineage: [PORT=8080] [WAREHOUSE=dir]
-	@exec $(BIN)/python -m pipeline docs
-
-sql: $(VENV)/runtime ## a read-only SQL prompt on the published file, or one query: [Q="select …"] [WAREHOUSE=dir]
+##@ What is published
+sql: $(VENV)/runtime ## a read-only SQL prompt, or one query
 	@exec $(BIN)/python -m pipeline sql
 
-register: $(VENV)/runtime ## state that a model may run, and by which Python: MODEL=file [MODEL_PYTHON=interpreter]
+docs: $(VENV)/runtime ## dbt's documentation with the lineage
+	@exec $(BIN)/python -m pipeline docs
+
+rollback: $(VENV)/runtime ## publish the build before the current one again
+	@$(BIN)/python -m pipeline rollback
+
+register: $(VENV)/runtime ## state that a model may run, and by which Python
 	@$(BIN)/python -m predictor register
 
-bench: $(VENV)/dev ## speed and memory beside the alternatives: [LINES=640000] [JSON=file]
-	@$(BIN)/python -m benchmarks.bench $(if $(filter command,$(firstword $(origin LINES))),--lines $(LINES)) $(if $(JSON),--json $(JSON))
+##@ How fast it is
+.PHONY: bench bench-api bench-score bench-history
+bench: $(VENV)/dev ## speed and memory beside the alternatives
+	@$(BIN)/python -m benchmarks.bench $(if $(filter LINES,$(given)),--lines "$$LINES") $${JSON:+--json "$$JSON"}
 
 bench-api: $(VENV)/dev ## the API under load, beside a constant answer and the 2018 server; needs wrk
 	@$(BIN)/python -m benchmarks.bench_api
@@ -48,6 +70,18 @@ bench-score: $(VENV)/dev ## scoring in the worker beside model.predict in proces
 bench-history: $(VENV)/dev ## what a long history adds to a build
 	@$(BIN)/python -m benchmarks.bench_history
 
+##@ For those who change it
+.PHONY: help test test-slow test-faults lint format lock clean
+help: ## print this list; `python -m pipeline <command> --help` explains the variables
+	@awk -v takes='$(foreach each,$(filter %.takes,$(.VARIABLES)),$(each:.takes=) $($(each));)' ' \
+		function flush() { if (line) shown[words[1]] = shown[words[1]] sprintf("%21s%s\n", "", line); line = "" } \
+		BEGIN { for (i = split(takes, commands, /; */); i > 0; i--) { \
+			n = split(commands[i], words, " "); \
+			for (j = 2; j <= n; j++) { if (length(line words[j]) > 76) flush(); line = line " " words[j] "=" } \
+			flush() } } \
+		/^##@ / { print "\n" substr($$0, 5) } \
+		/^[a-z-]+: .*## / { split($$0, part, /: .*## /); printf "  make %-14s %s\n%s", part[1], part[2], shown[part[1]] }' Makefile
+
 test: $(VENV)/dev ## the everyday tests
 	@$(BIN)/python -m pytest
 
@@ -57,7 +91,7 @@ test-slow: $(VENV)/dev ## the tests that take longer
 test-faults: $(VENV)/dev ## kills, full disks and double starts in full number; an hour
 	@FAULTS=full $(BIN)/python -m pytest tests/pipeline/test_faults.py tests/pipeline/test_publish.py -s -m slow
 
-lint: $(VENV)/dev ## Python's style and types, and dbt's own check of every model, test and description
+lint: $(VENV)/dev ## Python's style and types, and dbt's own check of the project
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/dbt --quiet --warn-error parse --project-dir dbt_project
@@ -69,7 +103,7 @@ lock: $(VENV)/dev ## compile the hashed pins anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 
-clean: ## remove everything that the commands made, the warehouse and its history included
+clean: ## remove all that the commands made, with the warehouse and its history
 	rm -rf $(VENV) dbt_project/target dbt_project/logs logs .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find warehouse -mindepth 1 ! -name .gitignore -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

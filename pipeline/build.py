@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import shlex
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,27 +17,27 @@ from rich.console import Console
 
 import predictor
 from pipeline import build_info, history, orders_file, summary
+from pipeline.build_lock import build_lock
 from pipeline.dbt import import_dbt, run_dbt
-from pipeline.errors import DiskFull, Stop
+from pipeline.errors import ClvError, DiskFull
 from pipeline.failures import DISK_FULL, explain, oddity
-from pipeline.lock import only_one
 from pipeline.model_log import listening
-from pipeline.settings import ROOT, Settings
+from pipeline.settings import ROOT, Settings, command_line
 from pipeline.steps import Clock
 from pipeline.warehouse import Warehouse
 
 
-def build(environment: Mapping[str, str]) -> None:
-    """Builds and publishes what the environment asks for; prints a summary. Raises Stop, whose text is for people."""
-    settings = Settings.from_environment(environment)
+def build(settings: Settings) -> None:
+    """Builds and publishes what the settings ask for; prints a summary. Raises ClvError, whose text is for people."""
+    orders_file.check(settings, "build")
     warehouse = Warehouse(settings.warehouse)
     console = Console()
     clock = Clock(Console(stderr=True))
-    with _told_plainly(warehouse):
+    with _told_plainly(settings):
         warehouse.create()
-        with only_one(warehouse.lock_file), clock.running():
+        with build_lock(warehouse.lock_file), clock.running():
             try:
-                with _told_plainly(warehouse, settings.model):
+                with _told_plainly(settings):
                     info, remarks = _build(settings, warehouse, clock)
             except DiskFull:
                 warehouse.discard_unfinished()  # what nobody can use must not keep the disk full
@@ -48,23 +46,22 @@ def build(environment: Mapping[str, str]) -> None:
 
 
 def _build(settings: Settings, warehouse: Warehouse, clock: Clock) -> tuple[dict, list[str]]:
-    with ThreadPoolExecutor(1) as beside:  # to read large files takes seconds, which dbt's start takes too
+    with ThreadPoolExecutor(1) as executor:  # to read large files takes seconds, which dbt's start takes too
         with clock.step("start"):
-            manifests = predictor.Settings.from_variables(os.environ).manifests
-            model = predictor.open_model(settings.model or predictor.DEFAULT_MODEL, manifests)
+            model = predictor.open_model(settings.model, settings.predictor.manifests)
             training = model.manifest.training
             warehouse.discard_unfinished()
-            carried_over = beside.submit(history.carry_over, warehouse)
-            digest = beside.submit(orders_file.sha256, settings.orders)
-            lines = beside.submit(orders_file.count_lines, settings.orders)
-            box = beside.submit(predictor.box_here)
+            carried_over = executor.submit(history.carry_over, warehouse)
+            digest = executor.submit(orders_file.sha256, settings.orders)
+            lines = executor.submit(orders_file.count_lines, settings.orders)
+            box = executor.submit(predictor.box_here)
         with clock.step("start dbt"):
             import_dbt()
         with clock.step("start"):
             remark = carried_over.result()
         try:
             oddities = _run_models_and_tests(settings, warehouse, clock)
-        except Stop:
+        except ClvError:
             lines.result()  # that the file is damaged says more than what came of it
             raise
         orders_sha256 = digest.result()
@@ -93,9 +90,7 @@ def _build(settings: Settings, warehouse: Warehouse, clock: Clock) -> tuple[dict
 
 
 def _run_models_and_tests(settings: Settings, warehouse: Warehouse, clock: Clock) -> list[str]:
-    """Returns what the audit found odd. Raises Stop where a model or a test failed."""
-    os.environ.update(settings.to_environment())
-    os.chdir(ROOT)  # the profile's module_paths are relative
+    """Returns what the audit found odd. Raises ClvError where a model or a test failed."""
     started = time.perf_counter()
     warehouse.logs.mkdir(exist_ok=True)
     warehouse.temporary.mkdir(exist_ok=True)
@@ -103,22 +98,23 @@ def _run_models_and_tests(settings: Settings, warehouse: Warehouse, clock: Clock
     with listening(clock.on_rows, warehouse.logs / "model.log") as model_errors:
         result = run_dbt(
             "build", "--fail-fast", "--exclude-resource-type", "unit_test", "--no-write-json",
-            target=warehouse.target, logs=warehouse.logs, listener=clock.on_node,
+            settings=settings, target=warehouse.target, logs=warehouse.logs, listener=clock.on_node,
         )  # fmt: skip
     clock.add_dbt(result.result.results if result.result else [], time.perf_counter() - started)
     if model_errors:
-        raise Stop(_with_advice(model_errors[-1], settings.model))
+        raise _with_advice(model_errors[-1], settings)
     if not result.success:
         raise explain(result, settings, warehouse.build_file, warehouse.logs / "dbt.log")
     return [oddity(r) for r in result.result.results]
 
 
-def _with_advice(error: predictor.ModelError, model: str) -> str:
-    def command(name: str | None, **variables: str) -> str:
-        given = {"MODEL": model, **variables} if model else variables
-        return " ".join(["make", name or "build", *(f"{each}={shlex.quote(value)}" for each, value in given.items())])
+def _with_advice(error: predictor.ModelError, settings: Settings) -> ClvError:
+    """The error with what to type next."""
 
-    return "\n".join(filter(None, (str(error), predictor.advice(error, command))))
+    def command(name: str | None, **changed: str) -> str:
+        return command_line(name or "build", settings, **changed)
+
+    return ClvError("\n".join(filter(None, (str(error), predictor.advice(error, command)))))
 
 
 def _export_predictions(file: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -136,18 +132,18 @@ def _project_version() -> str:
 
 
 @contextmanager
-def _told_plainly(warehouse: Warehouse, model: str = "") -> Iterator[None]:
-    """Raises Stop for what the model and the machine can put in the way."""
+def _told_plainly(settings: Settings) -> Iterator[None]:
+    """Raises ClvError for what the model and the machine can put in the way."""
     try:
         yield
     except predictor.ModelError as error:
-        raise Stop(_with_advice(error, model)) from error
+        raise _with_advice(error, settings) from error
     except (OSError, duckdb.Error) as error:
         if DISK_FULL.search(str(error)):
-            raise DiskFull(warehouse.folder) from error
+            raise DiskFull(settings.warehouse) from error
         if isinstance(error, duckdb.Error):
-            raise Stop(f"DuckDB could not go on: {str(error).splitlines()[0]}") from error
-        raise Stop(
-            f"Cannot write to {error.filename or warehouse.folder}: {error.strerror}. "
+            raise ClvError(f"DuckDB could not go on: {str(error).splitlines()[0]}") from error
+        raise ClvError(
+            f"Cannot write to {error.filename or settings.warehouse}: {error.strerror}. "
             "Give this user the right to, or choose another folder with WAREHOUSE=folder."
         ) from error

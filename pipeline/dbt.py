@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.settings import ROOT
+from pipeline.settings import ROOT, Settings
 
 
 def import_dbt() -> None:
@@ -17,15 +17,20 @@ def import_dbt() -> None:
 
 
 def run_dbt(
-    *arguments: str, target: Path, logs: Path, manifest=None, listener: Callable[[str, int, int], None] | None = None
+    *arguments: str,
+    settings: Settings,
+    target: Path,
+    logs: Path,
+    manifest=None,
+    listener: Callable[[str, int, int], None] | None = None,
+    **more: object,
 ):
     """Runs one dbt command and returns dbt's own dbtRunnerResult.
 
-    `manifest` is the project as the command `parse` has returned it, for who runs many commands: to read it each time
-    takes half a second. `listener` is called with the name of each node that starts, its position and how many there
-    are.
+    The project is told the settings as variables, and those of `more` beside them. `manifest` is the project as the
+    command `parse` has returned it, for callers that run many commands: to read it each time takes half a second.
+    `listener` is called with the name of each node that starts, its position and how many there are.
     """
-    os.environ.setdefault("DO_NOT_TRACK", "1")
     logging.raiseExceptions = False  # where the disk is full, a traceback for each line of the log helps nobody
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
@@ -42,9 +47,33 @@ def run_dbt(
         "--log-path", str(logs),
         "--log-level", "none",
         "--log-level-file", "debug",
+        "--vars", json.dumps(_variables(settings) | more),
         "--quiet",
     ]  # fmt: skip
     try:
-        return dbtRunner(manifest, callbacks=[tell] if listener else []).invoke(command)
+        result = dbtRunner(manifest, callbacks=[tell] if listener else []).invoke(command)
+        if isinstance(result.exception, KeyboardInterrupt):
+            raise result.exception
+        return result
     finally:
         DuckDBConnectionManager.close_all_connections()  # dbt leaves the file open where a node failed
+
+
+def _variables(settings: Settings) -> dict[str, object]:
+    """What the dbt project is told, all of it: a variable of the environment must not fill a gap."""
+    return {
+        "orders": str(settings.orders),
+        "warehouse": str(settings.warehouse),
+        "as_of": settings.as_of.isoformat() if settings.as_of else "",
+        "model": str(settings.model),
+        "max_rejected": settings.max_rejected,
+        "history_days": settings.history_days or "",
+        "strict": settings.strict,
+        "label_days": "",
+        "discount_rate": settings.discount_rate,
+        "model_python": settings.predictor.python or "",
+        "model_memory": str(settings.predictor.memory),
+        "model_timeout": str(settings.predictor.timeout),
+        "workers": str(settings.predictor.workers),
+        "model_manifests": str(settings.predictor.manifests),
+    }

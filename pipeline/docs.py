@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+import socket
 
 from pipeline.dbt import run_dbt
-from pipeline.errors import Stop
-from pipeline.settings import ROOT, warehouse_folder
+from pipeline.errors import ClvError
+from pipeline.settings import Settings, command_line
 from pipeline.sql import published_file
 
+HOST = "127.0.0.1"
 
-def serve(environment: Mapping[str, str]) -> None:
-    """Generates the pages and serves them until it is interrupted."""
-    published_file(environment)
-    warehouse = warehouse_folder(environment)
-    os.chdir(ROOT)
-    os.environ["WAREHOUSE"] = str(warehouse)
-    where = {"target": warehouse / "docs", "logs": warehouse / "logs"}
+
+def serve(settings: Settings, port: int) -> None:
+    """Generates the pages and serves them until it is interrupted. Raises ClvError where that cannot be."""
+    published_file(settings)
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError as error:
+        raise ClvError(
+            f"{HOST}:{port} cannot be served on: {error.strerror}. "
+            f"Try another port: {command_line('docs', settings, PORT=port % 65_535 + 1)}"
+        ) from None
+    logs = settings.warehouse / "logs"
+    where = {"settings": settings, "target": settings.warehouse / "docs", "logs": logs}
     result = run_dbt("docs", "generate", "--target", "published", **where)
     if not result.success:
-        raise Stop(
-            f"The documentation could not be made: {result.exception or ''} See {warehouse / 'logs' / 'dbt.log'}."
-        )
-    port = environment.get("PORT", "").strip() or "8080"
-    print(f"Documentation and lineage: http://127.0.0.1:{port}/  (Ctrl-C ends it)", flush=True)
-    run_dbt("docs", "serve", "--host", "127.0.0.1", "--port", port, "--no-browser", **where)
+        raise ClvError(f"The documentation could not be made: {result.exception or ''} See {logs / 'dbt.log'}.")
+    print(f"Documentation and lineage: http://{HOST}:{port}/  (Ctrl-C ends it)", flush=True)
+    run_dbt("docs", "serve", "--host", HOST, "--port", str(port), "--no-browser", **where)

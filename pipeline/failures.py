@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import duckdb
 
-from pipeline.errors import DiskFull, Stop
-from pipeline.settings import Settings
+from pipeline.errors import ClvError, DiskFull
+from pipeline.settings import Settings, command_line
 
 DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|failed to offload data block|max_temp_directory")
 
 
-def explain(result, settings: Settings, build_file: Path, log: Path) -> Stop:
+def explain(result, settings: Settings, build_file: Path, log: Path) -> ClvError:
     """What to raise for a dbtRunnerResult that is no success."""
     failed = [r for r in result.result.results if r.status in ("error", "fail")] if result.result else []
     texts = [str(r.message) for r in failed] + [str(result.exception or "")]
     if any(map(DISK_FULL.search, texts)):
         return DiskFull(settings.warehouse)
     if not failed:
-        return Stop(f"dbt could not start: {_first_lines(texts[-1])} See {log}.")
-    return Stop("\n".join(_explain_node(r, settings, build_file, log) for r in failed))
+        return ClvError(f"dbt could not start: {_first_lines(texts[-1])} See {log}.")
+    return ClvError("\n".join(_explain_node(r, settings, build_file, log) for r in failed))
 
 
 def _explain_node(failed, settings: Settings, build_file: Path, log: Path) -> str:
@@ -54,7 +55,8 @@ def _unreadable_orders(message: str, settings: Settings, log: Path) -> str:
     if "state machine reached an invalid state" in message:
         return (
             f"{settings.orders} mixes line ends (some lines end in CR LF, some in LF). "
-            f"Make them one kind: tr -d '\\r' < {settings.orders} > fixed.csv && make build ORDERS=fixed.csv"
+            f"Make them one kind: tr -d '\\r' < {shlex.quote(str(settings.orders))} > fixed.csv && "
+            f"{command_line('build', settings, ORDERS=Path.cwd() / 'fixed.csv')}"
         )
     return f"{settings.orders} cannot be read: {text} See {log}."
 
@@ -101,7 +103,7 @@ def _unusable_lines(settings: Settings, build_file: Path) -> str:
     else:
         allowed = next(a for a in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1) if a >= share)
         text.append(
-            f"Mend the file, or go on without these lines: make build ORDERS={settings.orders} MAX_REJECTED={allowed}"
+            f"Mend the file, or go on without these lines: {command_line('build', settings, MAX_REJECTED=allowed)}"
         )
     return "\n".join(text)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.errors import Stop
+from pipeline.errors import ClvError
 from pipeline.failures import DISK_FULL
 from pipeline.warehouse import Warehouse, copy
 
@@ -27,8 +27,8 @@ LAST_BUILD = (
 def carry_over(warehouse: Warehouse) -> str:
     """Begins the new build file with the published one's history. Returns a sentence where that was not the plain case.
 
-    The published file stays as it was, whatever wrote it. Raises Stop where it is whole but cannot be read now: to go
-    on would lose its history.
+    The published file stays as it was, whatever wrote it. Raises ClvError where it is whole but cannot be read now: to
+    go on would lose its history.
     """
     remarks = []
     if warehouse.current.is_symlink() and not warehouse.published_file.exists():
@@ -120,17 +120,19 @@ def _stop_unless_damaged(published: Path, error: duckdb.Error) -> None:
     if DISK_FULL.search(text) or isinstance(error, duckdb.OutOfMemoryException):
         raise error
     if "newer version" in text or "Unsupported Storage Version" in text:
-        raise Stop(
+        raise ClvError(
             f"{published} was written by a newer DuckDB, whose history this one cannot read. "
             "Use the version of this project that built it, or choose another folder with WAREHOUSE=."
         ) from None
     if "Could not set lock" in text:
-        raise Stop(
+        raise ClvError(
             f"{published} is open for writing in another program, so its history cannot be read. "
             "Close it there, and open it read-only from now on: make sql"
         ) from None
     if not os.access(published, os.R_OK):
-        raise Stop(f"{published} cannot be read: permission denied. See who may: ls -l {published.resolve()}") from None
+        raise ClvError(
+            f"{published} cannot be read: permission denied. See who may: ls -l {published.resolve()}"
+        ) from None
 
 
 def _columns(file: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:

@@ -1,104 +1,80 @@
-"""What a build is asked to do: the variables that `make build` takes, checked."""
+"""What a command is asked to do: one object, made once at the edge by the command line and handed down from there."""
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from pipeline import orders_file
-from pipeline.errors import Stop, UsageError
+import predictor
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_ORDERS = ROOT / "dbt_project" / "seeds" / "orders.csv"
-FORMATS = (".csv", ".csv.gz", ".parquet")
+
+_MODEL_RUNS = ("MODEL_PYTHON", "MODEL_MEMORY", "MODEL_TIMEOUT", "WORKERS", "MODEL_MANIFESTS")
+TAKES = {  # which variables each command takes; they are its options, and make's variables
+    "build": ("ORDERS", "AS_OF", "MODEL", "WAREHOUSE", "MAX_REJECTED", "HISTORY_DAYS", "STRICT", *_MODEL_RUNS),
+    "train": ("ORDERS", "AS_OF", "HORIZON", "DISCOUNT_RATE", "MODEL", "WAREHOUSE", *_MODEL_RUNS),
+    "rollback": ("WAREHOUSE",),
+    "register": ("MODEL", *_MODEL_RUNS),
+    "docs": ("PORT", "WAREHOUSE"),
+    "sql": ("Q", "WAREHOUSE"),
+    "serve": ("HOST", "PORT", "WAREHOUSE", "API_TOKENS", "API_TOKENS_FILE", "LOG_CUSTOMERS", "SAFE_CELLS"),
+}
+_OF_THE_PREDICTOR = {
+    "MODEL_PYTHON": "python",
+    "MODEL_MEMORY": "memory",
+    "MODEL_TIMEOUT": "timeout",
+    "WORKERS": "workers",
+    "MODEL_MANIFESTS": "manifests",
+}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The arguments of one build. Paths are absolute; an empty text or None means the default."""
+    """The arguments of one command, checked. Paths are absolute.
 
-    orders: Path
-    warehouse: Path
-    model: str
-    as_of: str
-    max_rejected: float
-    history_days: int | None
-    strict: bool
+    `orders`: the file of order lines. `warehouse`: the folder that is built and published in. `as_of`: the day that
+    features are taken at; None is the day after the last order. `model`: the dill file to predict with; of a training,
+    the one to write. `max_rejected`: the share of lines, 0 to 1, that may be unusable. `history_days`: how many days of
+    history are kept; None is all. `strict`: whether what is only odd stops the build. `horizon`: days ahead that a
+    trained model values. `discount_rate`: what money loses in a year, 0.10 for 10 %. `predictor`: how the model is run.
+    """
 
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """Raises UsageError for what cannot be used, and Stop for a file of orders that is no text."""
-        given = {name: value.strip() for name, value in environment.items()}
-        model = given.get("MODEL", "")
-        return cls(
-            orders=_orders(given.get("ORDERS", "")),
-            warehouse=warehouse_folder(environment),
-            model=os.path.abspath(model) if model else "",
-            as_of=_date("AS_OF", given.get("AS_OF", "")),
-            max_rejected=_share("MAX_REJECTED", given.get("MAX_REJECTED", "") or "0.01"),
-            history_days=_days("HISTORY_DAYS", given.get("HISTORY_DAYS", "")),
-            strict=given.get("STRICT", "") not in ("", "0"),
-        )
-
-    def to_environment(self) -> dict[str, str]:
-        """What the dbt project reads of it."""
-        return {
-            "ORDERS": str(self.orders),
-            "WAREHOUSE": str(self.warehouse),
-            "MODEL": self.model,
-            "AS_OF": self.as_of,
-            "MAX_REJECTED": f"{self.max_rejected:f}",
-            "HISTORY_DAYS": "" if self.history_days is None else str(self.history_days),
-            "STRICT": "1" if self.strict else "",
-        }
+    orders: Path = DEMO_ORDERS
+    warehouse: Path = ROOT / "warehouse"
+    as_of: date | None = None
+    model: Path = predictor.DEFAULT_MODEL
+    max_rejected: float = 0.01
+    history_days: int | None = None
+    strict: bool = False
+    horizon: int = 180
+    discount_rate: float = 0.10
+    predictor: predictor.Settings = field(default_factory=lambda: predictor.Settings.from_variables({}))
 
 
-def warehouse_folder(environment: Mapping[str, str]) -> Path:
-    return Path(os.path.abspath(environment.get("WAREHOUSE", "").strip() or ROOT / "warehouse"))
+def command_line(command: str, settings: Settings, **changed: object) -> str:
+    """What to type for `command` with the same settings, all that are no defaults, and these variables `changed`."""
+    at_root = Path.cwd() == ROOT
+    words = ["make", command] if at_root else ["make", "-C", shlex.quote(str(ROOT)), command]
+    default = Settings()
+    for variable in TAKES[command]:
+        value, usual = (changed.get(variable, _value(each, variable)) for each in (settings, default))
+        if value != usual or variable in changed:
+            value = int(value) if isinstance(value, bool) else value
+            value = short(value) if isinstance(value, Path) and at_root else value
+            words.append(f"{variable}={shlex.quote(str(value))}")
+    return " ".join(words)
 
 
-def _orders(given: str) -> Path:
-    path = Path(os.path.abspath(given)) if given else DEMO_ORDERS
-    if path.is_dir():
-        raise UsageError(f"ORDERS={given} is a folder. Name one file of order lines: {', '.join(FORMATS)}.")
-    if not path.exists():
-        raise UsageError(f"There is no file {path}. Name the file of order lines: make build ORDERS=orders.csv")
-    if not path.name.lower().endswith(FORMATS):
-        raise UsageError(f"{path} is none of {', '.join(FORMATS)}: its name has to end so, to say what it is.")
-    if not os.access(path, os.R_OK):
-        raise UsageError(f"{path} cannot be read: permission denied. See who may: ls -l {path}")
-    if path.stat().st_size == 0:
-        raise Stop(f"{path} is empty: it has no line that names the columns.")
-    orders_file.stop_where_header_is_no_text(path)
-    return path
+def short(path: Path) -> str:
+    """The path as one would type it from here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def _date(name: str, given: str) -> str:
-    try:
-        if given and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", given):
-            raise ValueError
-        return given and date.fromisoformat(given).isoformat()
-    except ValueError:
-        raise UsageError(f"{name}={given} is no date. Write it as YYYY-MM-DD: {name}=2017-10-17") from None
-
-
-def _share(name: str, given: str) -> float:
-    try:
-        share = float(given)
-        if not 0 <= share <= 1:
-            raise ValueError
-        return share
-    except ValueError:
-        raise UsageError(f"{name}={given} is no share. Write a number from 0 to 1: {name}=0.01") from None
-
-
-def _days(name: str, given: str) -> int | None:
-    if not given:
-        return None
-    if not re.fullmatch(r"[1-9]\d{0,6}", given):
-        raise UsageError(f"{name}={given} is no number of days. Write a whole number from 1: {name}=365")
-    return int(given)
+def _value(settings: Settings, variable: str) -> object:
+    """None for one that is no part of the settings, such as the port of a server."""
+    if variable in _OF_THE_PREDICTOR:
+        return getattr(settings.predictor, _OF_THE_PREDICTOR[variable])
+    return getattr(settings, variable.lower(), None)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.errors import Stop
-from pipeline.settings import warehouse_folder
+from pipeline.errors import ClvError
+from pipeline.settings import Settings, command_line
 
 
-def query(environment: Mapping[str, str]) -> None:
-    """Becomes the `duckdb` program. Raises Stop where nothing is published."""
-    published = published_file(environment)
+def query(settings: Settings, sql: str) -> None:
+    """Becomes the `duckdb` program, with a prompt where `sql` is empty. Raises ClvError where nothing is published."""
+    published = published_file(settings)
     program = Path(sys.executable).parent / "duckdb"
-    given = environment.get("Q", "").strip()
-    os.execv(program, [str(program), "-readonly", str(published), *(["-c", given] if given else [])])
+    os.execv(program, [str(program), "-readonly", str(published), *(["-c", sql] if sql else [])])
 
 
-def published_file(environment: Mapping[str, str]) -> Path:
-    published = warehouse_folder(environment) / "clv.duckdb"
+def published_file(settings: Settings) -> Path:
+    published = settings.warehouse / "clv.duckdb"
     if not published.exists():
-        raise Stop(f"Nothing is published in {published.parent} yet. Build first: make build")
+        raise ClvError(
+            f"Nothing is published in {settings.warehouse} yet. Build first: {command_line('build', settings)}"
+        )
     return published

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import duckdb
 from rich.console import Console
 
 from pipeline.failures import rejected_by_reason
-from pipeline.settings import Settings
+from pipeline.settings import Settings, command_line, short
 
 BARS = " ▁▂▃▄▅▆▇█"
 
@@ -31,7 +30,7 @@ def show(
         console.print(f"[bold]{name:<12}[/bold]{text}", highlight=False, soft_wrap=True)
 
     used = info["lines"] - info["lines_rejected"]
-    line("Orders", f"{_short(settings.orders)}")
+    line("Orders", _plain(short(settings.orders)))
     line("Lines", f"{info['lines']:,} read, {used:,} used, {info['lines_rejected']:,} rejected")
     for reason, count, examples in reasons:
         line("", f"{count:>9,}  {reason}")
@@ -40,7 +39,7 @@ def show(
     if info["lines_after_as_of"]:
         line("", f"{info['lines_after_as_of']:,} of those used are dated after the as-of date and count for nothing")
     line("Customers", f"{info['customers']:,} with {info['orders']:,} orders as of {info['as_of_date']}")
-    line("Model", _model(info))
+    line("Model", _plain(_model(info, settings)))
     line("Value", f"{total:,.2f} in total, {median:,.2f} in the median")
     if total > 0 and len(deciles) == 10:
         shares = [max(0, value) for (value,) in deciles]
@@ -51,27 +50,22 @@ def show(
     for remark in remarks:
         console.print(f"[yellow]Warning[/yellow]     {_plain(remark)}", highlight=False, soft_wrap=True)
     console.print()
-    line("Published", f"{_short(settings.warehouse / 'clv.duckdb')} and predictions.csv beside it")
-    line("Next", "make serve · make sql · make docs")
+    line("Published", f"{_plain(short(settings.warehouse / 'clv.duckdb'))} and predictions.csv beside it")
+    line("Next", _plain(" · ".join(command_line(command, settings) for command in ("serve", "sql", "docs"))))
 
 
-def _model(info: dict) -> str:
+def _model(info: dict, settings: Settings) -> str:
     """The model, over which time its values are, and whether it knows these orders; where its manifest tells."""
     if info["horizon_days"] is None:
         return info["model_id"]
-    orders = "these orders" if info["trained_on_these_orders"] else "other orders than these (make train mends that)"
-    return f"{info['model_id']}, trained on {orders}; a value is that of the next {info['horizon_days']} days"
+    orders = "these orders" if info["trained_on_these_orders"] else "other orders than these"
+    mend = "" if info["trained_on_these_orders"] else f" (mend that with: {command_line('train', settings)})"
+    return f"{info['model_id']}, trained on {orders}{mend}; a value is that of the next {info['horizon_days']} days"
 
 
 def _spark(values: list[float]) -> str:
     largest = max(values)
     return "".join(BARS[max(1, round(8 * value / largest))] for value in values)
-
-
-def _short(path: Path) -> str:
-    """The path as one would type it from here."""
-    relative = os.path.relpath(path)
-    return _plain(str(path) if relative.startswith("..") else relative)
 
 
 def _plain(text: str) -> str:

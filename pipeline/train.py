@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -15,11 +14,11 @@ from rich.console import Console
 
 import predictor
 from pipeline import orders_file
+from pipeline.build_lock import build_lock
 from pipeline.dbt import run_dbt
-from pipeline.errors import Stop, UsageError
+from pipeline.errors import ClvError, UsageError
 from pipeline.failures import explain
-from pipeline.lock import only_one
-from pipeline.settings import ROOT, Settings
+from pipeline.settings import Settings, command_line, short
 from pipeline.steps import Clock
 from pipeline.warehouse import FILE_FORMAT, Warehouse
 from predictor.training import backtest, dates, report, value_model
@@ -47,31 +46,31 @@ class Plan:
         return sorted({*learned_from, (self.test.as_of, self.horizon)})
 
 
-def train(environment: Mapping[str, str]) -> None:
-    """Writes and registers a model and its report, prints a summary. Raises Stop, whose text is for people."""
-    settings = Settings.from_environment({**environment, "MODEL": ""})
-    target = Path(os.path.abspath(environment.get("MODEL", "").strip() or predictor.DEFAULT_MODEL))
-    horizon = _horizon(environment.get("HORIZON", "").strip() or "180")
-    rate = _discount_rate(environment.get("DISCOUNT_RATE", "").strip() or "0.10")
-    if not target.parent.is_dir():
-        raise UsageError(f"There is no folder {target.parent}. Name a file to write the model to: MODEL=my-model.dill")
+def train(settings: Settings) -> None:
+    """Writes and registers a model and its report, prints a summary. Raises ClvError, whose text is for people."""
+    orders_file.check(settings, "train")
+    if not settings.model.parent.is_dir():
+        raise UsageError(
+            f"There is no folder {settings.model.parent}. Name a file to write the model to: MODEL=my-model.dill"
+        )
     warehouse = Warehouse(settings.warehouse)
     warehouse.create()
     clock = Clock(Console(stderr=True))
     try:
-        with only_one(warehouse.folder / "training.lock", "training"), clock.running():
+        with build_lock(warehouse.folder / "training.lock", "training"), clock.running():
             try:
-                content = _train(settings, warehouse.new_training_folder(), horizon, rate, target, clock)
+                content = _train(settings, warehouse.new_training_folder(), clock)
             finally:
                 warehouse.discard_training()
     except predictor.ModelError as error:
-        raise Stop(str(error)) from error
-    _show(Console(), content, settings, target, clock.seconds)
+        raise ClvError(str(error)) from error
+    _show(Console(), content, settings, clock.seconds)
 
 
-def _train(settings: Settings, scratch: Path, horizon: int, rate: float, target: Path, clock: Clock) -> dict:
+def _train(settings: Settings, scratch: Path, clock: Clock) -> dict:
+    horizon, rate = settings.horizon, settings.discount_rate
     with clock.step("load lines"):
-        history = History(settings, scratch, rate)
+        history = History(settings, scratch)
         first, last, orders = history.load()
     plan = _plan(first, last, horizon, settings)
     with clock.step("features"):
@@ -100,32 +99,29 @@ def _train(settings: Settings, scratch: Path, horizon: int, rate: float, target:
     with clock.step("report"):
         report.write(content, test, settings.warehouse)
     with clock.step("register"):
-        _write_model(fitted, now, content, target, scratch)
+        _write_model(fitted, now, content, settings, scratch)
     return content
 
 
 class History:
     """The orders in a scratch warehouse, loaded once; features and labels at any past date, by the dbt models."""
 
-    def __init__(self, settings: Settings, scratch: Path, rate: float):
+    def __init__(self, settings: Settings, scratch: Path):
         self._settings = settings
         self._scratch = scratch
         self._file = scratch / "build.duckdb"
-        self._environment = {
-            **settings.to_environment(), "WAREHOUSE": str(scratch), "DISCOUNT_RATE": repr(rate), "LABEL_DAYS": "1"
-        }  # fmt: skip
         self._manifest = None
 
     def load(self) -> tuple[date, date, int]:
         """Reads the file, drops what is after AS_OF; the first and last day of the orders, and how many there are."""
-        self._manifest = self._dbt("parse", as_of="")
-        self._dbt("build", "--select", "+stg_orders", "--resource-type", "seed", "--resource-type", "model", as_of="")
+        self._manifest = self._dbt("parse")
+        self._dbt("build", "--select", "+stg_orders", "--resource-type", "seed", "--resource-type", "model")
         with self._open() as file:
             # Typed once for all dates; and nothing that came after AS_OF is there to be looked at by accident.
             file.execute(
                 "create table known_orders as "
                 "select * from stg_orders where created_at_date <= coalesce(?::date, date 'infinity')",
-                [self._settings.as_of or None],
+                [self._settings.as_of],
             )
             file.execute("drop view stg_orders; drop view base_orders; drop table orders")
             file.execute("alter table known_orders rename to stg_orders")
@@ -135,7 +131,10 @@ class History:
             ).fetchone()
             if first is None:
                 until = f" up to {self._settings.as_of}" if self._settings.as_of else ""
-                raise Stop(f"{self._settings.orders} has no usable order line{until}. See: make build")
+                raise ClvError(
+                    f"{self._settings.orders} has no usable order line{until}. "
+                    f"See why: {command_line('build', replace(self._settings, model=predictor.DEFAULT_MODEL))}"
+                )
             file.execute(
                 "create table customer_numbers as "
                 "select customer_id, row_number() over (order by customer_id) - 1 as customer_number "
@@ -146,9 +145,8 @@ class History:
     def snapshot(self, as_of: date, days: int) -> Snapshot:
         """Features at a date, and the value of the days after it, where `days` is above 0."""
         labels = ("customer_labels",) if days else ()
-        self._environment["LABEL_DAYS"] = str(days or 1)
         models = ("int_settings", "int_as_of", "int_customer_orders", "customer_features", *labels)
-        self._dbt("run", "--select", *models, as_of=as_of.isoformat())
+        self._dbt("run", "--select", *models, as_of=as_of, days=days or 1)
         names = (*_FEATURES, "actual_value") if days else _FEATURES
         columns = ", ".join(f"cast({name} as double) as {name}" for name in names)
         with self._open() as file:
@@ -160,13 +158,17 @@ class History:
         features = {name: np.ascontiguousarray(rows[name]) for name in _FEATURES}
         return Snapshot(as_of, rows["customer_number"], features, days, rows["actual_value"] if days else None)
 
-    def _dbt(self, *arguments: str, as_of: str):
+    def _dbt(self, *arguments: str, as_of: date | None = None, days: int = 1):
         """What the dbt command returns."""
-        os.environ.update(self._environment, AS_OF=as_of)
-        os.chdir(ROOT)  # the profile's module_paths are relative
         logs = Warehouse(self._settings.warehouse).logs
         done = run_dbt(
-            *arguments, "--no-write-json", target=self._scratch / "target", logs=logs, manifest=self._manifest
+            *arguments,
+            "--no-write-json",
+            settings=replace(self._settings, warehouse=self._scratch, as_of=as_of),
+            target=self._scratch / "target",
+            logs=logs,
+            manifest=self._manifest,
+            label_days=days,
         )
         if not done.success:
             raise explain(done, self._settings, self._file, logs / "dbt.log")
@@ -179,24 +181,29 @@ class History:
 def _plan(first: date, last: date, horizon: int, settings: Settings) -> Plan:
     longest = dates.longest_horizon(first, last)
     if horizon > longest:
-        reach = f"{_short(settings.orders)} reaches from {first} to {last}, {(last - first).days + 1:,} days"
+        reach = f"{short(settings.orders)} reaches from {first} to {last}, {(last - first).days + 1:,} days"
         if not longest:
-            raise Stop(f"{reach}: too few to learn from and to test on any horizon. Name a file with a longer history.")
-        raise Stop(
+            raise ClvError(
+                f"{reach}: too few to learn from and to test on any horizon. Name a file with a longer history."
+            )
+        raise ClvError(
             f"{reach}: too few to learn from, and then to test, what the next {horizon} are worth.\n"
-            f"The longest horizon that works is {longest} days: make train HORIZON={longest}"
+            f"The longest horizon that works is {longest} days: {command_line('train', settings, HORIZON=longest)}"
         )
     test_day = last - timedelta(horizon)
     test, final = (dates.schedule(first, each, horizon) for each in (test_day, last))
     return Plan(first, last, horizon, test, final)
 
 
-def _write_model(fitted: value_model.ValueModel, now: Snapshot, content: dict, target: Path, scratch: Path) -> None:
+def _write_model(
+    fitted: value_model.ValueModel, now: Snapshot, content: dict, settings: Settings, scratch: Path
+) -> None:
     """Registers the file before it takes the place of an older one, which stays where anything fails."""
     import dill
 
     rows = np.linspace(0, len(now.customers) - 1, _EXAMPLES).astype(int)
     example = np.column_stack([now.features[name] for name in value_model.FEATURES])[rows]
+    target = settings.model
     unfinished = scratch / target.name
     unfinished.write_bytes(dill.dumps(fitted))
     test = content["tests"][-1]
@@ -204,7 +211,7 @@ def _write_model(fitted: value_model.ValueModel, now: Snapshot, content: dict, t
     mean = test["mean_actual_value"]
     predictor.register(
         unfinished,
-        predictor.Settings.from_variables(os.environ),
+        settings.predictor,
         features=value_model.FEATURES,
         example=example.tolist(),
         training={
@@ -231,7 +238,7 @@ def _write_model(fitted: value_model.ValueModel, now: Snapshot, content: dict, t
     os.replace(beside, target)
 
 
-def _show(console: Console, content: dict, settings: Settings, target: Path, seconds: dict[str, float]) -> None:
+def _show(console: Console, content: dict, settings: Settings, seconds: dict[str, float]) -> None:
     def line(name: str, text: str) -> None:
         console.print(f"[bold]{name:<12}[/bold]{text}", highlight=False, soft_wrap=True)
 
@@ -252,27 +259,6 @@ def _show(console: Console, content: dict, settings: Settings, target: Path, sec
     )
     line("Seconds", f"{sum(seconds.values()):.1f}: " + ", ".join(f"{name} {s:.1f}" for name, s in seconds.items()))
     console.print()
-    line("Written", f"{_short(target)}, registered; {_short(settings.warehouse / 'training_report.html')} and .json")
-    given = "" if target == predictor.DEFAULT_MODEL else f" MODEL={_short(target)}"
-    line("Next", f"make build{given}")
-
-
-def _horizon(given: str) -> int:
-    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 3650):
-        raise UsageError(f"HORIZON={given} is no number of days. Write a whole number from 1 to 3650: HORIZON=180")
-    return int(given)
-
-
-def _discount_rate(given: str) -> float:
-    try:
-        rate = float(given)
-        if not 0 <= rate <= 10:
-            raise ValueError
-        return rate
-    except ValueError:
-        raise UsageError(f"DISCOUNT_RATE={given} is no yearly rate. Write a share: DISCOUNT_RATE=0.10") from None
-
-
-def _short(path: Path) -> str:
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative
+    report_file = short(settings.warehouse / "training_report.html")
+    line("Written", f"{short(settings.model)}, registered; {report_file} and .json")
+    line("Next", command_line("build", settings))

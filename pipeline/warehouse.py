@@ -19,7 +19,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.errors import Stop
+from pipeline.errors import ClvError
 
 PUBLISHED_FILES = ("clv.duckdb", "predictions.csv")
 FILE_FORMAT = {"storage_compatibility_version": "v1.3.0"}  # as in profiles.yml
@@ -39,11 +39,11 @@ class Warehouse:
         self.builds = folder / "builds"
 
     def create(self) -> None:
-        """Makes the folder where it is missing. Raises Stop where it cannot be written to."""
+        """Makes the folder where it is missing. Raises ClvError where it cannot be written to."""
         try:
             self.builds.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
-            raise Stop(f"{self.folder} is no folder. Choose another one with WAREHOUSE=folder.") from None
+            raise ClvError(f"{self.folder} is no folder. Choose another one with WAREHOUSE=folder.") from None
         if not os.access(self.folder, os.W_OK | os.X_OK) or not os.access(self.builds, os.W_OK | os.X_OK):
             raise PermissionError(13, "Permission denied", str(self.folder))
 
@@ -94,10 +94,10 @@ class Warehouse:
         self._keep_only(self._published_folders())
 
     def previous(self) -> Path:
-        """The folder of the build before the current one. Raises Stop where none is kept."""
+        """The folder of the build before the current one. Raises ClvError where none is kept."""
         previous = self.current / "previous"
         if not previous.is_symlink() or not previous.exists():
-            raise Stop(f"No earlier build is kept in {self.folder}: there is nothing to go back to.")
+            raise ClvError(f"No earlier build is kept in {self.folder}: there is nothing to go back to.")
         return previous.resolve()
 
     def roll_back(self) -> None:

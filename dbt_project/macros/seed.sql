@@ -9,7 +9,7 @@
 
   {%- set target_relation = this.incorporate(type='table') -%}
   {%- set existing_relation = load_cached_relation(this) -%}
-  {%- set path = env_var('ORDERS', '') or adapter.get_seed_file_path(model) -%}
+  {%- set path = var('orders', env_var('ORDERS', '')) or adapter.get_seed_file_path(model) -%}
   {%- set is_parquet = path.lower().endswith('.parquet') -%}
 
   {%- do store_result('agate_table', response='OK', agate_table=dbt_empty_table()) -%}

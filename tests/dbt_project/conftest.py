@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
+from datetime import date
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from pipeline.dbt import run_dbt
-from pipeline.settings import ROOT
+from pipeline.settings import Settings
 
 
 class Project:
@@ -18,13 +18,17 @@ class Project:
     def __init__(self, folder: Path):
         self.folder = folder
         self.build_file = folder / "build.duckdb"
+        self.settings = Settings()  # of the last run
 
     def run(self, orders: Path, as_of: str = ""):
         for leftover in self.folder.glob("build.duckdb*"):
             leftover.unlink()
-        os.environ.update(ORDERS=str(orders), AS_OF=as_of, WAREHOUSE=str(self.folder), MAX_REJECTED="1")
+        day = date.fromisoformat(as_of) if as_of else None
+        self.settings = Settings(orders=orders, as_of=day, warehouse=self.folder, max_rejected=1)
         models = ("--select", "+customer_features", "rejected_orders", "--resource-type", "seed", "model")
-        return run_dbt("build", *models, target=self.folder / "target", logs=self.folder / "logs")
+        return run_dbt(
+            "build", *models, settings=self.settings, target=self.folder / "target", logs=self.folder / "logs"
+        )
 
     def query(self, sql: str) -> list[tuple]:
         with duckdb.connect(self.build_file, read_only=True) as build:
@@ -33,8 +37,4 @@ class Project:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patched:
-        patched.chdir(ROOT)
-        for name in ("ORDERS", "AS_OF", "WAREHOUSE", "MAX_REJECTED"):
-            patched.setenv(name, "")
-        yield Project(tmp_path_factory.mktemp("project"))
+    return Project(tmp_path_factory.mktemp("project"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.dbt import run_dbt
 
 
-def test_labels_pass_their_own_tests(project, tmp_path: Path, monkeypatch) -> None:
+def test_labels_pass_their_own_tests(project, tmp_path: Path) -> None:
     orders = tmp_path / "orders.csv"
     orders.write_text(
         "customer_id,order_id,order_item_id,num_items,revenue,created_at_date\n"
@@ -15,8 +15,9 @@ def test_labels_pass_their_own_tests(project, tmp_path: Path, monkeypatch) -> No
         "a,2,1,1,7.00,2017-01-09\n"
     )
     assert project.run(orders, as_of="2017-01-02").success
-    monkeypatch.setenv("LABEL_DAYS", "30")
-    result = run_dbt("build", "--select", "int_settings", "customer_labels", target=tmp_path / "target", logs=tmp_path)
+    given = {"settings": project.settings, "target": tmp_path / "target", "logs": tmp_path}
+    assert run_dbt("run", "--select", "int_settings", label_days=30, **given).success
+    result = run_dbt("build", "--select", "customer_labels", label_days=30, **given)
     passed = [each.node.name for each in result.result if each.status == "pass"]
     assert result.success, [each.message for each in result.result]
     assert "the_value_is_that_of_the_days_after_the_date_and_worth_less_the_later_it_comes" in passed

@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-
-from pipeline.dbt import run_dbt
+from dbt.cli.main import dbtRunner
 
 
 @pytest.mark.parametrize(
@@ -28,16 +27,17 @@ from pipeline.dbt import run_dbt
         ("strict", "maybe", "is not 0 or 1. Write it like this: STRICT=1"),
     ],
 )
-def test_a_variable_that_cannot_be_used_is_refused_in_plain_words(project, tmp_path, name, value, wrong):
+def test_a_variable_that_cannot_be_used_is_refused_in_plain_words(tmp_path, name, value, wrong):
     assert f"{name.upper()}={value} {wrong}" in refusal(tmp_path, "--vars", json.dumps({name: value}))
 
 
-def test_so_is_what_the_environment_says_to_dbt_typed_by_hand(project, tmp_path, monkeypatch):
+def test_so_is_what_the_environment_says_to_dbt_typed_by_hand(tmp_path, monkeypatch):
     monkeypatch.setenv("AS_OF", "2017-01-01' or 1=1 --")
     assert "AS_OF=2017-01-01' or 1=1 -- is not a date" in refusal(tmp_path)
 
 
 def refusal(folder: Path, *arguments: str) -> str:
-    result = run_dbt("parse", "--no-partial-parse", *arguments, target=folder / "target", logs=folder)
+    where = ["--project-dir", "dbt_project", "--target-path", str(folder / "target"), "--log-path", str(folder)]
+    result = dbtRunner().invoke(["--quiet", "parse", "--no-partial-parse", *where, *arguments])
     assert not result.success
     return str(result.exception)

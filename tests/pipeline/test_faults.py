@@ -31,12 +31,12 @@ ODD_LINES = "\n".join(f"x{n},x{n},1,1,money,2017-10-01" for n in range(10))
 PUBLISH_WITHOUT_END = """
 import itertools, shutil, sys
 from pathlib import Path
-from pipeline.lock import only_one
+from pipeline.build_lock import build_lock
 from pipeline.warehouse import Warehouse
 
 warehouse, prepared, first = Warehouse(Path(sys.argv[1])), Path(sys.argv[2]), sys.argv[3]
 warehouse.create()
-with only_one(warehouse.lock_file):
+with build_lock(warehouse.lock_file):
     print("locked", flush=True)
     for n in itertools.count():
         warehouse.discard_unfinished()
@@ -397,15 +397,15 @@ def test_of_two_builds_started_together_exactly_one_publishes_and_the_other_name
 HOLD = """
 import sys, time
 from pathlib import Path
-from pipeline.errors import Stop
-from pipeline.lock import only_one
+from pipeline.errors import ClvError
+from pipeline.build_lock import build_lock
 
 sys.stdin.readline()
 try:
-    with only_one(Path(sys.argv[1])):
+    with build_lock(Path(sys.argv[1])):
         print("held", flush=True)
         sys.stdin.readline()
-except Stop as stop:
+except ClvError as stop:
     print(stop, flush=True)
 """
 

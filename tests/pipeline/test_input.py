@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from pipeline import orders_file
-from pipeline.errors import Stop
+from pipeline.errors import ClvError
 from tests.pipeline.conftest import HEADER, ROOT
 
 CDNOW = ROOT.parent / "shared" / "data" / "cdnow" / "orders.csv"
@@ -66,10 +66,10 @@ def test_arguments_that_cannot_be_used_are_named(published, tmp_path):
     stopped(published, 2, "is a folder", ORDERS=str(folder))
     stopped(published, 1, "is empty", "empty.csv", ORDERS=str(empty))
     stopped(published, 2, ".parquet", "orders.xlsx", ORDERS=str(other))
-    stopped(published, 2, "AS_OF=17/10/2017 is no date", AS_OF="17/10/2017")
-    stopped(published, 2, "AS_OF=2017-02-30 is no date", AS_OF="2017-02-30")
-    stopped(published, 2, "MAX_REJECTED=many is no share", MAX_REJECTED="many")
-    stopped(published, 2, "MAX_REJECTED=2 is no share", MAX_REJECTED="2")
+    stopped(published, 2, "AS_OF=17/10/2017 is not a date", AS_OF="17/10/2017")
+    stopped(published, 2, "AS_OF=2017-02-30 is not a date", AS_OF="2017-02-30")
+    stopped(published, 2, "MAX_REJECTED=many is not a share", MAX_REJECTED="many")
+    stopped(published, 2, "MAX_REJECTED=2 is not a share", MAX_REJECTED="2")
     stopped(published, 1, "There is no model file", MODEL=str(tmp_path / "nowhere.dill"))
 
 
@@ -280,5 +280,5 @@ def test_lines_that_a_reader_swallowed_are_counted_against_the_file(tmp_path):
         build.execute("create table orders as from (values (1), (0), (0)) as orders(line_breaks)")
         orders_file.stop_where_lines_are_lost(path, lines, build)
         build.execute("delete from orders where line_breaks = 1")
-        with pytest.raises(Stop, match="4 of them were swallowed"):
+        with pytest.raises(ClvError, match="4 of them were swallowed"):
             orders_file.stop_where_lines_are_lost(path, lines, build)

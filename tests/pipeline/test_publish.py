@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipeline.lock import only_one
+from pipeline.build_lock import build_lock
 from pipeline.warehouse import Warehouse
 from tests.api.conftest import Server, serving, write_tables
 from tests.pipeline.conftest import ROOT, Shop
@@ -25,13 +25,13 @@ from tests.pipeline.conftest import ROOT, Shop
 PUBLISH = """
 import shutil, sys
 from pathlib import Path
-from pipeline.lock import only_one
-from pipeline.lock import only_one
+from pipeline.build_lock import build_lock
+from pipeline.build_lock import build_lock
 from pipeline.warehouse import Warehouse
 
 warehouse, prepared, build_id = Warehouse(Path(sys.argv[1])), Path(sys.argv[2]), sys.argv[3]
 warehouse.create()
-with only_one(warehouse.lock_file):
+with build_lock(warehouse.lock_file):
     warehouse.discard_unfinished()
     shutil.copyfile(prepared / "clv.duckdb", warehouse.build_file)
     shutil.copyfile(prepared / "predictions.csv", warehouse.new_folder(build_id) / "predictions.csv")
@@ -202,7 +202,7 @@ def test_through_100_publishes_no_request_of_8_clients_fails_or_mixes_two_builds
 
     def publish_next(number: int) -> None:
         warehouse.create()
-        with only_one(warehouse.lock_file):
+        with build_lock(warehouse.lock_file):
             warehouse.discard_unfinished()
             with warehouse.open_build() as file:
                 file.execute(f"create table given as select 'c' || n as customer_id, {number}::double as predicted_clv "

@@ -135,7 +135,7 @@ def test_no_later_order_changes_a_byte_of_the_features_at_a_past_date(lines, tmp
         folder = tmp_path / name
         folder.mkdir()
         orders = write(folder / "orders.csv", content)
-        history = History(Settings.from_environment({"ORDERS": str(orders), "WAREHOUSE": str(folder)}), folder, 0.1)
+        history = History(Settings(orders=orders, warehouse=folder), folder)
         history.load()
         seen.append({name: column.tobytes() for name, column in history.snapshot(day, 0).features.items()})
     assert seen[0] == seen[1] == seen[2]
@@ -153,7 +153,7 @@ def test_the_label_is_the_discounted_revenue_of_the_days_after_the_date(tmp_path
         ("c", "7", "1", "1", "30.00", "2020-03-10"),  # not a customer yet
     ]
     orders = write(tmp_path / "orders.csv", lines)
-    history = History(Settings.from_environment({"ORDERS": str(orders), "WAREHOUSE": str(tmp_path)}), tmp_path, 0.10)
+    history = History(Settings(orders=orders, warehouse=tmp_path), tmp_path)
     assert history.load() == (date(2020, 1, 1), date(2020, 4, 1), 7)
     actual = history.snapshot(date(2020, 3, 1), 30).actual
     assert actual.tolist() == pytest.approx([50 * 1.1 ** (-1 / 365) + 70 * 1.1 ** (-30 / 365), 0.0], abs=2e-6)

@@ -1,14 +1,15 @@
 """Predicted lifetime value per customer: features stream to the model's own Python and predictions stream back."""
 
-import os
 from datetime import UTC, datetime
 
 import predictor
 
 
 def model(dbt, session):
-    model_file = dbt.config.get("model_file")  # dbt finds the keys by reading this file: not within another call
-    settings = predictor.Settings.from_variables(os.environ)
+    # dbt finds the keys by reading this file: not within another call.
+    model_file = dbt.config.get("model_file")
+    model_run = dbt.config.get("model_run")
+    settings = predictor.Settings.from_variables({name: str(value) for name, value in model_run.items()})
     value_model = predictor.open_model(model_file or predictor.DEFAULT_MODEL, settings.manifests)
     features = dbt.ref("customer_features")
     as_of_date = features.limit(1).project("as_of_date").fetchall()[0][0]

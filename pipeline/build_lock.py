@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.errors import Stop
+from pipeline.errors import ClvError
 
 
 @contextmanager
-def only_one(path: Path, what: str = "build") -> Iterator[None]:
-    """Holds the lock file `path` for `what`; raises Stop, naming the holder, where another process does."""
+def build_lock(path: Path, what: str = "build") -> Iterator[None]:
+    """Holds the lock file `path` for `what`; raises ClvError, naming the holder, where another process does."""
     lock = _lock(path, what)
     try:
         os.ftruncate(lock, 0)
@@ -33,7 +33,7 @@ def _lock(path: Path, what: str) -> int:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
-            raise Stop(
+            raise ClvError(
                 f"Another {what} of {path.parent} is running (pid {_holder(path)}). "
                 "Wait for it to end, or stop it with kill."
             ) from None

@@ -1,0 +1,264 @@
+"""The command line: options, each also a variable of the environment, are checked and become one settings object.
+
+A variable may be given plainly (ORDERS), as `make` does, or with the project's prefix (CLV_ORDERS), as a container
+should: what begins with CLV_ and is no variable of any command is refused, where ORDRES could be anybody's.
+"""
+
+from __future__ import annotations
+
+import difflib
+import gc
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+import predictor
+from pipeline.errors import ClvError, UsageError
+from pipeline.settings import TAKES, Settings, short
+
+PREFIX = "CLV_"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs a command. The exit status: 0 done, 1 stopped by the data or the model, 2 for unusable arguments."""
+    try:
+        _refuse_unknown_environment(os.environ)
+        return commands.main(arguments, prog_name="python -m pipeline", standalone_mode=False) or 0
+    except ClvError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    except click.UsageError as error:
+        print(_explain(error), file=sys.stderr)
+        return UsageError.exit_status
+    except click.Abort:
+        print("Stopped. What was published before is as it was.", file=sys.stderr)
+        return 130
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An option of a command: what it means, how its text is read, and its default as shown to people."""
+
+    meaning: str
+    looks: str
+    read: Callable[[str], Any]
+    default: str
+
+
+class _Checked(click.ParamType[Any]):
+    """Reads a variable's text; an empty one counts as not given."""
+
+    def __init__(self, name: str, variable: Variable):
+        self.name = variable.looks
+        self._variable, self._read = name, variable.read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            return None
+        try:
+            return self._read(value)
+        except ValueError as error:
+            raise UsageError(f"{self._variable}={value} is not {error}") from None
+
+
+def _path(text: str) -> Path:
+    return Path(os.path.abspath(text))
+
+
+def _date(text: str) -> date:
+    try:
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+            raise ValueError
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("a date. Write it as YYYY-MM-DD: AS_OF=2017-10-17") from None
+
+
+def _number(highest: float, expected: str) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            if not 0 <= (number := float(text)) <= highest:
+                raise ValueError
+            return number
+        except ValueError:
+            raise ValueError(expected) from None
+
+    return read
+
+
+def _whole_number(highest: int, expected: str) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not 1 <= int(text) <= highest:
+            raise ValueError(expected)
+        return int(text)
+
+    return read
+
+
+def _yes_or_no(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError("0 or 1. Leave it out for 0")
+    return text == "1"
+
+
+def _of_the_predictor(name: str) -> Callable[[str], Any]:
+    """Checks it with the predictor's own words, and hands its text on."""
+
+    def read(text: str) -> str:
+        try:
+            predictor.Settings.from_variables({name: text})
+        except predictor.ModelError as error:
+            raise UsageError(str(error)) from None
+        return text
+
+    return read
+
+
+_RUNS = predictor.Settings.from_variables({})
+VARIABLES = {
+    "ORDERS": Variable("The file of order lines.", "FILE", _path, short(Settings.orders)),
+    "AS_OF": Variable("The day that features are taken at.", "YYYY-MM-DD", _date, "the day after the last order"),
+    "MODEL": Variable("The dill file of the model: read by a build, written by a training.", "FILE", _path,
+                      short(Settings.model)),
+    "WAREHOUSE": Variable("The folder that is built and published in.", "FOLDER", _path, short(Settings.warehouse)),
+    "MAX_REJECTED": Variable(
+        "The share of lines that may be unusable before a build stops.", "SHARE",
+        _number(1, "a share. Write a number from 0 to 1: MAX_REJECTED=0.01"), f"{Settings.max_rejected:g}"),
+    "HISTORY_DAYS": Variable(
+        "How many days of the history of predictions are kept.", "DAYS",
+        _whole_number(9_999_999, "a number of days. Write a whole number from 1: HISTORY_DAYS=365"), "all"),
+    "STRICT": Variable("1 stops a build at what is only odd.", "0|1", _yes_or_no, "0"),
+    "HORIZON": Variable(
+        "How many days ahead a predicted value covers.", "DAYS",
+        _whole_number(3650, "a number of days. Write a whole number from 1 to 3650: HORIZON=180"),
+        f"{Settings.horizon}"),
+    "DISCOUNT_RATE": Variable(
+        "What money loses in value in a year.", "SHARE",
+        _number(10, "a yearly rate. Write a share: DISCOUNT_RATE=0.10"), f"{Settings.discount_rate:g}"),
+    "PORT": Variable(
+        "The port to serve the documentation on.", "PORT",
+        _whole_number(65_535, "a port. Write a number from 1 to 65535: PORT=8080"), "8080"),
+    "Q": Variable("One query to run, instead of a prompt.", "SQL", str, "a prompt"),
+    "MODEL_PYTHON": Variable(
+        "The interpreter that runs the model.", "PYTHON", _of_the_predictor("MODEL_PYTHON"), "the registered one"),
+    "MODEL_MEMORY": Variable(
+        "The most memory of one process of the model.", "SIZE", _of_the_predictor("MODEL_MEMORY"),
+        f"{_RUNS.memory / 2**30:g}G"),
+    "MODEL_TIMEOUT": Variable(
+        "Seconds that one batch of customers may take.", "SECONDS", _of_the_predictor("MODEL_TIMEOUT"),
+        f"{_RUNS.timeout:g}"),
+    "WORKERS": Variable(
+        "The most processes that predict at a time.", "NUMBER", _of_the_predictor("WORKERS"), "one a core"),
+    "MODEL_MANIFESTS": Variable(
+        "The folder in which registered models are looked up.", "FOLDER",
+        lambda text: str(_path(text)), short(_RUNS.manifests)),
+}  # fmt: skip
+
+
+def _option(name: str) -> click.Option:
+    variable = VARIABLES[name]
+    return click.Option(
+        ["--" + name.lower().replace("_", "-"), name],
+        type=_Checked(name, variable),
+        envvar=[PREFIX + name, name],
+        metavar=variable.looks,
+        help=f"{variable.meaning}  [{name}; default: {variable.default}]",
+    )
+
+
+def _command(name: str, help: str) -> Callable[[Callable[..., None]], click.Command]:
+    """Makes a command of a function, which gets by name what was given."""
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        command = click.Command(
+            name,
+            callback=lambda **given: function(**{each: value for each, value in given.items() if value is not None}),
+            params=[_option(variable) for variable in TAKES[name]],
+            help=help,
+            context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        )
+        commands.add_command(command)
+        return command
+
+    return decorate
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def commands() -> None:
+    """Predicts each customer's lifetime value from order lines. `make` calls the same commands, by variables."""
+
+
+@_command("build", "From order lines to published predictions.")
+def build(**given: Any) -> None:
+    gc.disable()  # it ends before garbage piles up, and to search all that dbt imports for some takes half a second
+    from pipeline.build import build
+
+    build(_settings(given))
+
+
+@_command("train", "Makes a model from the orders, tests it on past dates and registers it.")
+def train(**given: Any) -> None:
+    from pipeline.train import train
+
+    train(_settings(given))
+
+
+@_command("rollback", "Publishes the build before the current one again.")
+def rollback(**given: Any) -> None:
+    from pipeline.rollback import roll_back
+
+    roll_back(_settings(given))
+
+
+@_command("docs", "Serves dbt's documentation, with the lineage, of what is published.")
+def docs(PORT: int = 8080, **given: Any) -> None:
+    from pipeline.docs import serve
+
+    serve(_settings(given), PORT)
+
+
+@_command("sql", "A read-only SQL prompt on the published file, or the answer to one query.")
+def sql(Q: str = "", **given: Any) -> None:
+    from pipeline.sql import query
+
+    query(_settings(given), Q)
+
+
+def _settings(given: dict[str, Any]) -> Settings:
+    """The settings from what was given, by variable."""
+    fields = {name.lower(): value for name, value in given.items() if hasattr(Settings, name.lower())}
+    runs = {name: value for name, value in given.items() if name.lower() not in fields}
+    return Settings(**fields, predictor=predictor.Settings.from_variables(runs))
+
+
+def _explain(error: click.UsageError) -> str:
+    """One line that says what is wrong and what comes nearest; or all there is, where nothing was asked for."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error.format_message()
+    command = error.ctx.command_path if error.ctx else "python -m pipeline"
+    see = f"See what there is: {command} --help"
+    if isinstance(error, click.NoSuchOption) and error.ctx:
+        options = [name for param in error.ctx.command.params for name in param.opts]
+        return f"{command} has no option {error.option_name}{_nearest(error.option_name, options)}. {see}"
+    if (word := re.match(r"No such command '(.*?)'", error.message)) and error.ctx:
+        return f"There is no command {word[1]}{_nearest(word[1], commands.commands)}. {see}"
+    return f"{error.format_message().rstrip('.')}. {see}"
+
+
+def _refuse_unknown_environment(environment: Iterable[str]) -> None:
+    known = [PREFIX + variable for variables in TAKES.values() for variable in variables]
+    for name in sorted(set(environment)):
+        if name.startswith(PREFIX) and name not in known:
+            raise UsageError(f"There is no variable {name}{_nearest(name, known)}. See what there is: make")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0)
+    return f"; the nearest is {near[0]}" if near else ""

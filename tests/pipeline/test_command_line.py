@@ -1,0 +1,149 @@
+"""The commands as a person types them: what is not known is refused, a name is only a name, what is printed works."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.cli import commands
+from pipeline.settings import ROOT, TAKES, Settings, command_line
+from tests.pipeline.conftest import Shop
+
+CLEAN = {
+    name: value for name, value in os.environ.items() if name not in {n for names in TAKES.values() for n in names}
+}
+
+
+def run(*command: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=cwd, env=CLEAN | environment, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def pipeline(*arguments: str, **environment: Any) -> subprocess.CompletedProcess[str]:
+    return run(sys.executable, "-m", "pipeline", *arguments, **environment)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "nearest"),
+    [
+        (("build", "ORDER=mine.csv"), "ORDERS"),
+        (("build", "MAX_REJECTD=0.5"), "MAX_REJECTED"),
+        (("serve", "PROT=8080"), "PORT"),
+        (("train", "HORIZONS=90"), "HORIZON"),
+        (("bench", "LINE=1"), "LINES"),
+        (("build", "PORT=8080"), None),  # another command's
+    ],
+)
+def test_make_refuses_a_variable_that_the_command_does_not_take(arguments, nearest, tmp_path):
+    ended = run("make", *arguments, f"WAREHOUSE={tmp_path / 'w'}" if arguments[0] != "bench" else "JSON=x")
+    assert ended.returncode == 2
+    assert f"has no variable {arguments[1].split('=')[0]}" in ended.stderr
+    if nearest:
+        assert f"the nearest is {nearest}." in ended.stderr
+    assert ended.stdout == "" and not (tmp_path / "w").exists()
+
+
+def test_unknown_options_commands_and_prefixed_variables_are_refused_with_the_nearest():
+    for arguments, environment, nearest in [
+        (("build", "--order", "mine.csv"), {}, "--orders"),
+        (("train", "--horizn", "9"), {}, "--horizon"),
+        (("biuld",), {}, "build"),
+        (("rollback",), {"CLV_WAREHOSE": "x"}, "CLV_WAREHOUSE"),
+    ]:
+        ended = pipeline(*arguments, **environment)
+        assert ended.returncode == 2
+        assert f"the nearest is {nearest}." in ended.stderr, ended.stderr
+        assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_variable_may_carry_the_prefix_and_an_option_goes_before_both(tmp_path):
+    nothing = f"Nothing is published in {tmp_path}"
+    other = {"WAREHOUSE": str(tmp_path / "other")}
+    assert f"{nothing} yet" in pipeline("sql", CLV_WAREHOUSE=str(tmp_path), **other).stderr
+    assert f"{nothing} yet" in pipeline("sql", "--warehouse", str(tmp_path), CLV_WAREHOUSE="x", **other).stderr
+
+
+@pytest.mark.parametrize("name", ["orders$(shell touch owned).csv", "pri$e.csv", "two  words.csv", 'it\'s "#1";\\.csv'])
+def test_a_file_name_passes_make_as_it_is(name, tmp_path):
+    """There is no such file, and the line that says so names it."""
+    for how in ("argument", "environment"):
+        orders = str(tmp_path / name)
+        ended = run("make", "build", f"ORDERS={orders}") if how == "argument" else run("make", "build", ORDERS=orders)
+        assert f"There is no file {orders}." in ended.stderr
+    assert not (ROOT / "owned").exists() and not list(tmp_path.iterdir())
+
+
+def test_makes_list_fits_a_terminal_and_names_each_commands_variables_as_the_command_itself_does():
+    listed = run("make").stdout
+    assert max(map(len, listed.splitlines())) <= 100
+    shown: dict[str, list[str]] = {}
+    for line in listed.splitlines():
+        if found := re.match(r"  make (\S+)", line):
+            names = shown.setdefault(found[1], [])
+        elif line.startswith("      "):
+            names += line.replace("=", "").split()
+    for name, command in commands.commands.items():
+        assert set(shown[name]) == {param.name for param in command.params} == set(TAKES[name]), name
+
+
+def test_every_option_is_explained_with_its_default():
+    for name, command in commands.commands.items():
+        text = " ".join(pipeline(name, "--help").stdout.split())
+        for param in command.params:
+            assert re.search(rf"--{param.name.lower().replace('_', '-')} \S+ .*?\[{param.name}; default: .+?\]", text)
+
+
+def test_the_command_that_is_printed_gives_the_same_settings_again(tmp_path, monkeypatch):
+    """Through a shell and make, wherever one stands."""
+    settings = Settings(
+        orders=tmp_path / "it's $HOME; orders.csv",
+        warehouse=ROOT / "warehouse two",
+        as_of=date(2020, 2, 29),
+        max_rejected=0.05,
+        strict=True,
+        predictor=replace(Settings().predictor, timeout=7.0),
+    )
+    for folder in (ROOT, tmp_path):
+        monkeypatch.chdir(folder)
+        typed = command_line("build", settings, HISTORY_DAYS=3)
+        assert shlex.split(typed)[-7:] == [
+            f"ORDERS={settings.orders}",
+            "AS_OF=2020-02-29",
+            f"WAREHOUSE={settings.warehouse if folder != ROOT else 'warehouse two'}",
+            "MAX_REJECTED=0.05",
+            "HISTORY_DAYS=3",
+            "STRICT=1",
+            "MODEL_TIMEOUT=7.0",
+        ]
+        ended = run("sh", "-c", typed, cwd=folder)
+        assert f"There is no file {settings.orders}." in ended.stderr
+    monkeypatch.chdir(ROOT)
+    assert command_line("train", Settings()) == "make train"
+
+
+@pytest.mark.slow
+def test_what_a_build_says_to_type_next_is_about_what_it_built(shop: Shop):
+    shop.orders = shop.orders.rename(shop.folder / "the orders.csv")
+    printed = shop.run(AS_OF="2017-10-17")
+    (following,) = re.findall(r"^Next +(.*)$", printed, re.MULTILINE)
+    sql = next(command for command in following.split(" · ") if " sql" in command)
+    asked = run("sh", "-c", f"{sql} Q='select customers, as_of_date from build_info'")
+    assert "2017-10-17" in asked.stdout and "3" in asked.stdout, asked.stderr
+
+    shop.write_orders({"a": 1, "b": 2}, more="c,1,1,1,money,2017-10-01")
+    printed = shop.run(status=1, AS_OF="2017-10-18")
+    (command,) = re.findall(r"(make build .*)$", printed, re.MULTILINE)
+    again = run("sh", "-c", command)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "3 read, 2 used, 1 rejected" in again.stdout
+    assert shop.query("select as_of_date from build_info")[0][0] == date(2017, 10, 18)
