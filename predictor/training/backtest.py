@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 
@@ -40,11 +41,11 @@ class Backtest:
     @property
     def bought(self) -> np.ndarray:
         """Whose value was above 0, (n,)."""
-        return self.test.actual > 0
+        return self.test.outcome() > 0
 
-    def summary(self) -> dict:
+    def summary(self) -> dict[str, Any]:
         """What JSON can hold of it."""
-        actual, answers = self.test.actual, self.answers
+        actual, answers = self.test.outcome(), self.answers
         chance = answers["purchase_probability"]
         return {
             "as_of": self.test.as_of.isoformat(),
@@ -77,8 +78,9 @@ def backtest(test: Snapshot, past: Sequence[Snapshot], discount_rate: float) -> 
             raise ValueError(f"what followed {each.as_of} was not all known on {test.as_of}")
     model, notes = fit(test, past, test.days, discount_rate)
     answers = model.answers(test.features)
-    metrics = {OURS: measure(test.actual, answers[VALUE])}
-    metrics |= {name: measure(test.actual, each) for name, each in _baselines(test, discount_rate).items()}
+    actual = test.outcome()
+    metrics = {OURS: measure(actual, answers[VALUE])}
+    metrics |= {name: measure(actual, each) for name, each in _baselines(test, discount_rate).items()}
     return Backtest(test, answers, metrics, _importance(model, test), notes)
 
 
@@ -99,20 +101,22 @@ def _baselines(test: Snapshot, discount_rate: float) -> dict[str, np.ndarray]:
     return {
         EXPECTATION: fit_expectation(test, test.days, discount_rate, dropout_at_first=False).value(features),
         "past revenue rate": features["total_revenue"] / np.maximum(features["customer_age"], 1.0) * test.days,
-        "sum of six": sum(features[name] for name in SIX),
-        "zero": np.zeros(len(test.actual)),
+        "sum of six": sum((features[name] for name in SIX), np.zeros(len(test.customers))),
+        "zero": np.zeros(len(test.customers)),
     }
 
 
 def _importance(model: ValueModel, test: Snapshot) -> dict[str, float]:
     """How much Gini is lost when one feature's values are dealt out anew among the customers, largest loss first."""
-    whole = measure(test.actual, model.value(test.features)).gini
+    actual = test.outcome()
+    whole = measure(actual, model.value(test.features)).gini
     if whole is None:
         return {}
     lost = {}
     for name in FEATURES:
         shuffled = np.random.default_rng(SEED).permutation(test.features[name])
-        lost[name] = whole - measure(test.actual, model.value({**test.features, name: shuffled})).gini
+        without = measure(actual, model.value({**test.features, name: shuffled})).gini
+        lost[name] = whole - (without or 0.0)
     return dict(sorted(lost.items(), key=lambda item: -item[1]))
 
 

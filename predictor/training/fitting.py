@@ -42,8 +42,10 @@ class Rows:
     terms: np.ndarray
 
     def where(self, chosen: np.ndarray) -> Rows:
-        columns = (self.dates, self.customers, self.expected, self.actual)
-        return Rows(*(column[chosen] for column in columns), self.terms[:, chosen])
+        dates, customers, expected, actual = (
+            column[chosen] for column in (self.dates, self.customers, self.expected, self.actual)
+        )
+        return Rows(dates, customers, expected, actual, self.terms[:, chosen])
 
 
 @contextmanager
@@ -113,7 +115,7 @@ def _rows(past: Sequence[Snapshot], discount_rate: float) -> Rows | None:
         model = fit_expectation(each, each.days, discount_rate)
         chosen = each.customers % keep_one_in == 0
         expected, values = model.expectation({name: column[chosen] for name, column in each.features.items()})
-        customers, actual = each.customers[chosen], np.maximum(each.actual[chosen], 0.0)
+        customers, actual = each.customers[chosen], np.maximum(each.outcome()[chosen], 0.0)
         parts.append(Rows(np.full(len(customers), number), customers, np.maximum(expected, _TINY), actual, values))
     if not parts:
         return None
@@ -152,7 +154,7 @@ def fit_correction(rows: Rows, learn: Callable[[Rows], Correction] = _learn) -> 
 
     with ThreadPoolExecutor() as pool:
         correction = pool.submit(learn, rows)
-        gained = sum(pool.map(gain, range(_FOLDS)))
+        gained = sum(pool.map(gain, range(_FOLDS)), np.zeros_like(rows.expected))
     by_customer = np.bincount(rows.customers, gained)
     return correction.result() if gained.sum() > np.sqrt(np.sum(by_customer**2)) else None
 
@@ -176,7 +178,7 @@ def _fit_linear(rows: Rows) -> LogLinear:
     design = np.vstack([np.ones(len(weights)), (values - means[:, None]) / scales[:, None]])
     ridge = _PENALTY * np.r_[0.0, np.ones(LINEAR_TERMS)]
 
-    def loss(b):
+    def loss(b: np.ndarray) -> tuple[float, np.ndarray]:
         line = np.clip(b @ design, -30.0, 30.0)
         predicted = weights * np.exp(line)
         return predicted.sum() - actual @ line + 0.5 * ridge @ b**2, predicted

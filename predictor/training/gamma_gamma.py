@@ -52,7 +52,7 @@ def fit_gamma_gamma(purchases: np.ndarray, mean_spend: np.ndarray) -> GammaGamma
     counts, of_count = np.unique(x, return_inverse=True)
     log_m = np.log(m)
 
-    def objective(logarithms):
+    def objective(logarithms: np.ndarray) -> tuple[float, np.ndarray]:
         p, q, v = np.exp(logarithms) + (0.0, 1.0, 0.0)
         total = np.log(x * m + v)
         of_counts = gammaln(p * counts + q) - gammaln(p * counts) + p * counts * np.log(counts)

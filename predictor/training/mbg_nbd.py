@@ -95,7 +95,7 @@ def fit_mbg_nbd(frequency: np.ndarray, recency: np.ndarray, T: np.ndarray, dropo
     t_x, t = t_x / scale, t / scale
     could_leave, earlier = x + dropout_at_first > 0, np.maximum(x + dropout_at_first, 1.0) - 1.0
 
-    def objective(logarithms):
+    def objective(logarithms: np.ndarray) -> tuple[float, np.ndarray]:
         r, alpha, a, b = np.exp(logarithms)
         of_counts = gammaln(r + counts) + gammaln(b + chances) - gammaln(a + b + chances)
         common = of_counts[of_count] - gammaln(r) + r * np.log(alpha) + gammaln(a + b) - gammaln(b)

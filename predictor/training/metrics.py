@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
@@ -95,7 +96,7 @@ def gains(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     return np.r_[0.0, np.cumsum(np.repeat(np.add.reduceat(ordered, starts) / sizes, sizes))]
 
 
-def deciles(actual: np.ndarray, predicted: np.ndarray) -> list[dict]:
+def deciles(actual: np.ndarray, predicted: np.ndarray) -> list[dict[str, Any]]:
     """For each tenth of customers, highest predictions first: how many, and the means of predicted and actual value."""
     parts = np.array_split(np.argsort(-predicted, kind="stable"), min(10, len(actual)))
     return [

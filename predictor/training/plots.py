@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 import re
+from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from predictor.training.backtest import Backtest
 from predictor.training.metrics import deciles, gains
 
 _MODEL, _ACTUAL, _FAINT = "#0b6e6e", "#e08e2b", "#c3ccd4"
-_STYLE = {
+_STYLE: Any = {  # its own type is every key by name
     "font.family": "sans-serif",
     "font.size": 9,
     "axes.spines.top": False,
@@ -62,7 +64,7 @@ def plots(test: Backtest) -> list[tuple[str, str, str]]:
 
 def _by_decile(test: Backtest) -> str:
     figure, axes = _canvas()
-    rows = deciles(test.test.actual, test.predicted)
+    rows = deciles(test.test.outcome(), test.predicted)
     at = np.arange(1, len(rows) + 1)
     axes.bar(at - 0.2, [row["predicted"] for row in rows], 0.38, color=_MODEL, label="predicted")
     axes.bar(at + 0.2, [row["actual"] for row in rows], 0.38, color=_ACTUAL, label="actual")
@@ -73,7 +75,7 @@ def _by_decile(test: Backtest) -> str:
 
 def _gains(test: Backtest) -> str:
     figure, axes = _canvas()
-    actual = test.test.actual
+    actual = test.test.outcome()
     total = actual.sum() or 1.0
     percent = np.linspace(0, 100, 101)
     for predicted, color, name in ((actual, _FAINT, "right order"), (test.predicted, _MODEL, "this model")):
@@ -91,7 +93,7 @@ def _against(test: Backtest) -> str:
     figure, axes = _canvas()
     groups = np.array_split(np.argsort(-test.predicted, kind="stable"), min(100, len(test.predicted)))
     predicted = np.array([test.predicted[group].mean() for group in groups])
-    actual = np.array([test.test.actual[group].mean() for group in groups])
+    actual = np.array([test.test.outcome()[group].mean() for group in groups])
     shown = (predicted > 0) & (actual > 0)
     if shown.any():
         ends = [min(predicted[shown].min(), actual[shown].min()), max(predicted[shown].max(), actual[shown].max())]
@@ -121,7 +123,7 @@ def _importance(test: Backtest) -> str:
     return _svg(figure)
 
 
-def _canvas():
+def _canvas() -> tuple[Figure, Axes]:
     figure = Figure(figsize=(4.6, 3.1), layout="constrained")
     return figure, figure.subplots()
 

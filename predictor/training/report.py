@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from predictor.training.backtest import EXPECTATION, OURS, Backtest
 from predictor.training.plots import plots
@@ -20,7 +21,7 @@ _MEANING = {
 _FORMATS = {"gini": ".3f", "spearman": ".3f", "rmse": ",.2f", "mae": ",.2f", "calibration": ".2f", "top_decile": ".3f"}
 
 
-def write(content: dict, test: Backtest, folder: Path) -> None:
+def write(content: dict[str, Any], test: Backtest, folder: Path) -> None:
     """Writes training_report.html and training_report.json. `content` ends with the test `test`."""
     content = {**content, "in_words": in_words(content["tests"][-1])}
     (folder / "training_report.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -35,7 +36,7 @@ def figure(value: float | None, form: str) -> str:
     return text.lstrip("-") if float(text.replace(",", "")) == 0 else text  # no minus zero
 
 
-def in_words(test: dict) -> list[str]:
+def in_words(test: dict[str, Any]) -> list[str]:
     """What the model is good and bad at, read off the figures of one test."""
     ours, expectation = test["metrics"][OURS], test["metrics"][EXPECTATION]
     rate = test["metrics"]["past revenue rate"]
@@ -75,14 +76,14 @@ def _about_the_total(calibration: float) -> str:
     )
 
 
-def _about_the_deciles(deciles: list[dict]) -> str:
+def _about_the_deciles(deciles: list[dict[str, Any]]) -> str:
     far = [each for each in deciles if each["actual"] > 0 and not 0.8 <= each["predicted"] / each["actual"] <= 1.25]
     if not far:
         return "By tenths: each tenth of customers brought what was predicted for it, within a quarter."
     return f"By tenths (1 has the highest predictions): in {_tenths(far)} by over a quarter, in the others within that."
 
 
-def _about_the_chances(chance: dict) -> str:
+def _about_the_chances(chance: dict[str, Any]) -> str:
     far = [each for each in chance["deciles"] if abs(each["predicted"] - each["actual"]) > 0.05]
     better = chance["brier"] < chance["brier_of_base_rate"]
     words = (
@@ -95,7 +96,7 @@ def _about_the_chances(chance: dict) -> str:
     return words + f"In {_tenths(far)} by over 5 points, in the others it is right within that."
 
 
-def _about_the_interval(interval: dict) -> str:
+def _about_the_interval(interval: dict[str, Any]) -> str:
     above, below = interval["above"], interval["below"]
     if above is None:
         return "The interval: nobody was given a chance to buy of over 10%, so its upper end is 0 for everybody."
@@ -109,7 +110,7 @@ def _about_the_interval(interval: dict) -> str:
     return words + f"; {below:.0%} of those whose lower end is above 0 came out below it, where 10% should."
 
 
-def _tenths(far: list[dict]) -> str:
+def _tenths(far: list[dict[str, Any]]) -> str:
     """Which tenths are off, and to which side."""
     numbers = ", ".join(str(each["decile"]) for each in far)
     high = sum(each["predicted"] > each["actual"] for each in far)
@@ -117,7 +118,7 @@ def _tenths(far: list[dict]) -> str:
     return f"tenth {numbers} it is {way}" if len(far) == 1 else f"tenths {numbers} it is {way}"
 
 
-def _html(content: dict, pictures: list[tuple[str, str, str]]) -> str:
+def _html(content: dict[str, Any], pictures: list[tuple[str, str, str]]) -> str:
     rate = content["discount_rate"]
     facts = [
         ("Orders", f"{content['orders_file']}: {content['orders']:,} orders of {content['customers']:,} customers"),
@@ -160,12 +161,12 @@ def _html(content: dict, pictures: list[tuple[str, str, str]]) -> str:
 """
 
 
-def _when(test: dict) -> str:
+def _when(test: dict[str, Any]) -> str:
     customers = f"{test['customers']:,} customers"
     return f"As of {test['as_of']}: what {customers} spent in the {test['days']} days to {test['until']}."
 
 
-def _table(test: dict) -> str:
+def _table(test: dict[str, Any]) -> str:
     head = "".join(f'<th title="{escape(meaning)}">{escape(name)}</th>' for name, meaning in _MEANING.values())
     rows = "".join(
         f"<tr{' class=ours' if name == OURS else ''}><th>{escape(name)}</th>"

@@ -21,3 +21,9 @@ class Snapshot:
     features: dict[str, np.ndarray]
     days: int = 0
     actual: np.ndarray | None = None
+
+    def outcome(self) -> np.ndarray:
+        """`actual`, where it is known; ValueError where it is not."""
+        if self.actual is None:
+            raise ValueError(f"what followed {self.as_of} is not known")
+        return self.actual

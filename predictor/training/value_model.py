@@ -98,7 +98,7 @@ class ValueModel:
         history = [features[name] for name in ("frequency", "recency", "customer_age")]
         if not self.discount_rate:
             return self.purchases.expected_purchases(days, *history)
-        total, before = 0.0, 0.0
+        total = before = np.zeros(len(history[0]))
         for step in range(1, _DISCOUNT_STEPS + 1):
             until = self.purchases.expected_purchases(days * step / _DISCOUNT_STEPS, *history)
             middle = days * (step - 0.5) / _DISCOUNT_STEPS
