@@ -160,16 +160,18 @@ VARIABLES = {
         "The folder in which registered models are looked up.", "FOLDER",
         lambda text: str(_path(text)), short(_RUNS.manifests)),
 }  # fmt: skip
+_OTHER_DEFAULTS = {("train", "AS_OF"): "the last day of the file"}
 
 
-def _option(name: str) -> click.Option:
+def _option(command: str, name: str) -> click.Option:
     variable = VARIABLES[name]
+    default = _OTHER_DEFAULTS.get((command, name), variable.default)
     return click.Option(
         ["--" + name.lower().replace("_", "-"), name],
         type=_Checked(name, variable),
         envvar=[PREFIX + name, name],
         metavar=variable.looks,
-        help=f"{variable.meaning}  [{name}; default: {variable.default}]",
+        help=f"{variable.meaning}  [{name}; default: {default}]",
     )
 
 
@@ -180,7 +182,7 @@ def _command(name: str, help: str) -> Callable[[Callable[..., None]], click.Comm
         command = click.Command(
             name,
             callback=lambda **given: function(**{each: value for each, value in given.items() if value is not None}),
-            params=[_option(variable) for variable in TAKES[name]],
+            params=[_option(name, variable) for variable in TAKES[name]],
             help=help,
             context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
         )

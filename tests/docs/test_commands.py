@@ -19,7 +19,7 @@ from api.settings import Settings
 from tests.docs.markdown import DOCS, PAGES, ROOT, code, commands, name, rows
 
 SHOWN = {f"{name(page)}: {' '.join(words)}": words for page in PAGES for words in commands(page)}
-OF_OTHERS = {".", "dbt", "export", "pip", "pipeline", "pyenv", "venv"}
+OF_OTHERS = {".", "dbt", "export", "pip", "pyenv", "venv"}
 
 
 @pytest.mark.parametrize("words", SHOWN.values(), ids=SHOWN.keys())
