@@ -13,9 +13,9 @@ from pipeline.cli import commands
 from tests.docs.markdown import DOCS, code, rows, section
 
 BY_PAGE = [
-    ("build", DOCS / "own-orders.md", "How do I build from my own orders?"),
+    ("build", DOCS / "own-orders.md", "Settings"),
     ("build", DOCS / "models-and-the-box.md", "Settings"),
-    ("train", DOCS / "training.md", "How is a model made of my orders, and how good is it?"),
+    ("train", DOCS / "training.md", "Settings"),
     ("serve", DOCS / "operations.md", "Serving it to others"),
 ]
 
