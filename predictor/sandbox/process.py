@@ -271,7 +271,8 @@ def _read_frames(stream, due, answers):
         while (longest := due.get()) is not None and len(header := _read(stream, HEADER.size)) == HEADER.size:
             kind, number, length = HEADER.unpack(header)
             if length > longest:
-                break
+                answers.put((b"", 0, b"", time.monotonic()))  # what nobody expects
+                return
             answers.put((kind, number, _read(stream, length), time.monotonic()))
     answers.put(None)
 

@@ -41,6 +41,16 @@ def test_a_parquet_file_becomes_a_file_of_predictions(parquet, tmp_path, name):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["features.parquet", name]
 
 
+def test_a_file_of_predictions_is_replaced_and_never_written_into(parquet, tmp_path):
+    output = tmp_path / "out.csv"
+    output.write_text("what a reader has open")
+    with output.open() as reader:
+        done = predictor_command("score", "--model", REFERENCE_MODEL, parquet, "--output", output)
+        assert done.returncode == 0, done.stderr
+        assert reader.read() == "what a reader has open"
+    assert len(output.read_text().splitlines()) == 11
+
+
 def test_without_files_it_goes_from_standard_input_to_standard_output(parquet):
     done = predictor_command("score", "--model", REFERENCE_MODEL, stdin=parquet.read_bytes())
     assert done.returncode == 0, done.stderr

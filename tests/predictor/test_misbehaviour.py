@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import time
+from pathlib import Path
 
+import numpy
 import pytest
 
 from predictor import ModelError
 from predictor.sandbox.errors import Remedy
+from predictor.sandbox.process import Worker
+from predictor.settings import PROJECT
 
 SIX = [6.0 * number for number in range(10)]  # what ten customers get whose six features are 0 to 9 each
 
@@ -184,8 +190,59 @@ for descriptor in range(3, 9):
     except OSError: pass
 return x.sum(axis=1)
 """
-    with pytest.raises(ModelError):
+    with pytest.raises(ModelError, match="wrote into the channel of its own answers"):
         score(model(body))
+
+
+CHANNEL = """
+import fcntl, stat, struct
+channel = next(
+    fd for fd in range(3, 20)
+    if stat.S_ISFIFO(os.fstat(fd).st_mode) and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_WRONLY
+)
+"""
+
+
+def test_json_that_is_too_deep_in_an_error_is_a_plain_line(score):
+    body = CHANNEL + "text = b'[' * 200_000; os.write(channel, struct.pack('<cQQ', b'E', 1, len(text)) + text)"
+    with pytest.raises(ModelError, match="wrote into the channel of its own answers"):
+        score(model(body))
+
+
+def test_an_answer_longer_than_it_can_be_is_not_taken(score):
+    with pytest.raises(ModelError, match="wrote into the channel of its own answers"):
+        score(model(CHANNEL + "os.write(channel, struct.pack('<cQQ', b'P', 1, 2**40)); time.sleep(60)"))
+
+
+def test_answers_that_nobody_asked_for_do_not_fill_the_memory_of_the_parent(make_model, settings):
+    body = """
+def flood():
+    time.sleep(0.5)
+    while True:
+        os.write(channel, struct.pack('<cQQ', b'P', 7, 2**20) + bytes(2**20))
+threading.Thread(target=flood, daemon=True).start()
+return x.sum(axis=1)
+"""
+    pickled = make_model(model(CHANNEL + body)).read_bytes()
+    with Worker(sys.executable, 6, 1, settings.limits, PROJECT) as worker:
+        worker.start()
+        worker.load(pickled)
+        worker.send(1, numpy.ones((4, 6)))
+        assert worker.predictions(1, 4).tolist() == [[6.0]] * 4
+        before = resident()
+        time.sleep(2)
+        assert resident() - before < 20 * 2**20
+
+
+def resident() -> int:
+    """Bytes of memory that this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_the_time_limit_of_a_batch_counts_from_the_answer_before_it(score):
+    # Four batches are out at once, so that the last one waits for three others.
+    slow = "time.sleep(0.6); return x.sum(axis=1)"
+    assert score(model(slow), numpy.ones((16, 6)), timeout=1.5) == [6.0] * 16
 
 
 def test_a_notebooks_model_finds_numpy_in_main(make_model, trust, score):
@@ -210,6 +267,12 @@ return x.sum(axis=1)
 def test_the_same_batch_gets_the_same_random_numbers(score):
     body = "import random; return x.sum(axis=1) + np.random.rand(len(x)) + random.random() + hash('c') % 7"
     assert score(model(body)) == score(model(body))
+
+
+def test_other_batches_get_other_random_numbers(score):
+    import_both = "import random; return np.array([np.random.rand(), random.random(), 0, 0])[:len(x)]"
+    values = score(model(import_both), numpy.ones((8, 6)))
+    assert len(set(values) - {0.0}) == 4
 
 
 def test_what_a_model_prints_goes_to_a_logger(score, caplog):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import sys
 import zipfile
 from dataclasses import replace
 
@@ -137,6 +138,20 @@ def test_a_column_that_is_missing_or_not_a_number_is_named(make_model, trust, se
         error_of(model, settings, table=table)
         == "The model needs numbers in the column frequency, but its type is string."
     )
+
+
+def test_model_python_overrides_the_interpreter_of_the_manifest(make_model, trust, settings, tmp_path):
+    source = (
+        "class Model:\n    def predict(self, x):\n        import os\n        return x[:, 0] + ('MARK' in os.environ)"
+    )
+    marked = tmp_path / "python-with-a-mark"
+    marked.write_text(f'#!/bin/sh\nMARK=1 exec {sys.executable} "$@"\n')
+    marked.chmod(0o755)
+    model = trust(make_model(source), interpreter=sys.executable)
+    numbers = [float(number) for number in range(10)]
+    assert scored(model, settings).read_all()["predicted_clv"].to_pylist() == numbers
+    overridden = scored(model, replace(settings, python=str(marked))).read_all()
+    assert overridden["predicted_clv"].to_pylist() == [number + 1 for number in numbers]
 
 
 def test_an_interpreter_that_is_gone_is_named(make_model, trust, settings):

@@ -174,7 +174,8 @@ def test_no_way_leads_to_a_named_datagram_socket(tmp_path, way):
         assert mailbox.recv(10) == b"text"
 
 
-def test_a_worker_ends_with_its_launcher_by_the_parent_death_signal_alone():
+def test_a_worker_ends_with_its_launcher_by_the_parent_death_signal_alone(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # a launcher that is killed leaves its folder
     process, control = launch([sys.executable, "-c", "import time; time.sleep(600)"], 2**32, ())
     with control:
         read_box(control, 30)
