@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import logging
 import math
@@ -41,6 +42,7 @@ class _Trial:
     features: list[str]
     inputs: numpy.ndarray
     outputs: list[float]
+    doubts: list[Doubt]
 
 
 def register(
@@ -78,8 +80,7 @@ def register(
         "large values": numpy.full((1, len(trial.features)), 1e6),
     }
     outcomes = trials.try_edges(interpreter, edges)
-    doubts = trials.doubts(interpreter, trial)
-    for doubt in doubts:
+    for doubt in trial.doubts:
         log.warning("warning: %s", doubt.text)
     log.info("box: %s", trial.box)
 
@@ -101,7 +102,7 @@ def register(
         box=str(trial.box),
         registered_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         registered_by=getpass.getuser(),
-        doubts=[doubt.as_dict() for doubt in doubts],
+        doubts=[doubt.as_dict() for doubt in trial.doubts],
         training=dict(training or {}),
     )
     log.info("registered: %s", manifest.write(settings.manifests))
@@ -166,22 +167,27 @@ class _Trials:
 
     def try_example(self, interpreter: Interpreter, example: numpy.ndarray) -> _Trial:
         """What it predicts for rows of `features`; ModelError where it can't, or wants other columns."""
-        with self._worker(interpreter, example.shape[1]) as worker:
-            worker.start()
+        with contextlib.ExitStack() as stack:
+            worker = stack.enter_context(self._worker(interpreter, len(self.features)))
             try:
+                worker.start()
                 features = _in_its_own_order(self.features, worker.load(self.pickled))
+                if len(features) < len(self.features):  # all batches of a worker have the same columns
+                    worker = stack.enter_context(self._worker(interpreter, len(features)))
+                    worker.start()
+                    worker.load(self.pickled)
+                inputs = numpy.ascontiguousarray(example[:, [self.features.index(name) for name in features]])
+                worker.send(1, inputs)
+                predicted = worker.predictions(1, len(inputs))
             except ModelError as problem:
                 raise versions.explain(problem, self.inspection.made_with, worker.versions, f"{interpreter}") from None
-            box, found = worker.box, worker.versions
-        inputs = numpy.ascontiguousarray(example[:, [self.features.index(name) for name in features]])
-        try:
-            predicted = self._predict(interpreter, inputs)
-        except ModelError as problem:
-            raise versions.explain(problem, self.inspection.made_with, found, f"{interpreter}") from None
-        outputs = _listed(predicted)
-        if not numpy.isfinite(predicted).all():
-            raise ModelError(f"The model predicts {outputs} for {inputs.tolist()}, where finite numbers are expected.")
-        return _Trial(found, box, features, inputs, outputs)
+            outputs = _listed(predicted)
+            if not numpy.isfinite(predicted).all():
+                raise ModelError(
+                    f"The model predicts {outputs} for {inputs.tolist()}, where finite numbers are expected."
+                )
+            doubts = self._doubts(worker, features, f"{interpreter}")
+            return _Trial(worker.versions, worker.box, features, inputs, outputs, doubts)
 
     def try_edges(self, interpreter: Interpreter, edges: dict[str, numpy.ndarray]) -> dict[str, object]:
         """The prediction for each odd row, or in words why there is none: they may be too odd for a good model."""
@@ -203,29 +209,23 @@ class _Trials:
             log.info("%s: %s", name, outcome)
         return outcomes
 
-    def doubts(self, interpreter: Interpreter, trial: _Trial) -> list[Doubt]:
+    def _doubts(self, worker: Worker, features: list[str], where: str) -> list[Doubt]:
         """What is odd about the model, though it runs."""
         found = []
-        if differs := versions.difference(self.inspection.made_with, trial.versions, f"{interpreter}"):
+        if differs := versions.difference(self.inspection.made_with, worker.versions, where):
             made = self.inspection.made_with[versions.SCIKIT_LEARN]
             text = f"It was {differs}, where it may predict other values. {versions.venv(made)}"
             found.append(Doubt("model_made_with_other_version", text, {versions.SCIKIT_LEARN: made}))
-        customers = made_up_customers(trial.features)
-        if customers is not None:
-            try:
-                values = self._predict(interpreter, customers)[:, self.outputs.index(VALUE)]
-            except ModelError as problem:
-                text = f"It fails on made-up customers: {str(problem).partition(chr(10))[0]}"
-                return [*found, Doubt("model_fails_on_customers", text, {})]
-            found += doubts_about(values, customers, trial.features)
-        return found
-
-    def _predict(self, interpreter, rows):
-        with self._worker(interpreter, rows.shape[1]) as worker:
-            worker.start()
-            worker.load(self.pickled)
-            worker.send(1, rows)
-            return worker.predictions(1, len(rows))
+        customers = made_up_customers(features)
+        if customers is None:
+            return found
+        try:
+            worker.send(2, customers)
+            values = worker.predictions(2, len(customers))[:, self.outputs.index(VALUE)]
+        except ModelError as problem:
+            text = f"It fails on made-up customers: {str(problem).splitlines()[0]}"
+            return [*found, Doubt("model_fails_on_customers", text, {})]
+        return found + doubts_about(values, customers, features)
 
     def _worker(self, interpreter, columns):
         return Worker(interpreter.path, columns, len(self.outputs), self.settings.limits, PROJECT)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import subprocess
 import sys
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
+import numpy
 import pytest
 
 import predictor
@@ -141,16 +144,20 @@ def test_a_column_that_is_missing_or_not_a_number_is_named(make_model, trust, se
 
 
 def test_model_python_overrides_the_interpreter_of_the_manifest(make_model, trust, settings, tmp_path):
-    source = (
-        "class Model:\n    def predict(self, x):\n        import os\n        return x[:, 0] + ('MARK' in os.environ)"
-    )
-    marked = tmp_path / "python-with-a-mark"
-    marked.write_text(f'#!/bin/sh\nMARK=1 exec {sys.executable} "$@"\n')
-    marked.chmod(0o755)
+    other = tmp_path / "other"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", other], check=True)
+    (site_packages,) = other.glob("lib/python*/site-packages")
+    (site_packages / "these.pth").write_text(str(Path(numpy.__file__).parents[1]))
+    source = f"""
+    class Model:
+        def predict(self, x):
+            import sys
+            return x[:, 0] + (sys.prefix == {str(other)!r})
+    """
     model = trust(make_model(source), interpreter=sys.executable)
     numbers = [float(number) for number in range(10)]
     assert scored(model, settings).read_all()["predicted_clv"].to_pylist() == numbers
-    overridden = scored(model, replace(settings, python=str(marked))).read_all()
+    overridden = scored(model, replace(settings, python=str(other / "bin" / "python"))).read_all()
     assert overridden["predicted_clv"].to_pylist() == [number + 1 for number in numbers]
 
 
