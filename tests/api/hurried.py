@@ -9,4 +9,6 @@ from api import server
 from api.settings import Settings
 
 if __name__ == "__main__":
-    server.serve(Settings(Path(os.environ["WAREHOUSE"]), port=int(os.environ["PORT"]), body_seconds=2, idle_seconds=2))
+    warehouse, port = Path(os.environ["WAREHOUSE"]), int(os.environ["PORT"])
+    body_seconds = float(os.environ.get("BODY_SECONDS", "2"))
+    server.serve(Settings(warehouse, port=port, body_seconds=body_seconds, idle_seconds=2))

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 
@@ -106,17 +107,34 @@ def test_an_answer_that_is_taken_too_slowly_is_cut_and_not_ended(hurried):
 
 
 @pytest.mark.slow
-def test_a_slow_but_steady_reader_gets_every_byte(hurried):
-    with connect(hurried, CSV) as client:
+def test_a_slow_but_steady_reader_who_sends_nothing_meanwhile_gets_every_byte(hurried):
+    with connect(hurried, CSV, buffer=1 << 16) as client:
         taken, started = [], time.monotonic()
-        while True:
-            piece = client.recv(1 << 20)
-            taken.append(piece)
-            if b"0\r\n\r\n" in piece[-7:]:
-                break
-            if time.monotonic() - started < 3:
-                time.sleep(0.1)
+        while not taken or b"0\r\n\r\n" not in taken[-1][-7:]:
+            taken.append(client.recv(1 << 16))
+            assert taken[-1], "the connection was cut"
+            if time.monotonic() - started < 8:  # four times what a connection may stand still
+                time.sleep(0.05)
+    assert time.monotonic() - started > 8
     assert sum(map(len, taken)) > 200_000 * 107
+
+
+@pytest.mark.slow
+def test_a_slow_but_steady_sender_is_answered_though_nothing_is_sent_to_it_meanwhile(tmp_path: Path):
+    publish(tmp_path / "warehouse", "one", VALUES)
+    server = HurriedServer(tmp_path / "warehouse", tmp_path / "log", BODY_SECONDS="60")
+    try:
+        body = b'{"user_ids": [' + b'"c001", ' * 40 + b'"c002"]}'
+        with connect(server, HALF_A_BODY.partition(b"Content-Length")[0]) as client:
+            client.sendall(b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body))
+            for start in range(0, len(body), 8):
+                client.sendall(body[start : start + 8])
+                time.sleep(0.2)
+            answer = b"".join(iter(lambda: client.recv(1 << 16), b""))
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert answer.count(b'"c001"') == 40
+    finally:
+        server.stop()
 
 
 @pytest.mark.slow
