@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import duckdb
@@ -14,7 +15,7 @@ from tests.api.conftest import IDS, VALUES, Server, publish, serving
 
 pytestmark = pytest.mark.slow
 
-DOUBTS = [
+DOUBTS: list[dict[str, Any]] = [
     {"code": "similar_ids", "text": "213 ids differ only by case, such as Ann@x and ann@x.", "figures": {"ids": 213}},
     {"code": "other_orders", "text": "The model was trained on <b>other</b> orders.", "figures": {}},
 ]

@@ -109,7 +109,8 @@ def test_an_answer_that_is_taken_too_slowly_is_cut_and_not_ended(hurried):
 @pytest.mark.slow
 def test_a_slow_but_steady_reader_who_sends_nothing_meanwhile_gets_every_byte(hurried):
     with connect(hurried, CSV, buffer=1 << 16) as client:
-        taken, started = [], time.monotonic()
+        taken: list[bytes] = []
+        started = time.monotonic()
         while not taken or b"0\r\n\r\n" not in taken[-1][-7:]:
             taken.append(client.recv(1 << 16))
             assert taken[-1], "the connection was cut"
