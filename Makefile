@@ -9,8 +9,9 @@ export DO_NOT_TRACK := 1
 # What each command takes. A variable that was given on make's command line and that is not among them is refused: with
 # a typing error, `make build` would otherwise publish other orders than those that were meant.
 model := MODEL_PYTHON MODEL_MEMORY MODEL_TIMEOUT WORKERS MODEL_MANIFESTS
-build.takes := ORDERS AS_OF MODEL WAREHOUSE MAX_REJECTED HISTORY_DAYS STRICT $(model)
-train.takes := ORDERS AS_OF HORIZON DISCOUNT_RATE MODEL WAREHOUSE $(model)
+build.takes := ORDERS MAPPING IGNORE AS_OF MODEL WAREHOUSE MAX_REJECTED HISTORY_DAYS STRICT $(model)
+inspect.takes := ORDERS MAPPING IGNORE OUT
+train.takes := ORDERS MAPPING IGNORE AS_OF HORIZON DISCOUNT_RATE MODEL WAREHOUSE $(model)
 serve.takes := HOST PORT WAREHOUSE API_TOKENS API_TOKENS_FILE LOG_CUSTOMERS SAFE_CELLS
 sql.takes := Q WAREHOUSE
 docs.takes := PORT WAREHOUSE
@@ -33,7 +34,10 @@ $(foreach name,$(passed),$(eval override $(name) := $$(value $(name))))
 export $(passed)
 
 ##@ From orders to values
-.PHONY: build train serve sql docs rollback register
+.PHONY: inspect build train serve sql docs rollback register
+inspect: $(VENV)/runtime ## how a file of orders would be read, and what has to be decided
+	@$(BIN)/python -m pipeline inspect
+
 train: $(VENV)/runtime ## make a model from the orders, test it, register it
 	@$(BIN)/python -m pipeline train
 

@@ -58,7 +58,7 @@ TOLERATED = (
     "{customer},{order},{item},NA,{revenue},{day}\n",
     "{customer},{order},{item},{num_items},NA,{day}\n",
     "{customer},{order},NA,{num_items},{revenue},{day}\n",
-    "{customer},{order},{item},{num_items},{revenue},{day} 14:07:33\n",
+    "{customer},{order},Gr\xc3\xb6\xc3\x9fe 42,{num_items},{revenue},{day} 14:07:33\n",  # UTF-8, as the whole file is
 )
 UNUSABLE_EVERY = 4_001
 UNUSABLE = (

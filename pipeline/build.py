@@ -16,7 +16,7 @@ import duckdb
 from rich.console import Console
 
 import predictor
-from pipeline import build_info, history, orders_file, summary
+from pipeline import build_info, history, orders, orders_file, summary
 from pipeline.build_lock import build_lock
 from pipeline.dbt import import_dbt, run_dbt
 from pipeline.errors import ClvError, DiskFull
@@ -29,7 +29,7 @@ from pipeline.warehouse import Warehouse
 
 def build(settings: Settings) -> None:
     """Builds and publishes what the settings ask for; prints a summary. Raises ClvError, whose text is for people."""
-    orders_file.check(settings, "build")
+    source = orders_file.find(settings)
     warehouse = Warehouse(settings.warehouse)
     console = Console()
     clock = Clock(Console(stderr=True))
@@ -38,22 +38,21 @@ def build(settings: Settings) -> None:
         with build_lock(warehouse.lock_file), clock.running():
             try:
                 with _told_plainly(settings):
-                    info, remarks = _build(settings, warehouse, clock)
+                    info, remarks = _build(settings, source, warehouse, clock)
             except DiskFull:
                 warehouse.discard_unfinished()  # what nobody can use must not keep the disk full
                 raise
     summary.show(console, warehouse.published_file, info, settings, clock.seconds, remarks)
 
 
-def _build(settings: Settings, warehouse: Warehouse, clock: Clock) -> tuple[dict, list[str]]:
+def _build(settings: Settings, source: orders.Source, warehouse: Warehouse, clock: Clock) -> tuple[dict, list[str]]:
     with ThreadPoolExecutor(1) as executor:  # to read large files takes seconds, which dbt's start takes too
         with clock.step("start"):
             model = predictor.open_model(settings.model, settings.predictor.manifests)
             training = model.manifest.training
             warehouse.discard_unfinished()
             carried_over = executor.submit(history.carry_over, warehouse)
-            digest = executor.submit(orders_file.sha256, settings.orders)
-            lines = executor.submit(orders_file.count_lines, settings.orders)
+            counted = executor.submit(orders.fingerprint, source)
             box = executor.submit(predictor.box_here)
         with clock.step("start dbt"):
             import_dbt()
@@ -62,31 +61,36 @@ def _build(settings: Settings, warehouse: Warehouse, clock: Clock) -> tuple[dict
         try:
             oddities = _run_models_and_tests(settings, warehouse, clock)
         except ClvError:
-            lines.result()  # that the file is damaged says more than what came of it
+            with orders_file.told():
+                counted.result()  # that the file is damaged says more than what came of it
             raise
-        orders_sha256 = digest.result()
+        with orders_file.told():
+            fingerprint = counted.result()
+            orders.stop_where_changed(source, fingerprint)
 
     with clock.step("publish"):
         now = datetime.now(UTC)
         build_id = build_info.new_build_id(now, secrets.token_hex(3))
         with warehouse.open_build() as file:
-            orders_file.stop_where_lines_are_lost(settings.orders, lines.result(), file)
+            with orders_file.told():
+                orders.stop_where_lines_are_lost(source, fingerprint, file, "orders")
             info = build_info.write(
                 file,
                 build_id=build_id,
                 built_at=now.replace(tzinfo=None),
-                orders_file=settings.orders.name,
-                orders_sha256=orders_sha256,
+                orders_file=source.name,
+                orders_sha256=fingerprint.sha256,
                 project_version=_project_version(),
                 horizon_days=training.get("horizon_days"),
-                trained_on_these_orders=training["orders_sha256"] == orders_sha256 if training else None,
+                trained_on_these_orders=training["orders_sha256"] == fingerprint.sha256 if training else None,
             )
+            doubts = orders_file.doubts(file)
             folder = warehouse.new_folder(build_id)
             _export_predictions(file, folder / "predictions.csv")
             file.execute("checkpoint")
         warehouse.publish(build_id)
     walls = "" if box.result().files_are_read_only and box.result().no_network else f"the model's box: {box.result()}"
-    return info, [remark for remark in (remark, *oddities, walls) if remark]
+    return info, [remark for remark in (remark, *doubts, *oddities, walls) if remark]
 
 
 def _run_models_and_tests(settings: Settings, warehouse: Warehouse, clock: Clock) -> list[str]:

@@ -17,6 +17,12 @@ COLUMNS = {  # name: (type, what it says, the query that tells it, where the bui
     ),
     "orders_file": ("varchar", "The name of the file of order lines.", None),
     "orders_sha256": ("varchar", "SHA-256 of that file.", None),
+    "read_as": (
+        "varchar",
+        "How the orders were read, a line for each fact; null where they are in the contract's own form.",
+        "select read_as from orders_reading",
+    ),
+    "currency": ("varchar", "The currency of all money here, where known.", "select currency from orders_reading"),
     "lines": ("bigint", "Order lines in it.", "select count(*) from orders"),
     "lines_rejected": ("bigint", "Lines that could not be used.", "select count(*) from rejected_orders"),
     "lines_after_as_of": (

@@ -123,7 +123,12 @@ def _of_the_predictor(name: str) -> Callable[[str], Any]:
 
 _RUNS = predictor.Settings.from_variables({})
 VARIABLES = {
-    "ORDERS": Variable("The file of order lines.", "FILE", _path, short(Settings.orders)),
+    "ORDERS": Variable(
+        "The order lines: a file, a folder, or a pattern of files.", "PATH", _path, short(Settings.orders)),
+    "MAPPING": Variable("The file that says how the orders are read.", "FILE", _path, "found out, or asked"),
+    "IGNORE": Variable(
+        "Columns, divided by commas, that may say that lines are no purchases.", "COLUMNS", str, "none: a build asks"),
+    "OUT": Variable("The mapping to write.", "FILE", _path, "none is written"),
     "AS_OF": Variable("The day that features are taken at.", "YYYY-MM-DD", _date, "the day after the last order"),
     "MODEL": Variable("The dill file of the model: read by a build, written by a training.", "FILE", _path,
                       short(Settings.model)),
@@ -203,6 +208,13 @@ def build(**given: Any) -> None:
     from pipeline.build import build
 
     build(_settings(given))
+
+
+@_command("inspect", "Shows how the orders would be read and what has to be decided; writes the mapping.")
+def inspect(OUT: Path | None = None, **given: Any) -> None:
+    from pipeline.inspect import inspect
+
+    inspect(_settings(given), OUT)
 
 
 @_command("train", "Makes a model from the orders, tests it on past dates and registers it.")

@@ -63,6 +63,8 @@ def _variables(settings: Settings) -> dict[str, object]:
     """What the dbt project is told, all of it: a variable of the environment must not fill a gap."""
     return {
         "orders": str(settings.orders),
+        "mapping": str(settings.mapping or ""),
+        "ignore": settings.ignore,
         "warehouse": str(settings.warehouse),
         "as_of": settings.as_of.isoformat() if settings.as_of else "",
         "model": str(settings.model),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import shlex
+import textwrap
 from pathlib import Path
 
 import duckdb
@@ -27,8 +27,8 @@ def explain(result, settings: Settings, build_file: Path, log: Path) -> ClvError
 
 def _explain_node(failed, settings: Settings, build_file: Path, log: Path) -> str:
     name, message = failed.node.name, str(failed.message)
-    if name == "orders":
-        return _unreadable_orders(message, settings, log)
+    if failed.node.config.meta.get("reader") == "orders":
+        return _readers_words(message)
     if name == "rejected_lines_are_few" or name.startswith("row_exists_stg_orders"):
         return _unusable_lines(settings, build_file)
     if name.startswith("row_exists_int_as_of"):
@@ -48,17 +48,15 @@ def oddity(result) -> str:
     return result.node.config.meta["message"].replace("{n}", f"{result.failures:,}")
 
 
-def _unreadable_orders(message: str, settings: Settings, log: Path) -> str:
-    text = _first_lines(message)
-    if str(settings.orders) in text and text.startswith("/"):
-        return text  # the seed's own words
-    if "state machine reached an invalid state" in message:
-        return (
-            f"{settings.orders} mixes line ends (some lines end in CR LF, some in LF). "
-            f"Make them one kind: tr -d '\\r' < {shlex.quote(str(settings.orders))} > fixed.csv && "
-            f"{command_line('build', settings, ORDERS=Path.cwd() / 'fixed.csv')}"
-        )
-    return f"{settings.orders} cannot be read: {text} See {log}."
+def _readers_words(message: str) -> str:
+    """The words of the reader of orders, which are for people, without dbt's frame around them."""
+    lines = message.splitlines()
+    if lines and re.match(r"\w+ Error in ", lines[0].strip()):
+        lines = lines[1:]
+    end = next(
+        (i for i, each in enumerate(lines) if each.strip().startswith(("> in ", "compiled code at"))), len(lines)
+    )
+    return textwrap.dedent("\n".join(lines[:end])).strip()
 
 
 def _first_lines(message: str) -> str:
@@ -89,6 +87,7 @@ def _unusable_lines(settings: Settings, build_file: Path) -> str:
         reasons = rejected_by_reason(build)
     if not lines:
         return f"{settings.orders} has no order lines: nothing follows the line that names the columns."
+    reasons = [each for each in reasons if each[0] != "left_out"]
     rejected = sum(count for _, count, _ in reasons)
     share = rejected / lines
     text = [
@@ -115,7 +114,11 @@ def rejected_by_reason(connection: duckdb.DuckDBPyConnection) -> list[tuple[str,
         select
             reason,
             count(*) as lines,
-            list('line ' || line_number || ': ' || left(replace(raw_text, chr(10), ' '), 80) order by line_number)[:2]
+            list(
+                coalesce(source_file || ', ', '') || 'line ' || line_number || ': '
+                || left(replace(raw_text, chr(10), ' '), 80)
+                order by source_file, line_number
+            )[:2]
         from rejected_orders
         group by reason
         order by lines desc, reason

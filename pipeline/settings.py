@@ -14,8 +14,20 @@ DEMO_ORDERS = ROOT / "dbt_project" / "seeds" / "orders.csv"
 
 _MODEL_RUNS = ("MODEL_PYTHON", "MODEL_MEMORY", "MODEL_TIMEOUT", "WORKERS", "MODEL_MANIFESTS")
 TAKES = {  # which variables each command takes; they are its options, and make's variables
-    "build": ("ORDERS", "AS_OF", "MODEL", "WAREHOUSE", "MAX_REJECTED", "HISTORY_DAYS", "STRICT", *_MODEL_RUNS),
-    "train": ("ORDERS", "AS_OF", "HORIZON", "DISCOUNT_RATE", "MODEL", "WAREHOUSE", *_MODEL_RUNS),
+    "build": (
+        "ORDERS",
+        "MAPPING",
+        "IGNORE",
+        "AS_OF",
+        "MODEL",
+        "WAREHOUSE",
+        "MAX_REJECTED",
+        "HISTORY_DAYS",
+        "STRICT",
+        *_MODEL_RUNS,
+    ),
+    "train": ("ORDERS", "MAPPING", "IGNORE", "AS_OF", "HORIZON", "DISCOUNT_RATE", "MODEL", "WAREHOUSE", *_MODEL_RUNS),
+    "inspect": ("ORDERS", "MAPPING", "IGNORE", "OUT"),
     "rollback": ("WAREHOUSE",),
     "register": ("MODEL", *_MODEL_RUNS),
     "docs": ("PORT", "WAREHOUSE"),
@@ -35,14 +47,18 @@ _OF_THE_PREDICTOR = {
 class Settings:
     """The arguments of one command, checked. Paths are absolute.
 
-    `orders`: the file of order lines. `warehouse`: the folder that is built and published in. `as_of`: the day that
-    features are taken at; None is the day after the last order. `model`: the dill file to predict with; of a training,
-    the one to write. `max_rejected`: the share of lines, 0 to 1, that may be unusable. `history_days`: how many days of
-    history are kept; None is all. `strict`: whether what is only odd stops the build. `horizon`: days ahead that a
-    trained model values. `discount_rate`: what money loses in a year, 0.10 for 10 %. `predictor`: how the model is run.
+    `orders`: the file of order lines, a folder or a pattern of such. `mapping`: the file that says how they are read;
+    None finds it out. `ignore`: columns that say that some lines are no purchases and are not looked at. `warehouse`:
+    the folder that is built and published in. `as_of`: the day that features are taken at; None is the day after the
+    last order. `model`: the dill file to predict with; of a training, the one to write. `max_rejected`: the share of
+    lines, 0 to 1, that may be unusable. `history_days`: how many days of history are kept; None is all. `strict`:
+    whether what is only odd stops the build. `horizon`: days ahead that a trained model values. `discount_rate`: what
+    money loses in a year, 0.10 for 10 %. `predictor`: how the model is run.
     """
 
     orders: Path = DEMO_ORDERS
+    mapping: Path | None = None
+    ignore: str = ""
     warehouse: Path = ROOT / "warehouse"
     as_of: date | None = None
     model: Path = predictor.DEFAULT_MODEL

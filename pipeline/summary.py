@@ -31,6 +31,8 @@ def show(
 
     used = info["lines"] - info["lines_rejected"]
     line("Orders", _plain(short(settings.orders)))
+    for position, fact in enumerate((info["read_as"] or "").splitlines()):
+        line("" if position else "Read as", _plain(fact))
     line("Lines", f"{info['lines']:,} read, {used:,} used, {info['lines_rejected']:,} rejected")
     for reason, count, examples in reasons:
         line("", f"{count:>9,}  {reason}")

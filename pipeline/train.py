@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 
 import predictor
-from pipeline import orders_file
+from pipeline import orders, orders_file
 from pipeline.build_lock import build_lock
 from pipeline.dbt import run_dbt
 from pipeline.errors import ClvError, UsageError
@@ -48,7 +48,7 @@ class Plan:
 
 def train(settings: Settings) -> None:
     """Writes and registers a model and its report, prints a summary. Raises ClvError, whose text is for people."""
-    orders_file.check(settings, "train")
+    source = orders_file.find(settings)
     if not settings.model.parent.is_dir():
         raise UsageError(
             f"There is no folder {settings.model.parent}. Name a file to write the model to: MODEL=my-model.dill"
@@ -59,7 +59,7 @@ def train(settings: Settings) -> None:
     try:
         with build_lock(warehouse.folder / "training.lock", "training"), clock.running():
             try:
-                content = _train(settings, warehouse.new_training_folder(), clock)
+                content = _train(settings, source, warehouse.new_training_folder(), clock)
             finally:
                 warehouse.discard_training()
     except predictor.ModelError as error:
@@ -67,11 +67,13 @@ def train(settings: Settings) -> None:
     _show(Console(), content, settings, clock.seconds)
 
 
-def _train(settings: Settings, scratch: Path, clock: Clock) -> dict:
+def _train(settings: Settings, source: orders.Source, scratch: Path, clock: Clock) -> dict:
     horizon, rate = settings.horizon, settings.discount_rate
-    with clock.step("load lines"):
+    with clock.step("load lines"), orders_file.told():
         history = History(settings, scratch)
-        first, last, orders = history.load()
+        fingerprint = orders.fingerprint(source)
+        first, last, count = history.load()
+        orders.stop_where_changed(source, fingerprint)
     plan = _plan(first, last, horizon, settings)
     with clock.step("features"):
         snapshots = {each: history.snapshot(*each) for each in plan.labelled}
@@ -83,13 +85,13 @@ def _train(settings: Settings, scratch: Path, clock: Clock) -> dict:
     with clock.step("fit"):
         fitted, notes = fit(now, [snapshots[each, plan.final.days] for each in plan.final.cutoffs], horizon, rate)
     content = {
-        "orders_file": settings.orders.name,
-        "orders_sha256": orders_file.sha256(settings.orders),
+        "orders_file": source.name,
+        "orders_sha256": fingerprint.sha256,
         "first_order": first.isoformat(),
         "trained_as_of": last.isoformat(),
         "horizon_days": horizon,
         "discount_rate": rate,
-        "orders": orders,
+        "orders": count,
         "customers": len(now.customers),
         "cutoffs": [each.isoformat() for each in plan.final.cutoffs],
         "label_days": plan.final.days,

@@ -13,7 +13,9 @@ from itertools import pairwise
 
 COLUMNS = ("customer_id", "order_id", "order_item_id", "num_items", "revenue", "created_at_date")
 WHITE_SPACE = " \t\r\n"
-TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?( ?(Z|UTC|[+-]\d\d(:?\d\d)?))?")
+MISSING = ("", "NA", "NULL", "NONE", "NAN")
+ZONE = r" ?(Z|UTC|[+-]\d\d(:?\d\d)?| [A-Z]{2,5}| [A-Z][A-Za-z]+(/[A-Z][A-Za-z_]+)+)"
+TIME = re.compile(rf"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?({ZONE})?")
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,13 @@ def _fields(record: bytes) -> list[str] | None:
 
 def _line(fields: list[str]) -> Line | str:
     customer, order, _, num_items, revenue, created = fields
-    if not customer:
+    if customer.upper() in MISSING:
         return "missing_customer_id"
-    if not order:
+    if order.upper() in MISSING:
         return "missing_order_id"
     pieces = _number(num_items, r"[+-]?\d+(\.0*)?")
+    if pieces is None and re.fullmatch(r"[+-]?\d{0,12}\.\d+", num_items, re.ASCII):
+        pieces = Decimal(-1 if num_items.startswith("-") else 1)  # what was weighed is one piece
     if pieces is None:
         return "invalid_num_items"
     money = _number(revenue, r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")

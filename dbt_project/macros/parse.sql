@@ -9,6 +9,15 @@
 {%- endmacro %}
 
 
+{# Text that names somebody or something: what tools write where there is nothing is no name. #}
+{% macro clean_id(column) -%}
+  case
+    when length({{ column }}) > 4 then {{ clean_text(column) }}
+    when upper(trim({{ column }})) not in ('NA', 'NULL', 'NONE', 'NAN') then {{ clean_text(column) }}
+  end
+{%- endmacro %}
+
+
 {# Whether the whole text matches the regular expression. #}
 {% macro matches(column, pattern) -%}
   {{ return(adapter.dispatch('matches')(column, pattern)) }}
@@ -24,7 +33,8 @@
 
 
 {#
-  A whole number of up to 12 digits; 2.0 is one too, as tools write it that have no whole numbers beside nulls.
+  A whole number of up to 12 digits; 2.0 is one too, as tools write it that have no whole numbers beside nulls. A
+  fraction is what was weighed, 0.350 kg: one piece.
 
   Numbers and dates are mostly written the plain way, which is faster to see than that they match an expression: such a
   text comes out of its value again.
@@ -35,6 +45,7 @@
       then try_cast({{ column }} as decimal(12, 0))
     when coalesce(upper({{ column }}), 'NA') in ('NA', 'NULL') then 0
     when {{ matches(column, '[+-]?[0-9]+(\\.0*)?') }} then try_cast({{ column }} as decimal(12, 0))
+    when {{ matches(column, '[+-]?[0-9]{0,12}\\.[0-9]+') }} then case when {{ column }} like '-%' then -1 else 1 end
   end
 {%- endmacro %}
 
@@ -53,10 +64,10 @@
 {%- endmacro %}
 
 
-{# The date of YYYY-MM-DD, or of a timestamp that begins with it, as it is written: no time zone moves it. #}
+{# The date of YYYY-MM-DD, or of a timestamp that begins with it, as it is written: no time zone, by number or name, moves it. #}
 {% macro parse_date(column) -%}
-  {%- set time = '([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]+)?)?' -%}
-  {%- set zone = ' ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)' -%}
+  {%- set time = '([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]+)?)?' -%}
+  {%- set zone = ' ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?| [A-Z]{2,5}| [A-Z][A-Za-z]+(/[A-Z][A-Za-z_]+)+)' -%}
   case
     when {{ column }} like '____-__-__' and cast(try_cast({{ column }} as date) as varchar) = {{ column }}
       then try_cast({{ column }} as date)

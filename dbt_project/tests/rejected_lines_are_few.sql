@@ -21,7 +21,7 @@ settings as (
 counts as (
 
     select
-        (select count(*) from {{ ref('rejected_orders') }}) as rejected_lines,
+        (select count(*) from {{ ref('rejected_orders') }} where reason <> 'left_out') as rejected_lines,
         (select count(*) from {{ ref('orders') }}) as all_lines
 
 )

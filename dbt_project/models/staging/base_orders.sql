@@ -14,9 +14,9 @@ trimmed as (
 
     select
         *,
-        {{ clean_text('customer_id') }} as clean_customer_id,
-        {{ clean_text('order_id') }} as clean_order_id,
-        {{ clean_text('order_item_id') }} as clean_order_item_id,
+        {{ clean_id('customer_id') }} as clean_customer_id,
+        {{ clean_id('order_id') }} as clean_order_id,
+        {{ clean_id('order_item_id') }} as clean_order_item_id,
         {{ clean_text('num_items') }} as clean_num_items,
         {{ clean_text('revenue') }} as clean_revenue,
         {{ clean_text('created_at_date') }} as clean_created_at_date
@@ -29,7 +29,7 @@ typed as (
 
     select
         *,
-        case when upper(clean_order_item_id) not in ('NA', 'NULL') then clean_order_item_id end as typed_order_item_id,
+        clean_order_item_id as typed_order_item_id,
         {{ parse_whole_number('clean_num_items') }} as typed_num_items,
         {{ parse_money('clean_revenue') }} as typed_revenue,
         {{ parse_date('clean_created_at_date') }} as typed_created_at_date
@@ -44,6 +44,7 @@ judged as (
         *,
         case
             when malformed_line is not null then 'malformed_line'
+            when left_out then 'left_out'
             when clean_customer_id is null then 'missing_customer_id'
             when clean_order_id is null then 'missing_order_id'
             when typed_num_items is null then 'invalid_num_items'
@@ -61,7 +62,8 @@ final as (
         -- Malformed lines follow the records in the table, whatever their place was in the file.
         coalesce(malformed_after, place) as record_number,
         malformed_part,
-        header_lines,
+        source_file,
+        line_offset,
         line_breaks,
         clean_customer_id as customer_id,
         clean_order_id as order_id,

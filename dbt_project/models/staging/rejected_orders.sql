@@ -6,20 +6,20 @@ base_orders as (
 
 ),
 
--- A record stands behind the header, all records before it, some of which take several lines, and the malformed lines
--- before it. Only the few records that matter are looked at.
+-- A record stands behind its file's header, all records of the file before it, some of which take several lines, and the
+-- malformed lines before it. Only the few records that matter are looked at.
 placed as (
 
     select
         *,
-        header_lines + record_number
+        line_offset + record_number
         + coalesce(
             sum(line_breaks) over (
-                order by record_number, malformed_part rows between unbounded preceding and 1 preceding
+                partition by source_file order by record_number, malformed_part rows between unbounded preceding and 1 preceding
             ), 0
         )
         + sum(case when malformed_part > 0 then 1 else 0 end) over (
-            order by record_number, malformed_part rows unbounded preceding
+            partition by source_file order by record_number, malformed_part rows unbounded preceding
         ) as line_number
 
     from base_orders
@@ -31,9 +31,12 @@ placed as (
 final as (
 
     select
+        source_file,
         cast(line_number as bigint) as line_number,
         rejection_reason as reason,
         raw_text,
+        customer_id,
+        revenue,
         record_number,
         malformed_part
 

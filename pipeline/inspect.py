@@ -1,0 +1,38 @@
+"""`make inspect`: how a file of orders would be read, what a person has to decide, and the mapping that says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from pipeline import orders, orders_file
+from pipeline.errors import ClvError
+from pipeline.settings import Settings, command_line, short
+
+
+def inspect(settings: Settings, out: Path | None) -> None:
+    """Prints the report, writes the mapping to `out`. Raises ClvError where questions are open or nothing is read."""
+    source = orders_file.find(settings)
+    with orders_file.told():
+        report = orders.report(source, orders_file.mapping(settings))
+    console = Console()
+    for name, lines in report.sections:
+        for position, text in enumerate(lines):
+            title = "" if position else name
+            console.print(f"[bold]{title:<12}[/bold]", end="")
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+    if out:
+        try:
+            out.write_text(report.mapping, encoding="utf-8")
+        except OSError as error:
+            raise ClvError(f"{out} cannot be written: {error.strerror}. Choose another file: OUT=orders.yml") from None
+        console.print()
+        console.print(f"[bold]{'Written':<12}[/bold]", end="")
+        console.print(short(out), markup=False, highlight=False, soft_wrap=True)
+    if report.questions:
+        following = command_line("build", settings, MAPPING=out or Path.cwd() / "orders.yml")
+        raise ClvError(f"{report.asked}\nThen: {following}")
+    console.print(f"[bold]{'Next':<12}[/bold]", end="")
+    following = command_line("build", settings, **({"MAPPING": out} if out else {}))
+    console.print(following, markup=False, highlight=False, soft_wrap=True)

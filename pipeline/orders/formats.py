@@ -1,0 +1,351 @@
+"""Dates and numbers as shops write them: which readings fit all values, and how DuckDB reads the one that does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+
+ISO = re.compile(r"\d{4}-\d\d-\d\d")
+PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+MISSING = ("", "na", "null", "none", "nan")
+
+# ---- dates ----------------------------------------------------------------------------------------------------------
+
+ORDERS = {"dmy": "day first", "mdy": "month first", "ymd": "year first"}
+_MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+           "december")  # fmt: skip
+_NAMED = {name: i for i, name in enumerate(_MONTHS, 1)} | {name[:3]: i for i, name in enumerate(_MONTHS, 1)}
+_WEEKDAY = r"(?P<weekday>(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*),?\s+"
+_TIME = re.compile(
+    r"(?P<gap>,?[ T]+|,\s*)(?P<hour>\d{1,2})(?P<minute>:\d\d)(?P<second>:\d\d)?(?P<fraction>[.,]\d+)?"
+    r"(?P<blank>\s?)(?P<ampm>[AaPp]\.?[Mm]\.?)?(?P<zone>\s*(?:Z|[+-]\d\d:?(?:\d\d)?|\(?[A-Z]{2,5}\)?(?:[+-]\d+)?|[A-Za-z]+(?:/[A-Za-z_]+)+))?"
+)
+_DATE = re.compile(
+    rf"(?i:{_WEEKDAY})?"
+    r"(?:(?P<a>\d{1,4})(?P<s>[-/. ])(?P<b>\d{1,2})(?P=s)(?P<c>\d{1,4})(?P<dot>\.?)"
+    r"|(?P<packed>\d{8})"
+    r"|(?P<d1>\d{1,2})(?P<s1>[-/. ]+)(?P<m1>[A-Za-z]{3,9})\.?(?P<s2>[-/., ]+)(?P<y1>\d{4}|\d\d)"
+    r"|(?P<m2>[A-Za-z]{3,9})\.?(?P<s3>[-/ ]+)(?P<d2>\d{1,2})(?:st|nd|rd|th)?(?P<s4>,? +|[-/])(?P<y2>\d{4}))"
+)
+
+
+@dataclass(frozen=True)
+class DateFormat:
+    """Formats as in strftime, all of one order of day, month and year; a zone's name behind a time is cut off."""
+
+    formats: tuple[str, ...]
+    order: str = ""
+    zones: bool = False
+
+    @property
+    def spoken(self) -> str:
+        return f"{' or '.join(self.formats)}{f' ({ORDERS[self.order]})' if self.order else ''}"
+
+
+def date_readings(value: str) -> dict[str, tuple[str, date, bool]]:
+    """Each way to read the text as a date: {order: (format as in strftime, the day, whether a zone stands behind)}."""
+    text = re.sub(r"\s+", " ", value.strip())
+    found = _DATE.match(text)
+    if not found:
+        return {}
+    rest = text[found.end() :]
+    time = _TIME.fullmatch(rest) if rest else None
+    if rest and not time:
+        return {}
+    behind, zones = "", False
+    if time:
+        behind = time["gap"] + ("%I" if time["ampm"] else "%H") + ":%M" + (":%S" if time["second"] else "")
+        behind += f"{time['fraction'][0]}%f" if time["fraction"] else ""
+        behind += f"{time['blank']}%p" if time["ampm"] else ""
+        zones = bool(time["zone"])
+        if int(time["hour"]) > (12 if time["ampm"] else 23):
+            return {}
+    before = ""
+    if found["weekday"]:
+        before = (
+            text[: found.end("weekday")].replace(found["weekday"], "%a" if len(found["weekday"]) == 3 else "%A")
+            + text[found.end("weekday") : _start(found)]
+        )
+    readings = {}
+    for order, (pattern, year, month, day) in _readings(found).items():
+        if (read := _day(year, month, day)) is not None:
+            readings[order] = (before + pattern + behind, read, zones)
+    return readings
+
+
+def _start(found: re.Match[str]) -> int:
+    return next(found.start(g) for g in ("a", "packed", "d1", "m2") if found[g] is not None)
+
+
+def _readings(found: re.Match[str]) -> dict[str, tuple[str, int, int, int]]:
+    if found["packed"]:
+        digits = found["packed"]
+        year, month, day = int(digits[:4]), int(digits[4:6]), int(digits[6:])
+        readings = {"ymd": ("%Y%m%d", year, month, day)}
+        if not 1900 <= year <= 2100:
+            d, m, y = int(digits[:2]), int(digits[2:4]), int(digits[4:])
+            readings = {"dmy": ("%d%m%Y", y, m, d), "mdy": ("%m%d%Y", y, d, m)}
+        return readings
+    if found["a"]:
+        a, b, c, s = found["a"], found["b"], found["c"], found["s"]
+        dot = found["dot"]
+        if len(a) >= 3:
+            return {"ymd": (f"%Y{s}%m{s}%d{dot}", int(a), int(b), int(c))} if len(a) == 4 and len(c) <= 2 else {}
+        if len(c) == 4:
+            return {
+                "dmy": (f"%d{s}%m{s}%Y{dot}", int(c), int(b), int(a)),
+                "mdy": (f"%m{s}%d{s}%Y{dot}", int(c), int(a), int(b)),
+            }
+        if len(c) == 2:
+            readings = {
+                "dmy": (f"%d{s}%m{s}%y{dot}", _century(c), int(b), int(a)),
+                "mdy": (f"%m{s}%d{s}%y{dot}", _century(c), int(a), int(b)),
+            }
+            if len(a) == 2:
+                readings["ymd"] = (f"%y{s}%m{s}%d{dot}", _century(a), int(b), int(c))
+            return readings
+        return {}
+    word = found["m1"] or found["m2"]
+    if word.lower() not in _NAMED:
+        return {}
+    month = _NAMED[word.lower()]
+    name = "%b" if len(word) == 3 else "%B"
+    if found["m1"]:
+        is_long = len(found["y1"]) == 4
+        year, sign = (int(found["y1"]), "%Y") if is_long else (_century(found["y1"]), "%y")
+        return {"dmy": (f"%d{found['s1']}{name}{found['s2']}{sign}", year, month, int(found["d1"]))}
+    return {"mdy": (f"{name}{found['s3']}%d{found['s4']}%Y", int(found["y2"]), month, int(found["d2"]))}
+
+
+def _century(digits: str) -> int:
+    return int(digits) + (2000 if int(digits) < 69 else 1900)
+
+
+def _day(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day) if year >= 1000 else None
+    except ValueError:
+        return None
+
+
+@dataclass
+class DateEvidence:
+    """What the values of a column say about the order of day, month and year in them."""
+
+    iso: int = 0
+    others: int = 0
+    dates: int = 0
+    fits: dict[str, int] = field(default_factory=dict)
+    formats: dict[str, dict[str, None]] = field(default_factory=dict)
+    zones: bool = False
+    example: str = ""
+    readings: dict[str, date] = field(default_factory=dict)
+    against: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, values: Iterable[str]) -> DateEvidence:
+        evidence = cls()
+        for value in dict.fromkeys(values):
+            evidence._add(value)
+        return evidence
+
+    def _add(self, value: str) -> None:
+        if ISO.match(value.strip()):
+            self.iso += 1
+            return
+        readings = date_readings(value)
+        if not readings:
+            self.others += 1
+            return
+        years = [day.year for _, day, _ in readings.values()]
+        if not any(1970 < year < 2100 for year in years):
+            self.others += 1  # 31/12/9999 and 01/01/1900 stand for "none", and prove nothing
+            return
+        self.dates += 1
+        for order, (pattern, _, zones) in readings.items():
+            self.fits[order] = self.fits.get(order, 0) + 1
+            self.formats.setdefault(order, {})[pattern] = None
+            self.zones |= zones
+        for order in ORDERS:
+            if order not in readings:
+                self.against.setdefault(order, value)
+        if len(readings) > len(self.readings):
+            self.example = value
+            self.readings = {order: day for order, (_, day, _) in readings.items()}
+
+    @cached_property
+    def fitting(self) -> list[str]:
+        """The orders that fit every value that is a date at all and is not ISO."""
+        return [order for order in ORDERS if self.fits.get(order, 0) == self.dates]
+
+    def format(self, order: str) -> DateFormat:
+        return DateFormat(tuple(self.formats[order]), order, self.zones)
+
+
+def date_sql(column: str, chosen: DateFormat) -> str:
+    """The day as YYYY-MM-DD where the text has one of the formats; else the text as it is."""
+    text = f"trim({column})"
+    if chosen.zones:
+        zone = r"\s*(Z|[+-][0-9]{2}:?([0-9]{2})?|\(?[A-Z]{2,5}\)?([+-][0-9]+)?|[A-Za-z]+(/[A-Za-z_]+)+)$"
+        ending = r"([0-9]\s?([AaPp][Mm])?)"
+        text = f"regexp_replace({text}, {literal(ending + zone)}, '\\1')"
+    formats = ", ".join(literal(each) for each in chosen.formats)
+    stripped = f"try_strptime({text}, [{formats}])" if len(chosen.formats) > 1 else f"try_strptime({text}, {formats})"
+    day = f"cast({stripped} as date)"
+    return f"case when {day} >= date '1000-01-01' then cast({day} as varchar) else {column} end"
+
+
+# ---- numbers --------------------------------------------------------------------------------------------------------
+
+SIGNS = {"$": "$", "€": "EUR", "£": "GBP", "¥": "¥", "₹": "INR", "₽": "RUB", "₩": "KRW", "zł": "PLN", "R$": "BRL",
+         "US$": "USD", "kr": "kr", "Fr.": "CHF", "₺": "TRY", "₴": "UAH", "₪": "ILS", "Kč": "CZK"}  # fmt: skip
+_CURRENCY = r"(?:US\$|R\$|C\$|A\$|[$€£¥₹₽₩₺₴₪]|zł|Kč|kr\.?|Fr\.|[A-Z]{3})"
+_BODY = re.compile(
+    rf"(?P<open>\()?\s*(?P<sign>[-+−])?\s*(?P<before>{_CURRENCY})?\s*(?P<sign2>[-+−])?\s*"
+    r"(?P<digits>\d[\d.,'’  \u202f]*|[.,]\d+)\s*"
+    rf"(?P<after>{_CURRENCY})?\s*(?P<sign3>-)?\s*(?P<close>\))?"
+)
+_GROUPED = {
+    ".": re.compile(r"(?:[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}|[1-9]\d{0,2}(?:[ '’\u00a0\u202f]\d{3})+|\d+)(?:\.\d*)?|\.\d+"),
+    ",": re.compile(r"(?:[1-9]\d{0,2}(?:\.\d{3})+|[1-9]\d{0,2}(?:[ '’\u00a0\u202f]\d{3})+|\d+)(?:,\d*)?|,\d+"),
+}
+DECIMALS = {".": "a decimal point", ",": "a decimal comma"}
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """`decimal` is . or , and the other of the two groups thousands; `is_plain` where nothing has to be changed."""
+
+    decimal: str = "."
+    is_plain: bool = True
+    marks: tuple[str, ...] = ()
+    parentheses: bool = False
+
+    @property
+    def spoken(self) -> str:
+        return DECIMALS[self.decimal]
+
+
+@dataclass
+class NumberEvidence:
+    """What the values of the columns of numbers say about how they are written."""
+
+    plain: int = 0
+    others: int = 0
+    numbers: int = 0
+    fits: dict[str, int] = field(default_factory=lambda: {".": 0, ",": 0})
+    whole: bool = True
+    grouped_like: int = 0
+    points: int = 0
+    marks: dict[str, str] = field(default_factory=dict)
+    parentheses: bool = False
+    example: str = ""
+    against: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, values: Iterable[str]) -> NumberEvidence:
+        evidence = cls()
+        for value in dict.fromkeys(values):
+            evidence._add(value.strip())
+        return evidence
+
+    def _add(self, value: str) -> None:
+        if value.lower() in MISSING:
+            return
+        found = _BODY.fullmatch(value)
+        if not found:
+            if PLAIN_NUMBER.fullmatch(value):
+                self.plain += 1  # with an exponent
+                self.fits["."] += 1
+                self.numbers += 1
+                self.against.setdefault(",", value)
+            else:
+                self.others += 1
+            return
+        digits = found["digits"].strip()
+        fits = [decimal for decimal, pattern in _GROUPED.items() if pattern.fullmatch(digits)]
+        if not fits:
+            self.others += 1
+            return
+        self.numbers += 1
+        for decimal in fits:
+            self.fits[decimal] += 1
+        for decimal in DECIMALS:
+            if decimal not in fits:
+                self.against.setdefault(decimal, value)
+        for mark in (found["before"], found["after"]):
+            if mark:
+                self.marks.setdefault(mark, value)
+        self.parentheses |= bool(found["open"])
+        if PLAIN_NUMBER.fullmatch(value):
+            self.plain += 1
+        if not digits.isdigit() and len(fits) == 2 and not self.example:
+            self.example = value
+
+    @property
+    def fitting(self) -> list[str]:
+        return [decimal for decimal in DECIMALS if self.fits[decimal] == self.numbers]
+
+    @property
+    def is_plain(self) -> bool:
+        return self.plain == self.numbers
+
+    @property
+    def currencies(self) -> dict[str, str]:
+        """Each currency that is named, with an example."""
+        found: dict[str, str] = {}
+        for mark, example in self.marks.items():
+            found.setdefault(SIGNS.get(mark, mark.rstrip(".")), example)
+        if "USD" in found:
+            found.pop("$", None)
+        return found
+
+    def format(self, decimal: str) -> NumberFormat:
+        return NumberFormat(decimal, self.is_plain and decimal == ".", tuple(self.marks), self.parentheses)
+
+
+def number_sql(column: str, chosen: NumberFormat) -> str:
+    """The number with a decimal point and nothing else where the text has the format.
+
+    Text that has another form stays as it is, marked where it could be taken for a number of another value.
+    """
+    if chosen.is_plain:
+        return column
+    text = f"trim({column}, ' ' || chr(9) || chr(160) || chr(8239))"
+    marks = "|".join(re.escape(mark) for mark in chosen.marks)
+    currency = f"({marks})?" if marks else ""
+    other = "," if chosen.decimal == "." else r"\."
+    groups = ",[0-9]{2,3}" if other == "," else r"\.[0-9]{3}"  # lakhs are grouped by two
+    point = r"\." if chosen.decimal == "." else ","
+    whole = (
+        rf"[1-9][0-9]{{0,2}}({groups})*{other}[0-9]{{3}}|[1-9][0-9]{{0,2}}([ '’\x{{a0}}\x{{202f}}][0-9]{{3}})+|[0-9]+"
+    )
+    body = rf"({whole})({point}[0-9]*)?|{point}[0-9]+"
+    easy = column if chosen.decimal == "." else f"replace({column}, ',', '.')"
+    simple = f"try_cast({easy} as decimal(18, 6)) is not null and not contains({column}, '_')"
+    if chosen.decimal == ",":
+        simple = f"not contains({column}, '.') and {simple}"
+    pattern = rf"\(?\s*[-+−]?\s*{currency}\s*[-+−]?\s*({body})\s*{currency}\s*-?\s*\)?"
+    negative = f"regexp_matches({text}, '[-−(]')"
+    bare = f"regexp_replace({text}, '{marks}', '', 'g')" if marks else text
+    bare = f"regexp_replace({bare}, '[^0-9{chosen.decimal}]', '', 'g')"
+    if chosen.decimal == ",":
+        bare = f"replace({bare}, ',', '.')"
+    other = f"case when try_cast({column} as double) is null then {column} else {column} || ' ?' end"
+    return (
+        f"case when {simple} then {easy} "
+        f"when regexp_full_match({text}, {literal(pattern)}) then case when {negative} then '-' else '' end || {bare} "
+        f"else {other if chosen.decimal == ',' else column} end"
+    )
+
+
+def money_sql(text: str) -> str:
+    """A number that is normalised, exact."""
+    return f"try_cast({text} as decimal(18, 6))"
+
+
+def literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,181 @@
+"""Columns that say that some lines are no purchases, or that money is in several currencies: to be asked about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from pipeline.orders.mapping import EMPTY, NOT_EMPTY
+from pipeline.orders.names import normalised
+
+_CURRENCY = re.compile(r"(.*currency(code|iso)?|wahrung|waehrung|devise|moneda|moeda|divisa)")
+_STATUS = re.compile(
+    r".*(status|statut|eventtype|transactiontype|ordertype|invoicetype|orderstate|zustand)|status.*|state|type|estado|etat|tipo|typ"
+)
+_SURE = re.compile(
+    r"(order|payment|financial|transaction|sale|sales|invoice|bestell|auftrags)?(status|statut)|statut(de)?(la)?commande|orderstate"
+)
+_NOT_ORDERS = re.compile(
+    r"fulfil|ship|deliver|versand|liefer|livraison|marital|envio|entrega|stock|inventory|customer|member|loyal|product|item(type)|email|mail"
+)
+_FLAG = re.compile(
+    r"istest|^test$|testorder|testmode|deleted|fraud|cancel|annul|stornier|storno|void|refund|erstattet|rembours|reembols|chargeback|returned|isreturn|^returns?$|devuelto|devolvido|unavailable"
+)
+_NOT_FLAG = re.compile(r"policy|reasoncode$|returning|window|deadline|allowed|ratio|rate$|count$")
+
+_NO_PURCHASE = re.compile(
+    r"cancel|annul|stornier|refund|erstatt|rembours|reembols|devol|devuel|return|retour|void|fail|fehlgeschl|declin|"
+    r"denied|reject|pending|"
+    r"offen|ausstehend|unpaid|unbezahlt|impay|en attente|pendient|pendente|on.?hold|holded|"
+    r"draft|entwurf|trash|\btest|fraud|charge.?back|"
+    r"disput|expired|abandon|incomplete|unavailable|error|blocked|\bview|\bcart\b|add.?to.?cart|remove|quote|requires_|abgebrochen|canceled"
+)  # fmt: skip
+_PURCHASE = re.compile(
+    r"complete[d]?|paid|partially.?paid|partial|shipped|delivered|fulfilled|unfulfilled|closed|processing|processed|succeeded|success|successful|active|"
+    r"approved|done|finished|finali[sz]ed|invoiced|confirmed|captured|settled|received|resolved|in.?process|authori[sz]ed|ok|sold|purchased?|"
+    r"orders?|sales?|bezahlt|versendet|versandt|geliefert|abgeschlossen|erledigt|bezahlung.*|paye?e?|payee?|livree?|expediee?|terminee?|validee?|"
+    r"completad[oa]|pagad[oa]|enviad[oa]|entregad[oa]|pago|entregue|concluid[oa]|finalizad[oa]|aprobad[oa]|aprovad[oa]|wc-completed|wc-processing|"
+    r"created|new|open"
+)  # fmt: skip
+_TRUE = {"true", "1", "yes", "y", "t", "ja", "oui", "si", "sim", "x", "1.0"}
+_FALSE = {"false", "0", "no", "n", "f", "nein", "non", "nao", "", "0.0"}
+MOST_VALUES = 60
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A column of the file that has to be looked at: `kind` is currency, status or flag."""
+
+    name: str
+    position: int
+    kind: str
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value of such a column, how many lines have it, and their money as far as it can be read."""
+
+    text: str
+    lines: int
+    money: Decimal | None
+
+    @property
+    def shown(self) -> str:
+        money = f", {self.money:,.2f}" if self.money is not None else ""
+        return f"{self.text or '(empty)'}: {self.lines:,} line{'s' * (self.lines != 1)}{money}"
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """What has to be asked of a column: its values, and the settings that answer."""
+
+    guard: Guard
+    says: str
+    values: tuple[Value, ...]
+    answers: tuple[tuple[str, dict[str, Any]], ...]
+
+
+def find(names: Sequence[str], settled: Sequence[str]) -> list[Guard]:
+    """The columns to look at, but for those that the mapping has settled already."""
+    found = []
+    for position, name in enumerate(names):
+        spelled = normalised(name)
+        if name in settled or not spelled:
+            continue
+        if _CURRENCY.fullmatch(spelled):
+            found.append(Guard(name, position, "currency"))
+        elif _FLAG.search(spelled) and not _NOT_FLAG.search(spelled):
+            found.append(Guard(name, position, "flag"))
+        elif _STATUS.fullmatch(spelled) and not _NOT_ORDERS.search(spelled):
+            found.append(Guard(name, position, "status"))
+    return found
+
+
+def judge(guard: Guard, values: Sequence[Value], revenue: str) -> Doubt | None:
+    """The doubt that these values give rise to, if any; `revenue` is the column of money as the mapping has it."""
+    if guard.kind == "currency":
+        return _currencies(guard, values)
+    if guard.kind == "status":
+        return _status(guard, values)
+    return _flag(guard, values, revenue)
+
+
+def _currencies(guard: Guard, values: Sequence[Value]) -> Doubt | None:
+    named = [value for value in values if value.text and value.text.upper() not in ("NA", "NULL", "NONE", "NAN")]
+    if len({value.text.upper() for value in named}) < 2:
+        return None
+    most = max(named, key=lambda value: value.lines)
+    return Doubt(
+        guard,
+        "names several currencies, which cannot be added up",
+        tuple(values),
+        tuple(("only", {guard.name: [value.text]}) for value in sorted(named, key=lambda v: v is not most)[:3]),
+    )
+
+
+def _status(guard: Guard, values: Sequence[Value]) -> Doubt | None:
+    if len(values) > MOST_VALUES:
+        return None
+    bad = [value for value in values if _NO_PURCHASE.search(normal(value.text))]
+    strange = [
+        value for value in values if value.text and value not in bad and not _PURCHASE.fullmatch(normal(value.text))
+    ]
+    if bad:
+        says = "says that some lines are no purchases"
+    elif strange and len(values) > 1 and _SURE.fullmatch(normalised(guard.name)):
+        says = "may say that some lines are no purchases"
+    else:
+        return None
+    proposed = [value.text for value in bad or strange]
+    return Doubt(guard, says, tuple(values), (("leave_out", {guard.name: proposed}),))
+
+
+def _flag(guard: Guard, values: Sequence[Value], revenue: str) -> Doubt | None:
+    filled = [
+        value for value in values if value.text and value.text.upper() not in ("NA", "NULL", "NONE", "NAN", "NAT")
+    ]
+    lower = {value.text.strip().lower() for value in values}
+    if lower <= _TRUE | _FALSE:
+        true = [value.text for value in filled if value.text.strip().lower() in _TRUE]
+        if not true:
+            return None
+        return Doubt(guard, "marks lines that are no purchases", tuple(values), (("leave_out", {guard.name: true}),))
+    if all(re.fullmatch(r"[-+]?[0-9]*[.,]?[0-9]+", value.text.strip()) for value in filled):
+        if not any(re.search("[1-9]", value.text) for value in filled):
+            return None
+        return Doubt(
+            guard,
+            "holds amounts that may have to be taken off",
+            tuple(values),
+            (("columns", {"revenue": f"{revenue} - {guard.name}"}),),
+        )
+    if not filled:
+        return None
+    return Doubt(
+        guard,
+        "is filled in for some lines, which may be no purchases",
+        tuple(values),
+        (("leave_out", {guard.name: NOT_EMPTY}),),
+    )
+
+
+def normal(text: str) -> str:
+    return re.sub(r"\s+", " ", text.strip().lower())
+
+
+def condition(column: str, values: Sequence[str]) -> str:
+    """SQL that is true where the column, which may be null, has one of the values."""
+    from pipeline.orders.formats import literal
+
+    tests = []
+    texts = [value for value in values if value not in (EMPTY, NOT_EMPTY)]
+    if EMPTY in values or "" in values:
+        tests.append(f"coalesce(trim({column}), '') = ''")
+    if NOT_EMPTY in values:
+        tests.append(f"coalesce(trim({column}), '') <> ''")
+    if texts:
+        tests.append(f"coalesce(trim({column}) in ({', '.join(literal(text.strip()) for text in texts)}), false)")
+    return "(" + " or ".join(tests) + ")"

@@ -1,0 +1,207 @@
+"""What one file of orders holds before anything is decided about it: its columns' names and how its rows are read.
+
+Whatever the kind of file, a row is `field_0`, `field_1`, … in the order of the file, all text: what is decided about
+orders is decided about those.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from pipeline.orders import dialect, excel, text
+from pipeline.orders.errors import OrdersError
+from pipeline.orders.formats import literal
+from pipeline.orders.mapping import Mapping
+from pipeline.orders.source import Part
+
+_MOST_FIELDS = 20  # past it, an expression with a term for each field is longer than DuckDB takes
+
+
+@dataclass(frozen=True)
+class Layout:
+    """`names` are the columns', none where the file names none; `lines_before` stand before the first record."""
+
+    part: Part
+    names: tuple[str, ...]
+    fields: int
+    lines_before: int = 0
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    ends: str = "lf"
+    sampled_whole: bool = True
+
+
+def of(part: Part, mapping: Mapping, folder: Path) -> Layout:
+    """Looks at the beginning of the file. Raises OrdersError where it is nothing that can be read."""
+    if part.kind == "parquet":
+        with duckdb.connect() as memory:
+            try:
+                described = memory.execute(f"describe select * from {parquet(part)}").fetchall()
+            except duckdb.Error as error:
+                raise OrdersError(f"{part.path} cannot be read as parquet: {str(error).splitlines()[0]}") from None
+        return Layout(part, tuple(name for name, *_ in described), len(described))
+    by_position = any(isinstance(column, int) for column in mapping.columns.values())
+    if part.kind == "excel":
+        with excel.as_csv(part.path, folder) as path:
+            found = dialect.detect(part, _beginning(path), ",", by_position)
+        return Layout(part, found.names, found.fields, found.lines_before)
+    seen = text.sample(part)
+    content = seen.head + seen.pieces
+    encoding = mapping.encoding or text.encoding_of(part, content, seen.is_whole)
+    beginning = text.decode(seen.head[: 256 << 10], encoding)
+    if part.kind == "json":
+        names = _keys(beginning)
+        if not names:
+            raise OrdersError(
+                f"{part.path}, line 1: it is no JSON object. Each line has to be one, with the columns as keys."
+            )
+        return Layout(part, tuple(names), len(names), 0, "", encoding, "lf", seen.is_whole)
+    found = dialect.detect(part, beginning, mapping.delimiter, by_position)
+    return Layout(
+        part, found.names, found.fields, found.lines_before, found.delimiter, encoding,
+        text.line_ends(content), seen.is_whole,
+    )  # fmt: skip
+
+
+def _beginning(path: Path) -> str:
+    with path.open(encoding="utf-8", newline="") as file:
+        return file.read(256 << 10)
+
+
+def _keys(beginning: str) -> list[str]:
+    found: dict[str, None] = {}
+    for line in beginning.splitlines()[:2000]:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict):
+            found.update(dict.fromkeys(record))
+    return list(found)
+
+
+@contextmanager
+def opened(layout: Layout, folder: Path) -> Iterator[Path]:
+    """A path under which DuckDB reads the part: its own, or that of a copy as UTF-8 that is gone afterwards."""
+    if layout.part.kind == "excel":
+        with excel.as_csv(layout.part.path, folder) as path:
+            yield path
+    elif layout.part.kind == "parquet":
+        yield layout.part.path
+    else:
+        with text.as_utf8(layout.part, layout.encoding, layout.ends, layout.delimiter == " ", folder) as path:
+            yield path
+
+
+@contextmanager
+def sampled(layout: Layout, folder: Path) -> Iterator[list[tuple[Path, int]]]:
+    """A few MB of the part at most, as files with the number of lines before their first record."""
+    if not layout.part.has_lines:
+        with opened(layout, folder) as path:
+            yield [(path, layout.lines_before)]
+        return
+    seen = text.sample(layout.part)
+    with ExitStack() as stack:
+        files = []
+        for content, before in ((seen.head, layout.lines_before), (seen.pieces, 0)):
+            if content:
+                file, path = stack.enter_context(text.unnamed_file(folder))
+                file.write(text.to_utf8(content, layout.encoding, layout.ends, layout.delimiter == " "))
+                file.flush()
+                files.append((path, before))
+        yield files
+
+
+def rows(layout: Layout, path: Path, *, strict: bool = False, skip: int | None = None) -> str:
+    """The SQL that gives the part's rows as `field_0`, … `line_breaks` and `malformed_line`.
+
+    `strict` keeps what is no record in DuckDB's tables of rejects; else such lines are passed over.
+    """
+    fields = [f"field_{i}" for i in range(layout.fields)]
+    if layout.part.kind == "parquet":
+        found = _parquet_columns(layout)
+        columns = ", ".join(f"{column} as {field}" for column, field in zip(found, fields, strict=True))
+        return (
+            f"select {columns}, 0 as line_breaks, cast(null as varchar) as malformed_line from {parquet(layout.part)}"
+        )
+    if layout.part.kind == "json":
+        return _json_rows(layout, path, fields)
+    names = ", ".join(f"'{field}': 'VARCHAR'" for field in fields)
+    errors = "store_rejects = true, rejects_limit = 0" if strict else "ignore_errors = true"
+    # The sniffer is left out: it refuses a file with one bad line, and strict_mode = false drops fields unseen.
+    return f"""
+        select
+            {", ".join(fields)},
+            {_line_breaks(fields)} as line_breaks,
+            cast(null as varchar) as malformed_line
+        from read_csv(
+            {file_literal(path)}, columns = {{{names}}}, header = false,
+            skip = {layout.lines_before if skip is None else skip}, delim = {literal(_delimiter(layout))},
+            quote = '"', escape = '"', nullstr = '', auto_detect = false, max_line_size = 16777216, {errors}
+            {", compression = 'gzip'" if layout.part.is_gzip and path == layout.part.path else ""}
+        )
+        where coalesce({", ".join(fields)}) is not null
+    """
+
+
+def _delimiter(layout: Layout) -> str:
+    return "\t" if layout.delimiter == " " else layout.delimiter
+
+
+def _line_breaks(fields: Sequence[str]) -> str:
+    """How many line breaks stand in the fields of a record: as many lines follow later than they would otherwise."""
+    count = "length({0}) - length(replace({0}, chr(10), ''))"
+    if len(fields) > _MOST_FIELDS:
+        return count.format(f"concat_ws('', {', '.join(fields)})")
+    some = " or ".join(f"contains({field}, chr(10))" for field in fields)
+    return f"case when {some} then {' + '.join(f'coalesce({count.format(field)}, 0)' for field in fields)} else 0 end"
+
+
+def _json_rows(layout: Layout, path: Path, fields: Sequence[str]) -> str:
+    keys = ", ".join(literal('$."' + name.replace("\\", "\\\\").replace('"', '\\"') + '"') for name in layout.names)
+    found = ", ".join(f"found[{i + 1}] as {field}" for i, field in enumerate(fields))
+    return f"""
+        select
+            {found},
+            0 as line_breaks,
+            case when found is null then line end as malformed_line
+        from (
+            select
+                line,
+                case
+                    when json_valid(line) and json_type(line) = 'OBJECT' then json_extract_string(line, [{keys}])
+                end as found
+            from read_csv(
+                {file_literal(path)}, columns = {{'line': 'VARCHAR'}}, header = false, delim = '\x1f', quote = '',
+                escape = '', auto_detect = false, strict_mode = false, max_line_size = 16777216
+                {", compression = 'gzip'" if layout.part.is_gzip and path == layout.part.path else ""}
+            )
+            where trim(line) <> ''
+        )
+    """
+
+
+def parquet(part: Part) -> str:
+    # What the folder is called says nothing about the orders in the file.
+    return f"read_parquet({file_literal(part.path)}, hive_partitioning = false)"
+
+
+def _parquet_columns(layout: Layout) -> list[str]:
+    with duckdb.connect() as memory:
+        described = memory.execute(f"describe select * from {parquet(layout.part)}").fetchall()
+    return [f"cast({quoted(name)} as varchar)" for name, *_ in described]
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def file_literal(path: Path) -> str:
+    """A path as a SQL string that DuckDB takes as one file, whatever characters are in its name."""
+    return literal("".join(f"[{c}]" if c in "*?[" else c for c in str(path)))

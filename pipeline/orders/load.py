@@ -1,0 +1,285 @@
+"""The orders into the table of the seed, by DuckDB's own parallel reader: every line of every file is in it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+
+from pipeline.orders import layout, text
+from pipeline.orders.decide import Reading, decide
+from pipeline.orders.errors import OrdersError, plain
+from pipeline.orders.layout import Layout
+from pipeline.orders.mapping import Mapping
+from pipeline.orders.names import COLUMNS
+from pipeline.orders.source import Fingerprint, Part, Source
+
+TABLE = (
+    "customer_id varchar, order_id varchar, order_item_id varchar, num_items varchar, revenue varchar, "
+    "created_at_date varchar, left_out boolean, source_file varchar, line_offset bigint, malformed_after bigint, "
+    "malformed_part integer, line_breaks bigint, malformed_line varchar"
+)
+READING = "orders_reading"
+_MIXED = "state machine reached an invalid state"
+
+
+@dataclass(frozen=True)
+class Warning:
+    """What is doubtful about the orders, as data: `figures` are what the text says in numbers."""
+
+    code: str
+    text: str
+    figures: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    reading: Reading
+    warnings: tuple[Warning, ...]
+
+
+def load(
+    connection: duckdb.DuckDBPyConnection, table: str, source: Source, stated: Mapping | None, folder: Path
+) -> Loaded:
+    """Creates the table with every line of the orders, and beside it `orders_reading`, which says how they were read.
+
+    Raises OrdersError where they cannot be read, and Undecided where a person has to say how.
+    """
+    stated = stated or Mapping()
+    reading = decide(source, stated, folder=folder)
+    loaded = _Loader(connection, table, folder).into_table(reading)
+    if loaded.damaged_encoding and not stated.encoding:
+        encoding = _encoding(reading, loaded.damaged_encoding)
+        if encoding:
+            reading = decide(source, stated, folder=folder, encoding=encoding)
+            loaded = _Loader(connection, table, folder).into_table(reading)
+    doubts = _doubts(connection, table, reading)
+    if doubts:
+        again = decide(source, stated, folder=folder, doubts=doubts, encoding=reading.mapping.encoding)
+        if (again.dates, again.numbers, again.folded) != (reading.dates, reading.numbers, reading.folded):
+            reading = again
+            _Loader(connection, table, folder).into_table(reading)
+    warnings = _overlap(connection, table, reading)
+    _write_down(connection, table, Loaded(reading, warnings))
+    return Loaded(reading, warnings)
+
+
+class _Loader:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, table: str, folder: Path):
+        self._connection, self._table, self._folder = connection, table, folder
+        self.damaged_encoding: list[Layout] = []
+
+    def into_table(self, reading: Reading) -> _Loader:
+        self._connection.execute(f"create or replace table {self._table} ({TABLE})")
+        for each in reading.layouts:
+            self._insert(reading, each)
+        return self
+
+    def _insert(self, reading: Reading, each: Layout) -> None:
+        # A record's line is its place in the table and what stands before it: the header, and before that other files.
+        (before,) = self._connection.execute(f"select count(*) from {self._table}").fetchall()[0]
+        offset = each.lines_before - before
+        try:
+            with layout.opened(each, self._folder) as path:
+                self._insert_rows(reading, each, path, offset)
+        except duckdb.Error as error:
+            if _MIXED in str(error) and each.ends != "mixed":
+                self._insert(reading, replace(each, ends="mixed"))
+                return
+            if isinstance(error, duckdb.InvalidInputException | duckdb.IOException | duckdb.ConversionException):
+                raise OrdersError(f"{each.part.path} cannot be read: {plain(str(error).splitlines()[0])}") from None
+            raise
+        if each.part.kind == "text":
+            self._insert_malformed(each, before, offset)
+
+    def _insert_rows(self, reading: Reading, each: Layout, path: Path, offset: int) -> None:
+        if each.part.kind == "text":
+            for rejects in ("reject_errors", "reject_scans"):
+                with suppress(duckdb.CatalogException):
+                    self._connection.execute(f"drop table {rejects}")
+        name = layout.literal(each.part.name) if len(reading.layouts) > 1 else "cast(null as varchar)"
+        rows = reading.select(each, layout.rows(each, path, strict=each.part.kind != "excel"))
+        self._connection.execute(
+            f"insert into {self._table} select {', '.join(COLUMNS)}, left_out, {name}, {offset}, "
+            f"cast(null as bigint), 0, line_breaks, malformed_line from ({rows})"
+        )
+
+    def _insert_malformed(self, each: Layout, before: int, offset: int) -> None:
+        self._stop_at_open_quote(each)
+        (wrong,) = self._connection.execute(
+            "select count(*) from reject_errors where error_type = 'INVALID ENCODING'"
+        ).fetchall()[0]
+        if wrong:
+            self.damaged_encoding.append(each)
+        name = layout.literal(each.part.name) if before or offset != each.lines_before else "cast(null as varchar)"
+        # One row per physical line of each record that DuckDB rejected, behind the well-formed record before it. DuckDB
+        # reports a row an error, several for one record; its `line` counts records and what was skipped before them;
+        # its text begins with the line ends that stand before the record.
+        self._connection.execute(
+            f"""
+            insert into {self._table} (
+                left_out, source_file, line_offset, malformed_after, malformed_part, line_breaks, malformed_line
+            )
+            with
+            records as (
+                select distinct line, string_split(trim(replace(csv_line, chr(13), ''), chr(10)), chr(10)) as lines
+                from reject_errors
+            ),
+            placed as (
+                select
+                    {before} + line - {each.lines_before} - row_number() over (order by line) as malformed_after,
+                    line,
+                    unnest(range(len(lines))) as line_of_record,
+                    unnest(lines) as malformed_line
+                from records
+            )
+            select
+                false, {name}, {offset}, malformed_after,
+                row_number() over (partition by malformed_after order by line, line_of_record), 0, malformed_line
+            from placed
+            """
+        )
+
+    def _stop_at_open_quote(self, each: Layout) -> None:
+        """A quote that is opened and not closed swallows the lines that follow.
+
+        DuckDB keeps only the beginning of what it swallowed: nothing to count, so nothing to go on with. Where it reads
+        a large file in pieces, the text that it keeps may even be that of the record before; then the error lies beyond
+        that text. A broken quote that ends within its line swallows nothing.
+        """
+        rows = self._connection.execute(
+            """
+            select line, error_type = 'UNQUOTED VALUE'
+            from reject_errors
+            where
+                error_type = 'LINE SIZE OVER MAXIMUM'
+                or length(csv_line) >= 10000
+                or (
+                    error_type = 'UNQUOTED VALUE'
+                    and (
+                        contains(trim(csv_line, chr(10) || chr(13)), chr(10))
+                        or byte_position is null
+                        or line_byte_position is null
+                        or byte_position - line_byte_position >= strlen(csv_line)
+                    )
+                )
+            order by line
+            limit 1
+            """
+        ).fetchall()
+        if rows:
+            quote = 'a quote (") is opened there and not closed before the line ends. Close it, double it, or remove it'
+            long = (
+                "what begins there is no order line, and too long to be kept as a rejected one. Mend it, or remove it"
+            )
+            raise OrdersError(
+                f"{each.part.path}, line {rows[0][0]}: {quote if rows[0][1] else long}, then build again."
+            )
+
+
+def _encoding(reading: Reading, damaged: list[Layout]) -> str | None:
+    """The encoding of files that turned out not to be UTF-8, looked at whole; None for UTF-8 with damaged lines."""
+    found = set()
+    for each in damaged:
+        if each.sampled_whole:
+            continue
+        with each.part.open() as file:
+            lines = [line for line in file if not line.isascii()]
+        found.add(text.encoding_of(each.part, b"".join(lines), True))
+    return found.pop() if len(found) == 1 and found != {"utf-8"} else None
+
+
+def _doubts(connection: duckdb.DuckDBPyConnection, table: str, reading: Reading) -> list[tuple[str, str]]:
+    """Values that could not be read or are read otherwise than those of the sample: (column, value)."""
+    if reading.saw_all:
+        return []
+    tests = {
+        "revenue": "try_cast(revenue as double) is null and revenue is not null",
+        "created_at_date": "created_at_date not like '____-__-__%'",
+        "num_items": "try_cast(num_items as double) is null and num_items is not null",
+        "customer_id": "suffix(customer_id, '.0')" if "customer_id" not in reading.folded else "false",
+        "order_id": "suffix(order_id, '.0')" if "order_id" not in reading.folded else "false",
+    }
+    filters = ", ".join(f"count(*) filter (where {test})" for test in tests.values())
+    counts = connection.execute(f"select {filters} from {table}").fetchall()[0]
+    found = []
+    for (column, test), count in zip(tests.items(), counts, strict=True):
+        if count:
+            values = connection.execute(f"select distinct {column} from {table} where {test} limit 5000").fetchall()
+            found += [(column, value) for (value,) in values if value is not None]
+    return found
+
+
+def _overlap(connection: duckdb.DuckDBPyConnection, table: str, reading: Reading) -> tuple[Warning, ...]:
+    """Equal lines that stand in more than one file: counted once where the mapping says so, else a warning."""
+    if len(reading.layouts) < 2:
+        return ()
+    digest = f"hash({', '.join(COLUMNS)})"
+    repeated = (
+        f"select rowid as place from (select rowid, source_file, first_value(source_file) over (partition by {digest} "
+        f"order by rowid) as first_file from {table} where malformed_line is null) where source_file <> first_file"
+    )
+    if reading.mapping.overlap == "once":
+        connection.execute(f"update {table} set left_out = true where rowid in ({repeated})")
+        return ()
+    (count,) = connection.execute(f"select count(*) from ({repeated})").fetchall()[0]
+    if not count:
+        return ()
+    lines = f"{count:,} line{'s stand' if count > 1 else ' stands'} in an earlier file too"
+    return (
+        Warning(
+            "lines_in_several_files",
+            f"{lines}, and each counts; with `overlap: once` in the mapping they count once",
+            {"lines": count},
+        ),
+    )
+
+
+def _write_down(connection: duckdb.DuckDBPyConnection, table: str, loaded: Loaded) -> None:
+    schema = table.rpartition(".")[0]
+    name = f"{schema}.{READING}" if schema else READING
+    connection.execute(
+        f"create or replace table {name} "
+        "(read_as varchar, warnings varchar, silence varchar, currency varchar, files varchar)"
+    )
+    files = {each.part.name: each.lines_before for each in loaded.reading.layouts}
+    connection.execute(
+        f"insert into {name} values (?, ?, ?, ?, ?)",
+        [
+            "\n".join(loaded.reading.read_as) or None,
+            json.dumps([vars(warning) for warning in loaded.warnings], ensure_ascii=False),
+            json.dumps(loaded.reading.mapping.silence, ensure_ascii=False),
+            loaded.reading.mapping.currency,
+            json.dumps(files, ensure_ascii=False),
+        ],
+    )
+
+
+def stop_where_lines_are_lost(
+    source: Source, before: Fingerprint, connection: duckdb.DuckDBPyConnection, table: str
+) -> None:
+    """Raises OrdersError where the table holds fewer lines than a file: what a reader swallows must not go unseen."""
+    ((files,),) = connection.execute(f"select files from {READING}").fetchall()
+    headers = json.loads(files)
+    counted = dict(
+        connection.execute(
+            f"select source_file, count(*) + sum(line_breaks) from {table} group by source_file"
+        ).fetchall()
+    )
+    for part, lines in zip(source.parts, before.lines, strict=True):
+        records = counted.get(part.name if len(source.parts) > 1 else None, 0)
+        missing = lines - headers[part.name] - int(records)
+        if lines and missing > 0 and missing > _blank_lines(part, headers[part.name]):
+            raise OrdersError(
+                f"{part.path} has {lines:,} lines, and {missing:,} of them were swallowed, perhaps by a quote that is "
+                'not closed. Look for lines with an odd number of quotes ("), mend them, and build again.'
+            )
+
+
+def _blank_lines(part: Part, header: int) -> int:
+    """Lines behind the header with nothing in them, or nothing but what divides fields."""
+    with part.open() as file:
+        return sum(not line.strip(b'\r\n,;|\t "') for number, line in enumerate(file) if number >= header)

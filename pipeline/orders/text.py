@@ -1,0 +1,195 @@
+"""Text as bytes: which encoding it is in, and the same text as UTF-8 with one kind of line end, for DuckDB to read.
+
+DuckDB's own sniffer is not asked: it refuses a file for one bad line, and its reader knows neither Windows-1252 nor
+a file that mixes line ends. Its parallel reader gets UTF-8; where the file is something else, a copy of it is made
+that nobody sees: a file without a name, which is gone whatever becomes of this process.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from pipeline.orders.errors import OrdersError
+from pipeline.orders.source import Part
+
+_BLOCK = 1 << 20
+_HEAD = 2 << 20
+_PIECES, _PIECE = 24, 96 << 10
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+# Bytes that hold nothing in Windows-1252; where one of them occurs, it is something else.
+_NOT_1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The beginning of a text file and pieces from its whole length, as bytes that end with whole lines."""
+
+    head: bytes
+    pieces: bytes
+    is_whole: bool
+
+
+def sample(part: Part) -> Sample:
+    """Reads a few MB at most, however large the file is; of a packed file only the beginning can be had so soon."""
+    with part.open() as file:
+        head = file.read(_HEAD)
+        if len(head) < _HEAD:
+            return Sample(head, b"", True)
+        head = _whole_lines(head, part)
+        if part.is_packed or head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return Sample(head, b"", False)
+        size = part.path.stat().st_size
+        pieces = []
+        for number in range(_PIECES):
+            file.seek(_HEAD + (size - _HEAD) * number // _PIECES)
+            _, _, piece = file.read(_PIECE).partition(b"\n")
+            pieces.append(piece[: piece.rfind(b"\n") + 1])
+    return Sample(head, b"".join(pieces), False)
+
+
+def _whole_lines(head: bytes, part: Part) -> bytes:
+    end = max(head.rfind(b"\n"), head.rfind(b"\r"))
+    if end < 0:
+        raise OrdersError(
+            f"{part.path}, line 1: it goes on for more than {_HEAD >> 20} MB without a line end, so it is no line that "
+            f"names columns. See how it begins: head -c 300 {part.path}"
+        )
+    return head[: end + 1]
+
+
+def encoding_of(part: Part, content: bytes, whole: bool = False) -> str:
+    """The one encoding that the text can be in. Raises OrdersError where it cannot be decided.
+
+    UTF-8 where nothing contradicts it or where other lines prove it: then what is not UTF-8 is a damaged line. Else a
+    single-byte encoding, which charset-normalizer proposes and which has to hold for every byte.
+    """
+    for bom, name in _BOMS:
+        if content.startswith(bom):
+            return name
+    if b"\x00" in content[:4096]:
+        even, odd = content[0:4096:2].count(0), content[1:4096:2].count(0)
+        if max(even, odd) > 4 * min(even, odd) + 4:
+            return "utf-16-le" if odd > even else "utf-16-be"
+    if content.isascii():
+        return "utf-8"
+    if is_utf8(content, whole):
+        return "utf-8"
+    runs = re.findall(rb"[\x80-\xff]+", content)
+    if sum(len(run) > 1 and is_utf8(run, True) for run in runs) * 100 >= len(runs):
+        return "utf-8"
+    return _single_byte(part, content)
+
+
+def is_utf8(content: bytes, whole: bool) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(content, final=whole)
+        return True
+    except UnicodeDecodeError:
+        return False
+
+
+def _single_byte(part: Part, content: bytes) -> str:
+    letters = b"".join(re.findall(rb"[^\n\x80-\xff]{0,40}[\x80-\xff][^\n]{0,40}", content)[:2000])
+    western = not _NOT_1252.search(content)
+    high = re.findall(rb"[\x80-\xff]", letters)
+    # Western text has single accented letters among plain ones; other alphabets have whole words of high bytes.
+    words = sum(len(run) for run in re.findall(rb"[\xa1-\xff]{3,}", letters))
+    if western and words * 4 < len(high):
+        return "windows-1252"
+    from charset_normalizer import from_bytes
+
+    found = from_bytes(letters).best()
+    if found is None or found.chaos > 0.1 or found.encoding in ("utf_8", "ascii"):
+        if western:
+            return "windows-1252"
+        raise OrdersError(
+            f"{part.path} is not UTF-8, and its encoding cannot be told. Name it in a mapping, with a line such as "
+            "encoding: windows-1250, and add MAPPING=orders.yml."
+        )
+    alike = {found.encoding, *found.could_be_from_charset}
+    return next((name for name in ("cp1252", "cp1250", "cp1251") if name in alike), found.encoding).replace(
+        "cp125", "windows-125"
+    )
+
+
+def decode(content: bytes, encoding: str) -> str:
+    text = content.decode(encoding, errors="replace")
+    return text.removeprefix("\ufeff")
+
+
+@contextmanager
+def unnamed_file(folder: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """A file to write and the path under which this process reads it; nothing is left of it, even by a kill."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        yield file, Path(f"/dev/fd/{file.fileno()}")
+
+
+def line_ends(content: bytes) -> str:
+    """lf, crlf, cr, or mixed: what ends the lines, as far as it can be seen in the bytes; not what stands in quotes."""
+    content = re.sub(rb'"[^"]*"', b"", content)
+    crlf = content.count(b"\r\n")
+    lf, cr = content.count(b"\n") - crlf, content.count(b"\r") - crlf
+    if crlf and not lf:
+        return "crlf"
+    if cr and lf + crlf <= 1:  # one line feed at the very end is what some tools add
+        return "cr"
+    return "mixed" if crlf and lf else "lf"
+
+
+@contextmanager
+def as_utf8(part: Part, encoding: str, ends: str, squeeze_blanks: bool, folder: Path) -> Iterator[Path]:
+    """A path under which DuckDB finds the part as UTF-8 text: its own where it is that, else that of a copy."""
+    if encoding == "utf-8" and ends in ("lf", "crlf") and not squeeze_blanks and not part.member:
+        yield part.path
+        return
+    with unnamed_file(folder) as (copy, path):
+        rewrite = _Rewriter(encoding, ends, squeeze_blanks)
+        with part.open() as file:
+            while block := file.read(_BLOCK):
+                copy.write(rewrite(block, False))
+        copy.write(rewrite(b"", True))
+        copy.flush()
+        yield path
+
+
+def to_utf8(content: bytes, encoding: str, ends: str, squeeze_blanks: bool) -> bytes:
+    return _Rewriter(encoding, ends, squeeze_blanks)(content, True)
+
+
+class _Rewriter:
+    """Block by block into UTF-8, with one kind of line end and, where blanks divide fields, one tab for any of them."""
+
+    def __init__(self, encoding: str, ends: str, squeeze_blanks: bool):
+        self._is_utf8 = encoding == "utf-8"
+        self._is_wide = encoding.startswith("utf-16")
+        self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+        self._ends = ends
+        self._squeeze = squeeze_blanks
+        self._carried = b""
+
+    def __call__(self, block: bytes, last: bool) -> bytes:
+        text = self._carried + self._decoded(block, last)
+        self._carried = b""
+        if self._ends in ("cr", "mixed"):
+            if text.endswith(b"\r") and not last:  # its line feed may begin the next block
+                text, self._carried = text[:-1], b"\r"
+            text = text.replace(b"\r\n", b"\n")
+            text = text.replace(b"\r", b"\n") if self._ends == "cr" else text
+        if self._squeeze:
+            cut = len(text) if last else text.rfind(b"\n") + 1
+            text, self._carried = text[:cut], text[cut:] + self._carried
+            text = re.sub(rb"[ \t]+", b"\t", re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", text))
+        return text
+
+    def _decoded(self, block: bytes, last: bool) -> bytes:
+        # To decode costs more than to look, and most of most files is plain ASCII.
+        if self._is_utf8 or (not self._is_wide and not self._decoder.getstate()[0] and block.isascii()):
+            return block
+        return self._decoder.decode(block, final=last).encode()
