@@ -5,6 +5,7 @@ interpreter that may have neither pyarrow nor this project's Python version. Eac
 """
 
 from importlib import import_module
+from typing import Any
 
 _HOMES = {
     "DEFAULT_MODEL": "predictor.settings",
@@ -25,7 +26,7 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'predictor' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

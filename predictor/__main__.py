@@ -116,14 +116,14 @@ def _command(name: str | None, **changes: str) -> str:
 class _Terminal(logging.Handler):
     """What is found, a line each; progress on one line that is written over, and only where someone watches."""
 
-    def emit(self, record):
+    def emit(self, record: logging.LogRecord) -> None:
         if not hasattr(record, "rows") and record.levelno < logging.ERROR:  # errors are shown where they end
             print(record.getMessage(), file=sys.stderr)
         elif hasattr(record, "rows") and sys.stderr.isatty():
             print(record.getMessage(), end="\r", file=sys.stderr, flush=True)
 
 
-def _log_to_terminal(printed):
+def _log_to_terminal(printed: Path | None) -> None:
     logger = logging.getLogger("predictor")
     logger.setLevel(logging.DEBUG)
     logger.addHandler(_Terminal(logging.INFO))

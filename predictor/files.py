@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.csv
@@ -52,7 +53,7 @@ def write_predictions(predictions: pa.RecordBatchReader, path: Path | None) -> i
     return rows
 
 
-def _write(writer, predictions):
+def _write(writer: Any, predictions: pa.RecordBatchReader) -> int:
     rows = 0
     with writer:
         for batch in predictions:
@@ -61,11 +62,11 @@ def _write(writer, predictions):
     return rows
 
 
-def _seekable(stream, stack):
+def _seekable(stream: BinaryIO, stack: contextlib.ExitStack) -> BinaryIO:
     """Parquet is read from its end; what comes through a pipe is put into a temporary file first."""
     if stream.seekable():
         return stream
-    spool = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
+    spool: BinaryIO = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
     shutil.copyfileobj(stream, spool)
     spool.seek(0)
     return spool

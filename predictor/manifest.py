@@ -7,6 +7,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from predictor.sandbox.errors import ModelError
 from predictor.settings import VALUE
@@ -31,14 +32,14 @@ class Manifest:
     packages: dict[str, str]
     imports: list[str]
     bytecode: list[str]
-    example: dict
-    edges: dict
+    example: dict[str, Any]
+    edges: dict[str, Any]
     box: str
     registered_at: str
     registered_by: str
     outputs: list[str] = field(default_factory=lambda: [VALUE])
-    doubts: list[dict] = field(default_factory=list)
-    training: dict = field(default_factory=dict)
+    doubts: list[dict[str, Any]] = field(default_factory=list)
+    training: dict[str, Any] = field(default_factory=dict)
 
     @property
     def model_id(self) -> str:

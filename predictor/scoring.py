@@ -8,7 +8,7 @@ import logging
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy
@@ -50,7 +50,7 @@ def score(batches: pa.RecordBatchReader, model: Model, settings: Settings) -> pa
 
 
 @contextlib.contextmanager
-def _logging_errors():
+def _logging_errors() -> Iterator[None]:
     try:
         yield
     except ModelError as problem:
@@ -69,7 +69,7 @@ def _interpreter_of(manifest: Manifest, settings: Settings) -> str:
     return manifest.interpreter or sys.executable
 
 
-def _start_worker(stack, model, interpreter, settings) -> Worker:
+def _start_worker(stack: contextlib.ExitStack, model: Model, interpreter: str, settings: Settings) -> Worker:
     """A worker that has loaded the model; the stack closes it."""
     manifest = model.manifest
     worker = Worker(interpreter, len(manifest.features), len(manifest.outputs), settings.limits, PROJECT)
@@ -90,7 +90,9 @@ def wrong_bytecode(file: str, bytecode: Sequence[str], what_is_there: str) -> Mo
     )
 
 
-def _predict(batches, model, schema, settings) -> Iterator[pa.RecordBatch]:
+def _predict(
+    batches: pa.RecordBatchReader, model: Model, schema: pa.Schema, settings: Settings
+) -> Iterator[pa.RecordBatch]:
     """Yields once when the model is loaded, and then the batches of predictions."""
     with contextlib.ExitStack() as stack:
         interpreter = _interpreter_of(model.manifest, settings)
@@ -101,10 +103,17 @@ def _predict(batches, model, schema, settings) -> Iterator[pa.RecordBatch]:
             yield from _score(batches, model.manifest.features, schema, workers, start_worker, settings.workers)
 
 
-def _score(batches, features, schema, workers, start_worker, most_workers):
+def _score(
+    batches: pa.RecordBatchReader,
+    features: Sequence[str],
+    schema: pa.Schema,
+    workers: list[Worker],
+    start_worker: Callable[[], Worker],
+    most_workers: int,
+) -> Iterator[pa.RecordBatch]:
     """Keeps a few batches out with each worker; starts another worker where the ones there are too slow."""
     source = enumerate(_slices(batches), start=1)
-    out: deque = deque()  # batches that are with a worker, oldest first
+    out: deque[tuple[int, Worker, pa.Array]] = deque()  # batches that are with a worker, oldest first
     loads = dict.fromkeys(workers, 0)
     waited, rows = 0.0, 0
     told_at, told_rows = time.monotonic(), -1
@@ -136,7 +145,9 @@ def _score(batches, features, schema, workers, start_worker, most_workers):
         log.info("%d customers", rows, extra={"rows": rows})
 
 
-def _collect(worker, number, customers, outputs, rows_before):
+def _collect(
+    worker: Worker, number: int, customers: pa.Array, outputs: Sequence[str], rows_before: int
+) -> numpy.ndarray:
     """The predictions of a batch; where they are no good, the error says for which customers."""
     try:
         predictions = worker.predictions(number, len(customers))
@@ -158,7 +169,7 @@ def _collect(worker, number, customers, outputs, rows_before):
     return predictions
 
 
-def _check_columns(schema, features):
+def _check_columns(schema: pa.Schema, features: Sequence[str]) -> None:
     for name in ("customer_id", *features):
         if name not in schema.names:
             there = ", ".join(schema.names)
@@ -169,13 +180,13 @@ def _check_columns(schema, features):
             raise ModelError(f"The model needs numbers in the column {name}, but its type is {kind}.")
 
 
-def _slices(batches):
+def _slices(batches: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         for start in range(0, batch.num_rows, LARGEST_BATCH):
             yield batch.slice(start, LARGEST_BATCH)
 
 
-def _matrix(batch, features):
+def _matrix(batch: pa.RecordBatch, features: Sequence[str]) -> numpy.ndarray:
     """The features as the model gets them: C-contiguous float64, shape (rows, features); a null is NaN."""
     matrix = numpy.empty((batch.num_rows, len(features)))
     for position, name in enumerate(features):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from predictor.sandbox.errors import ModelError
 from predictor.sandbox.process import Limits
@@ -23,6 +24,9 @@ FEATURES = (
     "longest_interval",
 )
 VALUE = "predicted_clv"  # the output that every model has, in the currency of the revenue
+
+Setting = TypeVar("Setting")
+Number = TypeVar("Number", int, float)
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
@@ -63,7 +67,9 @@ class Settings:
         )
 
 
-def _read(given, name, default, convert, expected):
+def _read(
+    given: Mapping[str, str], name: str, default: str, convert: Callable[[str], Setting], expected: str
+) -> Setting:
     text = given.get(name) or default
     try:
         return convert(text.strip())
@@ -71,14 +77,14 @@ def _read(given, name, default, convert, expected):
         raise ModelError(f"{name} is {text!r}, but has to be {expected}.") from None
 
 
-def _bytes(text):
+def _bytes(text: str) -> int:
     text = text.upper().removesuffix("B").removesuffix("I")
     unit = text[-1:] if text[-1:].isalpha() else ""
     return int(_positive(float)(text.removesuffix(unit)) * _UNITS[unit])
 
 
-def _positive(kind):
-    def convert(text):
+def _positive(kind: type[Number]) -> Callable[[str], Number]:
+    def convert(text: str) -> Number:
         number = kind(text)
         if not 0 < number < float("inf"):
             raise ValueError(text)

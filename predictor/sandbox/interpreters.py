@@ -75,7 +75,7 @@ def _paths() -> Iterator[str]:
     yield from (str(folder / "bin" / "python") for folder in versions if folder.name.startswith("3."))
 
 
-def _ask(path):
+def _ask(path: str) -> Interpreter | None:
     """What the interpreter says of itself; None where it does not answer, as pyenv's shims of unset versions do."""
     try:
         answer = subprocess.run(

@@ -11,6 +11,7 @@ import json
 import pickletools
 import sys
 from itertools import takewhile
+from typing import Any
 
 MOST_NAMES = 10_000
 LONGEST_NAME = 500
@@ -37,17 +38,17 @@ CODE = {"dill._dill._create_code", "types.CodeType", "builtins.code"}
 
 
 class Global:
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self.name = name
 
 
 class Call:
-    def __init__(self, function, arguments):
+    def __init__(self, function: Any, arguments: tuple[Any, ...]) -> None:
         self.function = function
         self.arguments = arguments
 
     @property
-    def name(self):
+    def name(self) -> str:
         """What is called, as a dotted name; dill fetches types, CodeType among them, by a call of their own."""
         if isinstance(self.function, Global):
             return self.function.name
@@ -64,21 +65,23 @@ MARK = object()
 class Reading:
     """What is found on the way through a pickle's stack machine."""
 
-    def __init__(self):
-        self.names = set()
-        self.calls = []
-        self.made_with = {}
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self.calls: list[Call] = []
+        self.made_with: dict[str, str] = {}
 
-    def go_through(self, pickled):
-        stack, memo, version_of = [], {}, None
+    def go_through(self, pickled: bytes) -> None:
+        stack: list[Any] = []
+        memo: dict[Any, Any] = {}
+        version_of = None
 
-        def pop_to_mark():
+        def pop_to_mark() -> list[Any]:
             items = []
             while (item := stack.pop()) is not MARK:
                 items.append(item)
             return items[::-1]
 
-        def push_global(module, name):
+        def push_global(module: Any, name: Any) -> None:
             if not (isinstance(module, str) and isinstance(name, str)):
                 raise ValueError("the name of a global is not a text")
             full = f"{module}.{name}"[:LONGEST_NAME]
@@ -86,7 +89,7 @@ class Reading:
                 self.names.add(full)
             stack.append(Global(full))
 
-        def push_call(function, arguments):
+        def push_call(function: Any, arguments: Any) -> None:
             if isinstance(function, Global) and function.name == "_codecs.encode":  # bytes, in pickles of protocol 2
                 stack.append(arguments[0].encode("latin-1")[:LARGEST_CODE])
                 return
@@ -95,6 +98,7 @@ class Reading:
                 self.calls.append(call)
             stack.append(call)
 
+        argument: Any
         for opcode, argument, _ in pickletools.genops(pickled):
             name = opcode.name
             if isinstance(argument, (bytes, str)):
@@ -138,18 +142,18 @@ class Reading:
                 taken = [stack.pop() for _ in below]
                 stack.extend((taken or [None])[-1:] * len(opcode.stack_after))
 
-    def _look_for_versions(self, argument, version_of):
+    def _look_for_versions(self, argument: bytes | str, version_of: str | None) -> str | None:
         """Notes the text that follows the key of a version; returns the package whose version comes next."""
         if version_of and isinstance(argument, str):
             self.made_with.setdefault(version_of, argument[:LONGEST_NAME])
         return VERSION_KEYS.get(argument) if isinstance(argument, str) else version_of
 
-    def imports(self):
+    def imports(self) -> list[str]:
         """The names that are fetched, also by dill's own import function."""
         given = [call.arguments[0] for call in self.calls if call.name.endswith("._import_module") and call.arguments]
         return sorted(self.names | {module[:LONGEST_NAME] for module in given if isinstance(module, str)})
 
-    def bytecode(self):
+    def bytecode(self) -> list[str]:
         """The Pythons that can run all the bytecode in it; empty where there is none."""
         pythons, has_code = set(OPCODES), False
         for call in self.calls:
@@ -162,12 +166,12 @@ class Reading:
         return [python for python in OPCODES if has_code and python in (pythons or OPCODES)]
 
 
-def pythons_of(arguments):
+def pythons_of(arguments: tuple[Any, ...]) -> set[str]:
     with_line_table = bool(arguments) and isinstance(arguments[0], bytes)
     arguments = arguments[1:] if with_line_table else arguments
     code = next((argument for argument in arguments if isinstance(argument, bytes)), b"")
     instructions, operands = set(code[::2]), set(zip(code[::2], code[1::2], strict=False))
-    pythons = set()
+    pythons: set[str] = set()
     for python in PYTHONS_BY_ARGUMENTS.get(len(arguments), set()):
         if (python in ("3.10", "3.11", "3.12", "3.13")) != with_line_table:
             continue
@@ -180,7 +184,7 @@ def pythons_of(arguments):
     return pythons
 
 
-def main():
+def main() -> None:
     reading, whole, out_of_memory = Reading(), False, False
     try:
         reading.go_through(sys.stdin.buffer.read())

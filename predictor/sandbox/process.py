@@ -16,8 +16,9 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy
 
@@ -26,6 +27,8 @@ from predictor.sandbox.errors import ModelError, Remedy
 from predictor.sandbox.text import plain
 
 HEADER = struct.Struct("<cQQ")  # as in worker.py
+Frame = tuple[bytes, Any]  # the header, and the bytes or the array that follow it
+Answer = tuple[bytes, int, bytes, float]  # the kind, the number, what follows, and when it came
 LARGEST_MESSAGE = 2**20  # bytes of JSON
 WRAP_IT = "Wrap it in a class whose predict(x) gets an array: docs/models-and-the-box.md has the ten lines."
 _WANTS_A_FRAME = re.compile(
@@ -73,11 +76,11 @@ class Worker:
         command = [interpreter, "-s", "-B", str(_WORKER), str(columns), str(outputs), str(modules)]
         pipe = subprocess.PIPE
         self._process, self._control = launch(command, limits.memory, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
-        self._outgoing: queue.SimpleQueue[tuple[bytes, Any] | None] = queue.SimpleQueue()
+        self._outgoing: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
         # As many answers are read as are due, and none is longer than it has to be: what the model writes into the pipe
         # itself stays there, instead of filling the memory of the parent.
         self._due: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-        self._answers: queue.SimpleQueue[tuple[bytes, int, bytes, float] | None] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
         self._last_lines: deque[str] = deque(maxlen=1)
         self._sent: deque[float] = deque()
         self._free_at = 0.0
@@ -137,18 +140,18 @@ class Worker:
     def __enter__(self) -> Worker:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _expect(self, length):
+    def _expect(self, length: int) -> None:
         """An answer is due from now on, of so many bytes at most; or a longer message of an error."""
         self._sent.append(time.monotonic())
         self._due.put(max(length, LARGEST_MESSAGE))
 
-    def _send(self, kind, number, payload):
+    def _send(self, kind: bytes, number: int, payload: Any) -> None:
         self._outgoing.put((HEADER.pack(kind, number, memoryview(payload).nbytes), payload))
 
-    def _answer(self, kind, number, stage):
+    def _answer(self, kind: bytes, number: int, stage: str) -> bytes:
         """The payload of the next answer, which has to be of this kind and number."""
         deadline = max(self._sent.popleft(), self._free_at) + self._limits.timeout
         while (answer := self._next_answer(min(1.0, deadline - time.monotonic()))) is _NOTHING_YET:
@@ -164,7 +167,7 @@ class Worker:
             raise self._disturbed()
         return payload
 
-    def _next_answer(self, timeout):
+    def _next_answer(self, timeout: float) -> Answer | None:
         try:
             return self._answers.get(timeout=max(0.0, timeout))
         except queue.Empty:
@@ -176,7 +179,7 @@ class Worker:
             return self._answers.get(timeout=0.5)
         return None
 
-    def _what_failed(self, problem, stage):
+    def _what_failed(self, problem: dict[str, Any], stage: str) -> ModelError:
         doing, python = DOING[stage], f"{self._interpreter} (Python {self._python})"
         missing, line = problem.get("missing_module"), plain(problem.get("line"))
         helps = f"\n{WRAP_IT}" if problem.get("helps") == "wrap" or _WANTS_A_FRAME.search(line) else ""
@@ -214,7 +217,7 @@ class Worker:
             return ModelError(text, Remedy.OTHER_PYTHON)
         return ModelError(f"The model's predict() raised {line}{helps}")
 
-    def _how_it_ended(self, stage):
+    def _how_it_ended(self, stage: str) -> ModelError:
         try:
             status = self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
@@ -236,10 +239,10 @@ class Worker:
         }.get(name, "")
         return ModelError(f"The model's process was ended by {name}{why}, while {DOING[stage]}.{said}")
 
-    def _memory(self):
+    def _memory(self) -> str:
         return f"{self._limits.memory / 2**30:.3g} GB"
 
-    def _json(self, payload):
+    def _json(self, payload: bytes) -> dict[str, Any]:
         try:
             content = json.loads(payload)
         except (ValueError, RecursionError):  # a model may have written it itself
@@ -248,14 +251,14 @@ class Worker:
             raise self._disturbed()
         return content
 
-    def _disturbed(self):
+    def _disturbed(self) -> ModelError:
         return ModelError("The model wrote into the channel of its own answers; what came can't be used.")
 
 
-_NOTHING_YET = object()
+_NOTHING_YET: Answer = (b"", 0, b"", 0.0)
 
 
-def _write_frames(stream, frames):
+def _write_frames(stream: IO[bytes], frames: queue.SimpleQueue[Frame | None]) -> None:
     """Until None comes, or the child is gone, which whoever waits for its answer notices."""
     with contextlib.suppress(BrokenPipeError), stream:
         while (frame := frames.get()) is not None:
@@ -265,7 +268,7 @@ def _write_frames(stream, frames):
                     view = view[stream.write(view) :]
 
 
-def _read_frames(stream, due, answers):
+def _read_frames(stream: FileIO, due: queue.SimpleQueue[int | None], answers: queue.SimpleQueue[Answer | None]) -> None:
     """Each answer that is due, with the moment at which it came; None at the end."""
     with stream:
         while (longest := due.get()) is not None and len(header := _read(stream, HEADER.size)) == HEADER.size:
@@ -277,7 +280,7 @@ def _read_frames(stream, due, answers):
     answers.put(None)
 
 
-def _read(stream, length):
+def _read(stream: FileIO, length: int) -> bytes:
     data = bytearray(length)
     view, done = memoryview(data), 0
     while done < length and (count := stream.readinto(view[done:])):
@@ -285,7 +288,7 @@ def _read(stream, length):
     return bytes(view[:done])
 
 
-def _log_lines(stream, last_lines):
+def _log_lines(stream: IO[bytes], last_lines: deque[str]) -> None:
     """Logs what the model prints, up to a limit, and goes on reading, so that it never waits."""
     with stream, os.fdopen(os.dup(stream.fileno()), "rb", buffering=2**16) as lines:
         count = 0
