@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy
 
@@ -122,10 +123,12 @@ def _look_at(model: str | Path, pickled: bytes, limits: Limits) -> Inspection:
     return inspection
 
 
-def _find_interpreter(model, inspection, inputs, trials) -> tuple[Interpreter, _Trial]:
+def _find_interpreter(
+    model: str | Path, inspection: Inspection, inputs: numpy.ndarray, trials: _Trials
+) -> tuple[Interpreter, _Trial]:
     """The first interpreter that runs the example, and what came of it; ModelError that says what each one lacked."""
-    named = trials.settings.python is not None
-    candidates = [named_interpreter(trials.settings.python)] if named else interpreters()
+    named = trials.settings.python
+    candidates = [named_interpreter(named)] if named else interpreters()
     failures: list[ModelError] = []
     others = []
     for interpreter in candidates:
@@ -227,7 +230,7 @@ class _Trials:
             return [*found, Doubt("model_fails_on_customers", text, {})]
         return found + doubts_about(values, customers, features)
 
-    def _worker(self, interpreter, columns):
+    def _worker(self, interpreter: Interpreter, columns: int) -> Worker:
         return Worker(interpreter.path, columns, len(self.outputs), self.settings.limits, PROJECT)
 
 
@@ -245,12 +248,12 @@ def _in_its_own_order(features: list[str], carried: list[str] | None) -> list[st
     return carried
 
 
-def _listed(predictions):
+def _listed(predictions: numpy.ndarray) -> list[Any]:
     """A number a row, or for several outputs a list of them."""
     return (predictions[:, 0] if predictions.shape[1] == 1 else predictions).tolist()
 
 
-def _for_json(numbers):
+def _for_json(numbers: Any) -> Any:
     """JSON has no NaN and no infinity."""
     if isinstance(numbers, list):
         return [_for_json(number) for number in numbers]

@@ -14,6 +14,8 @@ the model because its processes together held too much or were too many. It impo
 for it.
 """
 
+from __future__ import annotations
+
 import ctypes
 import os
 import resource
@@ -21,6 +23,7 @@ import select
 import signal
 import struct
 import sys
+from collections.abc import Callable
 
 FILE_SIZE = 256 * 2**20  # bytes, of one file and of the temporary folder
 OPEN_FILES = 1024
@@ -61,9 +64,9 @@ NEW_NAMESPACES = 0x7E020000  # every CLONE_NEW… that clone(2) knows
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def main():
-    parent, temporary, memory, walls, *command = sys.argv[1:]
-    parent = int(parent)
+def main() -> None:
+    control, temporary, memory, walls, *command = sys.argv[1:]
+    parent = int(control)
     os.set_inheritable(parent, False)
     folder = os.path.join(temporary, f"predictor-{os.urandom(8).hex()}")
     os.mkdir(folder, 0o700)
@@ -74,7 +77,7 @@ def main():
     die_like(status)
 
 
-def run(command, memory, walls, folder, parent):
+def run(command: list[str], memory: int, walls: set[str], folder: str, parent: int) -> int:
     """Starts the worker, and returns its exit status when it has ended or the parent has."""
     child_ended, wakeup = os.pipe()
     os.set_blocking(wakeup, False)
@@ -88,7 +91,7 @@ def run(command, memory, walls, folder, parent):
     else:
         walls -= {*NAMESPACES, "mounts"}
 
-    def end_with_launcher():
+    def end_with_launcher() -> None:
         os.close(hold)
         if sys.platform == "linux":
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -132,7 +135,7 @@ def run(command, memory, walls, folder, parent):
     return status
 
 
-def wait(worker, init, memory, child_ended, parent):
+def wait(worker: int, init: int | None, memory: int, child_ended: int, parent: int) -> int:
     """Until the worker has ended, the parent has, or the model's processes go past their limits."""
     while True:
         pid, status = os.waitpid(worker, os.WNOHANG)
@@ -149,7 +152,7 @@ def wait(worker, init, memory, child_ended, parent):
             os.read(child_ended, 1024)
 
 
-def too_much(first, memory):
+def too_much(first: list[int], memory: int) -> str:
     """Which limit these processes and all below them are past together, "memory" or "processes"; "" where none is."""
     processes = list(first)
     for process in processes:  # grows while it is gone through
@@ -162,14 +165,14 @@ def too_much(first, memory):
     return "memory" if sum(map(memory_of, processes)) > memory else ""
 
 
-def children_files(process):
+def children_files(process: int) -> list[str]:
     try:
         return [f"/proc/{process}/task/{thread}/children" for thread in os.listdir(f"/proc/{process}/task")]
     except OSError:
         return []  # it has ended
 
 
-def memory_of(process):
+def memory_of(process: int) -> int:
     """Bytes that it holds; what it shares with others counts in part."""
     for line in read(f"/proc/{process}/smaps_rollup").splitlines():
         if line.startswith(b"Pss:"):
@@ -177,7 +180,7 @@ def memory_of(process):
     return int((read(f"/proc/{process}/statm") or b"0 0").split()[1]) * resource.getpagesize()
 
 
-def read(path):
+def read(path: str) -> bytes:
     """The content of a file in /proc; nothing where its process has ended."""
     try:
         with open(path, "rb") as file:
@@ -186,7 +189,7 @@ def read(path):
         return b""
 
 
-def shut(folder, memory, walls):
+def shut(folder: str, memory: int, walls: set[str]) -> set[str]:
     """Closes the box around this process; returns the names of the walls that the kernel gave."""
     linux = sys.platform == "linux"
     standing = walls & NAMESPACES.keys()
@@ -216,7 +219,7 @@ def shut(folder, memory, walls):
     return standing
 
 
-def enter_namespaces(walls):
+def enter_namespaces(walls: set[str]) -> None:
     """A user namespace of its own, and those of the walls; the processes started from here on are in them."""
     user, group = os.getuid(), os.getgid()
     check(libc.unshare(CLONE_NEWUSER | sum(flag for wall, flag in NAMESPACES.items() if wall in walls)))
@@ -225,7 +228,7 @@ def enter_namespaces(walls):
             file.write(text)
 
 
-def mount_read_only(folder):
+def mount_read_only(folder: str) -> None:
     """Everything becomes read-only, permissions of files included, but for an empty file system in `folder`."""
     check(libc.unshare(CLONE_NEWNS))
     options = f"size={FILE_SIZE},mode=700".encode()
@@ -236,12 +239,12 @@ def mount_read_only(folder):
     set_mount_attributes(os.fsencode(folder), 0, 0, MOUNT_ATTR_RDONLY)
 
 
-def set_mount_attributes(path, flags, wanted, unwanted):
+def set_mount_attributes(path: bytes, flags: int, wanted: int, unwanted: int) -> None:
     attributes = struct.pack("=QQQQ", wanted, unwanted, 0, 0)
     check(libc.syscall(SYS_MOUNT_SETATTR, AT_FDCWD, path, flags, attributes, ctypes.c_size_t(len(attributes))))
 
 
-def restrict_files(folder):
+def restrict_files(folder: str) -> None:
     """Landlock: files can be written, made and removed in `folder` only; no TCP and no signals out, where it can."""
     abi = check(libc.syscall(SYS_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), 1))
     write_file, truncate = 1 << 1, 1 << 14 if abi >= 3 else 0
@@ -258,7 +261,7 @@ def restrict_files(folder):
     os.close(rules)
 
 
-def filter_system_calls():
+def filter_system_calls() -> None:
     """A seccomp filter: no socket of any kind, TCP, UDP or Unix, no keys, no shared memory, no new namespace."""
     architecture, place = ARCHITECTURES[os.uname().machine]
     load, equal, above, has_bit, give = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -286,13 +289,13 @@ def filter_system_calls():
     check(libc.prctl(PR_SET_SECCOMP, 2, filter_program, 0, 0))
 
 
-def check(result):
+def check(result: int) -> int:
     if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return result
 
 
-def succeeds(action, *arguments):
+def succeeds(action: Callable[..., None], *arguments: object) -> bool:
     try:
         action(*arguments)
     except (OSError, AttributeError, KeyError):  # the kernel, the C library or the architecture doesn't offer it
@@ -300,7 +303,7 @@ def succeeds(action, *arguments):
     return True
 
 
-def offered(action, *arguments):
+def offered(action: Callable[..., None], *arguments: object) -> bool:
     """Whether the action succeeds, tried in a child, because half of it could not be taken back."""
     child = os.fork()
     if child == 0:
@@ -308,7 +311,7 @@ def offered(action, *arguments):
     return os.waitpid(child, 0)[1] == 0
 
 
-def leave_pipes():
+def leave_pipes() -> None:
     """Lets go of the worker's pipes, so that the parent sees their end when the worker ends."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
@@ -316,7 +319,7 @@ def leave_pipes():
     os.close(nothing)
 
 
-def remove(folder):
+def remove(folder: str) -> None:
     try:
         os.rmdir(folder)
     except OSError:
@@ -325,7 +328,7 @@ def remove(folder):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def die_like(status):
+def die_like(status: int) -> None:
     """Ends as the worker did, by the same signal or with the same exit status."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
