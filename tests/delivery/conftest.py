@@ -1,0 +1,176 @@
+"""A Postgres of the tests' own on a free loopback port, two published builds, and the real command between them."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from adbc_driver_postgresql import dbapi
+
+from tests.pipeline.conftest import HEADER, ROOT
+
+PASSWORD = "s3cr3t-Passw0rd"
+
+
+class Postgres:
+    """A server; `query` runs as its superuser, in a transaction of its own."""
+
+    def __init__(self, binaries: Path, folder: Path):
+        self.binaries, self.folder = binaries, folder
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self._run("initdb", "--auth=scram-sha-256", "--username=owner", "--encoding=UTF8", "--locale=C.UTF-8",
+                  "--pwfile", str(self._file("password", PASSWORD)))  # fmt: skip
+        self.start()
+
+    def start(self) -> None:
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+        self._run("pg_ctl", "--wait", "-o", options, "-l", str(self.folder / "log"), "start")
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "--wait", "--mode=immediate", "stop")
+
+    def kill(self) -> None:
+        """As when the machine falls: the server and all its processes at once."""
+        postmaster = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(postmaster)], capture_output=True, text=True)
+        for pid in (postmaster, *map(int, children.stdout.split())):
+            os.kill(pid, signal.SIGKILL)
+
+    def address(self, user: str = "owner", database: str = "postgres", password: str = "") -> str:
+        return f"postgresql://{user}{':' if password else ''}{password}@127.0.0.1:{self.port}/{database}"
+
+    def connect(self) -> dbapi.Connection:
+        return dbapi.connect(self.address(password=PASSWORD))
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with self.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            rows = cursor.fetchall() if cursor.description else []
+            connection.commit()
+            return rows
+
+    def run(self, *statements: str) -> None:
+        for statement in statements:
+            self.query(statement)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self.binaries / program), *arguments]
+        if os.getuid() == 0:  # Postgres does not run as root
+            command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *command]
+        environment = os.environ | {"PGDATA": str(self.folder / "data")}
+        ended = subprocess.run(
+            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        assert ended.returncode == 0, ended.stdout.decode()
+
+    def _file(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    found = [
+        Path(p).parent
+        for p in [shutil.which("initdb"), *map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb"))]
+        if p
+    ]
+    if not found and not os.environ.get("CI"):
+        pytest.skip("no Postgres server is on this machine (apt-get install postgresql)")
+    # Not below pytest's own folder, which only its user may enter.
+    with tempfile.TemporaryDirectory(prefix="clv-postgres-", ignore_cleanup_errors=True) as folder:
+        if os.getuid() == 0:
+            os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)
+        server = Postgres(found[0], Path(folder))
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[Postgres]:
+    """The server with nothing in it but two users: `writer`, who may make schemas, and `reader`."""
+    postgres.run(
+        f"create role writer login password '{PASSWORD}'",
+        f"create role reader login password '{PASSWORD}'",
+        "grant create on database postgres to writer",
+    )
+    yield postgres
+    schemas = postgres.query(
+        "select nspname::text from pg_namespace where nspname !~ '^(pg_|information_schema|public$)'"
+    )
+    postgres.run(
+        *(f'drop schema "{schema}" cascade' for (schema,) in schemas),
+        "drop owned by writer, reader",
+        "drop role writer, reader",
+    )
+
+
+class Warehouse:
+    """A folder that was built in; `deliver` is the real command."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.published = folder / "clv.duckdb"
+
+    def run(self, command: str, status: int = 0, **given: str) -> str:
+        process = self.start(command, **given)
+        printed = process.communicate(timeout=300)[0]
+        assert process.returncode == status, printed
+        assert "Traceback" not in printed, printed
+        assert PASSWORD not in printed, printed
+        return printed
+
+    def start(self, command: str, **given: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pipeline", command],
+            cwd=ROOT,
+            env=os.environ | {"WAREHOUSE": str(self.folder), "PGPASSWORD": PASSWORD} | given,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
+CUSTOMERS = ["o'brien", "Łukasz", "=1+1", 'say "hi"', "007", "日本", *(f"customer {n}" for n in range(3000))]
+
+
+def _orders(path: Path, customers: list[str]) -> Path:
+    quoted = ['"' + customer.replace('"', '""') + '"' for customer in customers]
+    lines = [
+        f"{customer},{n},1,{n % 5 + 1},{n % 97 + 0.5},2017-{n % 9 + 1:02}-{n % 28 + 1:02}"
+        for n, customer in enumerate(quoted)
+    ]
+    path.write_text("\n".join([HEADER, *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def builds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Warehouse, Warehouse]:
+    """Two warehouses: the first build, and the same one built a day later, with another customer and one less."""
+    folder = tmp_path_factory.mktemp("builds")
+    first, second = Warehouse(folder / "first"), Warehouse(folder / "second")
+    first.run("build", ORDERS=str(_orders(folder / "orders.csv", CUSTOMERS)), AS_OF="2017-10-16")
+    shutil.copytree(first.folder, second.folder, symlinks=True)
+    changed = _orders(folder / "changed.csv", [*CUSTOMERS[1:], "new"])
+    second.run("build", ORDERS=str(changed), AS_OF="2017-10-17")
+    return first, second
+
+
+@pytest.fixture
+def warehouse(builds: tuple[Warehouse, Warehouse], tmp_path: Path) -> Warehouse:
+    """A copy of the first build, to build in."""
+    shutil.copytree(builds[0].folder, tmp_path / "warehouse", symlinks=True)
+    return Warehouse(tmp_path / "warehouse")

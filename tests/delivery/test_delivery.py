@@ -1,0 +1,164 @@
+"""What a delivery leaves in a Postgres, and what it says where it cannot."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.delivery.conftest import PASSWORD, Postgres, Warehouse
+
+TABLES = ["customer_features", "customer_value", "prediction_history", "predictions"]
+
+
+def published(warehouse: Warehouse, table: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(warehouse.published, read_only=True) as file:
+        return sorted(file.sql(f"from {table}").fetchall(), key=repr)
+
+
+def delivered(database: Postgres, table: str) -> list[tuple[Any, ...]]:
+    return sorted(database.query(f"select * from clv.{table}"), key=repr)
+
+
+def assert_delivered(database: Postgres, warehouse: Warehouse, tables: list[str]) -> None:
+    for table in [*tables, "build_info"]:
+        assert delivered(database, table) == published(warehouse, table), table
+
+
+def test_what_is_published_arrives_whole_and_what_people_built_on_it_stays(
+    database: Postgres, builds: tuple[Warehouse, Warehouse]
+) -> None:
+    first, second = builds
+    everything = {"DELIVER_TO": database.address("writer"), "TABLES": ",".join(TABLES)}
+    first.run("deliver", **everything)
+    assert_delivered(database, first, TABLES)
+    with duckdb.connect(first.published, read_only=True) as file:
+        described = file.sql(
+            "select table_name, column_name, comment from duckdb_columns() where list_contains($tables, table_name)",
+            params={"tables": [*TABLES, "build_info"]},
+        ).fetchall()
+    comments = "select relname::text, attname::text, col_description(attrelid, attnum) from pg_attribute "
+    comments += "join pg_class on pg_class.oid = attrelid and relkind = 'r' and relnamespace = 'clv'::regnamespace "
+    assert sorted(database.query(comments + "where attnum > 0")) == sorted(described)
+
+    database.run(
+        "create schema crm",
+        "grant usage on schema clv to reader",
+        "grant select on clv.customer_value to reader",
+        "create view crm.best as select customer_id, clv_rank from clv.customer_value where clv_rank <= 3",
+        "create index of_customer on clv.prediction_history (customer_id)",
+        "create table crm.notes (customer_id text references clv.customer_value deferrable, note text)",
+        "insert into crm.notes values ('Łukasz', 'likes tea')",
+    )
+    versions = "select customer_id, xmin::text from clv.prediction_history where as_of_date = '2017-10-16'"
+    history = sorted(database.query(versions))
+
+    second.run("deliver", **everything)
+    assert_delivered(database, second, TABLES)
+    best = [(row[0], row[-3]) for row in published(second, "customer_value") if row[-3] <= 3]
+    assert sorted(database.query("select * from crm.best")) == sorted(best) != []
+    assert database.query("select has_table_privilege('reader', 'clv.customer_value', 'select')") == [(True,)]
+    assert database.query("select to_regclass('clv.of_customer') is not null") == [(True,)]
+    assert sorted(database.query(versions)) == history, "what was there of the history was sent again"
+
+    second.run("deliver", **everything)
+    assert_delivered(database, second, TABLES)
+
+
+def test_the_history_goes_on_where_dates_were_trimmed_and_follows_a_rollback(
+    database: Postgres, builds: tuple[Warehouse, Warehouse]
+) -> None:
+    first, second = builds
+    to = {"DELIVER_TO": database.address("writer"), "TABLES": "prediction_history", "SCHEMA": "Of my shop"}
+    days = 'select as_of_date::text, count(*) from "Of my shop".prediction_history group by 1 order by 1'
+    second.run("deliver", **to)
+    database.run("""insert into "Of my shop".prediction_history values ('long ago', '2016-01-01', 5, 'm', now())""")
+    database.run("""delete from "Of my shop".prediction_history where as_of_date = '2017-10-16'""")
+    second.run("deliver", **to)
+    both = len(published(first, "predictions")), len(published(second, "predictions"))
+    assert database.query(days) == [("2016-01-01", 1), ("2017-10-16", both[0]), ("2017-10-17", both[1])]
+    first.run("deliver", **to)
+    assert database.query(days) == [("2016-01-01", 1), ("2017-10-16", both[0])]
+
+
+def test_tables_that_people_made_wider_or_narrower_are_filled(
+    database: Postgres, builds: tuple[Warehouse, Warehouse]
+) -> None:
+    database.run(
+        "create schema clv authorization writer",
+        "create table clv.predictions (customer_id varchar(40) primary key, predicted_clv numeric(12, 2), "
+        "seen timestamptz default now())",
+        "alter table clv.predictions owner to writer",
+    )
+    builds[0].run("deliver", DELIVER_TO=database.address("writer"), TABLES="predictions")
+    rows = "select customer_id, predicted_clv::text, model_id, seen is not null from clv.predictions"
+    wanted = [(row[0], f"{row[1]:.2f}", row[3], True) for row in published(builds[0], "predictions")]
+    assert sorted(database.query(rows)) == sorted(wanted)
+
+
+def test_a_locked_table_is_waited_for_while_its_readers_are_not_held_up(
+    database: Postgres, builds: tuple[Warehouse, Warehouse]
+) -> None:
+    first, second = builds
+    to = {"DELIVER_TO": database.address("writer"), "TABLES": "predictions"}
+    first.run("deliver", **to)
+    with database.connect() as holder, holder.cursor() as cursor:
+        cursor.execute("lock table clv.predictions in share mode")
+        delivery = second.start("deliver", **to)
+        slowest, until = 0.0, time.monotonic() + 8
+        while time.monotonic() < until:
+            started = time.monotonic()
+            assert database.query("select count(*) from clv.predictions") == [(len(published(first, "predictions")),)]
+            slowest = max(slowest, time.monotonic() - started)
+        assert delivery.poll() is None
+        holder.commit()
+    assert delivery.wait(60) == 0, delivery.stdout.read()
+    assert_delivered(database, second, ["predictions"])
+    assert slowest < 4
+
+
+TROUBLES = {
+    "no server": ({"DELIVER_TO": "postgresql://writer@127.0.0.1:1/postgres"}, 1, "Connection refused"),
+    "wrong password": ({"PGPASSWORD": "wrong"}, 1, "password authentication failed"),
+    "no password": ({"PGPASSWORD": ""}, 1, "Give the password in PGPASSWORD, in ~/.pgpass"),
+    "no such database": ({"DELIVER_TO": "postgresql://writer@{host}/nowhere"}, 1, 'database "nowhere" does not exist'),
+    "no right to make a schema": ({"DELIVER_TO": "postgresql://reader@{host}/postgres"}, 1, "permission denied"),
+    "no right to write": ({"DELIVER_TO": "postgresql://reader@{host}/postgres", "SCHEMA": "theirs"}, 1, "permission"),
+    "encryption asked for": ({"DELIVER_TO": "postgresql://writer@{host}/postgres?sslmode=require"}, 1, "SSL"),
+    "another scheme": ({"DELIVER_TO": f"mysql://writer:{PASSWORD}@{{host}}/crm"}, 2, "DELIVER_TO=postgresql://"),
+    "an @ in a password": ({"DELIVER_TO": f"postgresql://writer:{PASSWORD}@x@{{host}}/crm"}, 2, "PGPASSWORD"),
+    "a / in a password": ({"DELIVER_TO": f"postgresql://writer:/{PASSWORD}@{{host}}/crm"}, 2, "PGPASSWORD"),
+    "a % in a password": ({"DELIVER_TO": f"postgresql://writer:{PASSWORD}%zz@{{host}}/crm"}, 1, "percent"),
+    "a service that is not": ({"DELIVER_TO": f"postgresql://?service=crm&password={PASSWORD}"}, 1, 'service "crm"'),
+    "a table that is not": ({"TABLES": "orders"}, 2, "TABLES=customer_value"),
+    "nothing published": ({"WAREHOUSE": "nowhere"}, 1, "make build"),
+    "no address": ({"DELIVER_TO": ""}, 2, "make deliver DELIVER_TO=postgresql://"),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_what_is_wrong_is_said_in_a_line_without_the_password(
+    trouble: str, database: Postgres, builds: tuple[Warehouse, Warehouse]
+) -> None:
+    database.run("create schema theirs", "create table theirs.predictions (customer_id text)")
+    given, status, words = TROUBLES[trouble]
+    here = {name: value.format(host=f"127.0.0.1:{database.port}") for name, value in given.items()}
+    printed = builds[0].run("deliver", status, **{"DELIVER_TO": database.address("writer")} | here)
+    assert words in printed
+    assert len(printed.strip().splitlines()) <= 2
+    assert database.query("select to_regnamespace('clv') is null") == [(True,)]
+
+
+def test_a_build_whose_delivery_fails_is_published_says_so_and_is_delivered_later(
+    database: Postgres, builds: tuple[Warehouse, Warehouse], warehouse: Warehouse
+) -> None:
+    nowhere = f"postgresql://writer:{PASSWORD}@127.0.0.1:1/postgres"
+    printed = warehouse.run("build", 1, DELIVER_TO=nowhere)
+    assert "Published" in printed
+    assert "make deliver DELIVER_TO=postgresql://writer@127.0.0.1:1/postgres" in printed
+    kept = [path for path in warehouse.folder.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()]
+    assert kept == []
+    warehouse.run("build", DELIVER_TO=database.address("writer"))
+    assert_delivered(database, warehouse, ["customer_value", "predictions", "prediction_history"])
