@@ -9,12 +9,14 @@ export DO_NOT_TRACK := 1
 # What each command takes. A variable that was given on make's command line and that is not among them is refused: with
 # a typing error, `make build` would otherwise publish other orders than those that were meant.
 model := MODEL_PYTHON MODEL_MEMORY MODEL_TIMEOUT WORKERS MODEL_MANIFESTS
-build.takes := ORDERS MAPPING IGNORE AS_OF MODEL WAREHOUSE MAX_REJECTED HISTORY_DAYS STRICT $(model)
+delivery := DELIVER_TO SCHEMA TABLES
+build.takes := ORDERS MAPPING IGNORE AS_OF MODEL WAREHOUSE MAX_REJECTED HISTORY_DAYS STRICT $(delivery) $(model)
 inspect.takes := ORDERS MAPPING IGNORE OUT
 train.takes := ORDERS MAPPING IGNORE AS_OF HORIZON DISCOUNT_RATE MODEL WAREHOUSE $(model)
 serve.takes := HOST PORT WAREHOUSE API_TOKENS API_TOKENS_FILE LOG_CUSTOMERS SAFE_CELLS
 sql.takes := Q WAREHOUSE
 docs.takes := PORT WAREHOUSE
+deliver.takes := $(delivery) WAREHOUSE
 rollback.takes := WAREHOUSE
 register.takes := MODEL $(model)
 bench.takes := LINES JSON
@@ -34,7 +36,7 @@ $(foreach name,$(passed),$(eval override $(name) := $$(value $(name))))
 export $(passed)
 
 ##@ From orders to values
-.PHONY: inspect build train serve sql docs rollback register
+.PHONY: inspect build train serve sql docs deliver rollback register
 inspect: $(VENV)/runtime ## how a file of orders would be read, and what has to be decided
 	@$(BIN)/python -m pipeline inspect
 
@@ -53,6 +55,9 @@ sql: $(VENV)/runtime ## a read-only SQL prompt, or one query
 
 docs: $(VENV)/runtime ## dbt's documentation with the lineage
 	@exec $(BIN)/python -m pipeline docs
+
+deliver: $(VENV)/runtime ## what is published, into a Postgres
+	@$(BIN)/python -m pipeline deliver
 
 rollback: $(VENV)/runtime ## publish the build before the current one again
 	@$(BIN)/python -m pipeline rollback

@@ -19,6 +19,7 @@ import predictor
 from pipeline import build_info, history, orders, orders_file, summary
 from pipeline.build_lock import build_lock
 from pipeline.dbt import import_dbt, run_dbt
+from pipeline.delivery import deliver
 from pipeline.errors import ClvError, DiskFull
 from pipeline.failures import DISK_FULL, explain, oddity
 from pipeline.model_log import listening
@@ -43,6 +44,8 @@ def build(settings: Settings) -> None:
                 warehouse.discard_unfinished()  # what nobody can use must not keep the disk full
                 raise
     summary.show(console, warehouse.published_file, info, settings, clock.seconds, remarks)
+    if settings.deliver_to:
+        deliver(settings)  # without the lock: another build need not wait for a database
 
 
 def _build(settings: Settings, source: orders.Source, warehouse: Warehouse, clock: Clock) -> tuple[dict, list[str]]:

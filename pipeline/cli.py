@@ -21,6 +21,7 @@ import click
 
 import predictor
 from pipeline.errors import ClvError, UsageError
+from pipeline.postgres import Address
 from pipeline.settings import TAKES, Settings, short
 
 PREFIX = "CLV_"
@@ -108,6 +109,18 @@ def _yes_or_no(text: str) -> bool:
     return text == "1"
 
 
+def _tables(text: str) -> tuple[str, ...]:
+    from pipeline.delivery import KEYS  # imports what other commands need not wait for
+
+    for name in (tables := [name.strip() for name in text.split(",")]):
+        if name not in KEYS:
+            raise UsageError(
+                f"{name or 'A table without a name'} cannot be delivered. "
+                f"Choose from {', '.join(KEYS)}: TABLES={','.join(Settings.tables)}"
+            )
+    return tuple(dict.fromkeys(tables))
+
+
 def _of_the_predictor(name: str) -> Callable[[str], Any]:
     """Checks it with the predictor's own words, and hands its text on."""
 
@@ -147,6 +160,11 @@ VARIABLES = {
     "DISCOUNT_RATE": Variable(
         "What money loses in value in a year.", "SHARE",
         _number(10, "a yearly rate. Write a share: DISCOUNT_RATE=0.10"), f"{Settings.discount_rate:g}"),
+    "DELIVER_TO": Variable(
+        "The Postgres that gets what is published.", "postgresql://USER@HOST/DATABASE",
+        lambda text: Address.parse("DELIVER_TO", text), "none"),
+    "SCHEMA": Variable("The schema to deliver into.", "NAME", str, Settings.schema),
+    "TABLES": Variable("The tables to deliver.", "NAME,NAME", _tables, ",".join(Settings.tables)),
     "PORT": Variable(
         "The port to serve the documentation on.", "PORT",
         _whole_number(65_535, "a port. Write a number from 1 to 65535: PORT=8080"), "8080"),
@@ -222,6 +240,13 @@ def train(**given: Any) -> None:
     from pipeline.train import train
 
     train(_settings(given))
+
+
+@_command("deliver", "Brings what is published into a database.")
+def deliver(**given: Any) -> None:
+    from pipeline.delivery import deliver
+
+    deliver(_settings(given))
 
 
 @_command("rollback", "Publishes the build before the current one again.")

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from pipeline.errors import Stop, UsageError
+from pipeline.errors import ClvError, UsageError
 from pipeline.postgres import Address
+from pipeline.settings import Settings, command_line
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Cursor
@@ -31,7 +32,6 @@ KEYS = {
     "prediction_history": "as_of_date, customer_id",
     "build_info": "build_id",
 }
-TABLES = ("customer_value", "predictions", "prediction_history")  # where nobody says which
 TYPES = {
     "BIGINT": "bigint",
     "BOOLEAN": "boolean",
@@ -70,18 +70,24 @@ class Delivered:
     seconds: float
 
 
-def check_tables(given: Sequence[str]) -> tuple[str, ...]:
-    """Which tables go, given which were named. Raises UsageError for a name that cannot be delivered."""
-    for name in given:
-        if name not in KEYS:
-            raise UsageError(f"{name} cannot be delivered. Choose from {', '.join(KEYS)}: TABLES={','.join(TABLES)}")
-    return tuple(dict.fromkeys(given)) or TABLES
+def deliver(settings: Settings) -> None:
+    """Delivers what is published, and says so. Raises ClvError where that cannot be done now."""
+    if not settings.deliver_to:
+        raise UsageError("Say where to: make deliver DELIVER_TO=postgresql://user@host/database")
+    try:
+        done = send(settings.warehouse / "clv.duckdb", settings.deliver_to, settings.schema, settings.tables)
+    except ClvError as error:
+        again = command_line("deliver", settings)
+        raise ClvError(f"{error}\nWhat is published stays so. Deliver it again: {again}") from error
+    rows = ", ".join(f"{rows:,} of {table}" for table, rows in done.rows.items() if table != "build_info")
+    where = f"schema {settings.schema} of {settings.deliver_to}"
+    print(f"Delivered build {done.build_id} into {where}: {rows}; {done.seconds:.1f} seconds")
 
 
-def deliver(published: Path, address: Address, schema: str = "clv", tables: Sequence[str] = TABLES) -> Delivered:
+def send(published: Path, address: Address, schema: str, tables: Sequence[str]) -> Delivered:
     """Makes these tables of the schema, and `build_info`, those of the published build, in one transaction.
 
-    Raises Stop where that cannot be done now; the tables are then as they were.
+    Raises ClvError where that cannot be done now; the tables are then as they were.
     """
     started = time.perf_counter()
     with address.transaction("deliver to") as cursor:
@@ -99,12 +105,14 @@ def deliver(published: Path, address: Address, schema: str = "clv", tables: Sequ
 @contextmanager
 def _opened(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     if not published.exists():
-        raise Stop(f"Nothing is published in {published.parent} yet. Build first: make build")
+        raise ClvError(f"Nothing is published in {published.parent} yet. Build first: make build")
     try:
         with duckdb.connect(published, read_only=True, config={"memory_limit": "512MB"}) as file:
             yield file
     except duckdb.Error as error:
-        raise Stop(f"{published} cannot be read: {str(error).splitlines()[0]}. Build it again: make build") from error
+        raise ClvError(
+            f"{published} cannot be read: {str(error).splitlines()[0]}. Build it again: make build"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -225,7 +233,7 @@ class _Target:
                 if error.sqlstate not in LOCKED:
                     raise
                 self._cursor.execute("rollback to savepoint without_locks")
-        raise Stop(f"Cannot deliver to {self._address}: {obstacle()}.")
+        raise ClvError(f"Cannot deliver to {self._address}: {obstacle()}.")
 
     def _holders(self, parts: Sequence[_Part]) -> str:
         """Who keeps the tables locked: readers do not."""

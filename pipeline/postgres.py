@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from pipeline.errors import Stop, UsageError
+from pipeline.errors import ClvError, UsageError
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Cursor
@@ -71,7 +71,7 @@ class Address:
     def transaction(self, purpose: str) -> Iterator[Cursor]:
         """One transaction there, committed at the end, and rolled back where that is not reached.
 
-        Raises Stop for all that goes wrong, in the words of the server; `purpose` is as in "deliver to".
+        Raises ClvError for all that goes wrong, in the words of the server; `purpose` is as in "deliver to".
         """
         from adbc_driver_manager import Error  # takes a while to import, which nobody else should wait for
         from adbc_driver_postgresql import dbapi
@@ -84,7 +84,7 @@ class Address:
                 cursor.execute("commit")
         except Error as error:
             # Without its cause, which may hold the password.
-            raise Stop(f"Cannot {purpose} {self.shown}: {self._plain(error)}") from None
+            raise ClvError(f"Cannot {purpose} {self.shown}: {self._plain(error)}") from None
 
     def _plain(self, error: Exception) -> str:
         details = dict(getattr(error, "details", ()))

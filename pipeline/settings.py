@@ -8,10 +8,12 @@ from datetime import date
 from pathlib import Path
 
 import predictor
+from pipeline.postgres import Address
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_ORDERS = ROOT / "dbt_project" / "seeds" / "orders.csv"
 
+_DELIVERY = ("DELIVER_TO", "SCHEMA", "TABLES")
 _MODEL_RUNS = ("MODEL_PYTHON", "MODEL_MEMORY", "MODEL_TIMEOUT", "WORKERS", "MODEL_MANIFESTS")
 TAKES = {  # which variables each command takes; they are its options, and make's variables
     "build": (
@@ -24,10 +26,12 @@ TAKES = {  # which variables each command takes; they are its options, and make'
         "MAX_REJECTED",
         "HISTORY_DAYS",
         "STRICT",
+        *_DELIVERY,
         *_MODEL_RUNS,
     ),
     "train": ("ORDERS", "MAPPING", "IGNORE", "AS_OF", "HORIZON", "DISCOUNT_RATE", "MODEL", "WAREHOUSE", *_MODEL_RUNS),
     "inspect": ("ORDERS", "MAPPING", "IGNORE", "OUT"),
+    "deliver": (*_DELIVERY, "WAREHOUSE"),
     "rollback": ("WAREHOUSE",),
     "register": ("MODEL", *_MODEL_RUNS),
     "docs": ("PORT", "WAREHOUSE"),
@@ -53,7 +57,8 @@ class Settings:
     last order. `model`: the dill file to predict with; of a training, the one to write. `max_rejected`: the share of
     lines, 0 to 1, that may be unusable. `history_days`: how many days of history are kept; None is all. `strict`:
     whether what is only odd stops the build. `horizon`: days ahead that a trained model values. `discount_rate`: what
-    money loses in a year, 0.10 for 10 %. `predictor`: how the model is run.
+    money loses in a year, 0.10 for 10 %. `deliver_to`: the database that gets what is published; None is none.
+    `schema` and `tables`: where in it, and which. `predictor`: how the model is run.
     """
 
     orders: Path = DEMO_ORDERS
@@ -67,6 +72,9 @@ class Settings:
     strict: bool = False
     horizon: int = 180
     discount_rate: float = 0.10
+    deliver_to: Address | None = None
+    schema: str = "clv"
+    tables: tuple[str, ...] = ("customer_value", "predictions", "prediction_history")
     predictor: predictor.Settings = field(default_factory=lambda: predictor.Settings.from_variables({}))
 
 
@@ -79,6 +87,7 @@ def command_line(command: str, settings: Settings, **changed: object) -> str:
         value, usual = (changed.get(variable, _value(each, variable)) for each in (settings, default))
         if value != usual or variable in changed:
             value = int(value) if isinstance(value, bool) else value
+            value = ",".join(value) if isinstance(value, tuple) else value
             value = short(value) if isinstance(value, Path) and at_root else value
             words.append(f"{variable}={shlex.quote(str(value))}")
     return " ".join(words)
