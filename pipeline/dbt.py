@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def run_dbt(
         "--vars", json.dumps(_variables(settings) | more),
         "--quiet",
     ]  # fmt: skip
+    sys.argv = sys.argv[:2]  # dbt writes the rest into its log, where an address may hold a password
     try:
         result = dbtRunner(manifest, callbacks=[tell] if listener else []).invoke(command)
         if isinstance(result.exception, KeyboardInterrupt):
