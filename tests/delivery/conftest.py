@@ -124,17 +124,17 @@ class Warehouse:
         self.folder = folder
         self.published = folder / "clv.duckdb"
 
-    def run(self, command: str, status: int = 0, options: tuple[str, ...] = (), **given: str) -> str:
-        process = self.start(command, options, **given)
+    def run(self, command: str, status: int = 0, /, **given: str) -> str:
+        process = self.start(command, **given)
         printed = process.communicate(timeout=300)[0]
         assert process.returncode == status, printed
         assert "Traceback" not in printed, printed
         assert PASSWORD not in printed, printed
         return printed
 
-    def start(self, command: str, options: tuple[str, ...] = (), **given: str) -> subprocess.Popen[str]:
+    def start(self, command: str, **given: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "pipeline", command, *options],
+            [sys.executable, "-m", "pipeline", *command.split()],
             cwd=ROOT,
             env=os.environ | {"WAREHOUSE": str(self.folder), "PGPASSWORD": PASSWORD} | given,
             stdin=subprocess.DEVNULL,

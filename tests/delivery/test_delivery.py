@@ -155,7 +155,7 @@ def test_a_build_whose_delivery_fails_is_published_says_so_and_is_delivered_late
     database: Postgres, builds: tuple[Warehouse, Warehouse], warehouse: Warehouse
 ) -> None:
     nowhere = f"postgresql://writer:{PASSWORD}@127.0.0.1:1/postgres"
-    printed = warehouse.run("build", 1, options=("--deliver-to", nowhere))
+    printed = warehouse.run(f"build --deliver-to {nowhere}", 1)
     assert "Published" in printed
     assert "make deliver DELIVER_TO=postgresql://writer@127.0.0.1:1/postgres" in printed
     kept = [path for path in warehouse.folder.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()]
