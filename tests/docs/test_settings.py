@@ -15,6 +15,8 @@ from tests.docs.markdown import DOCS, code, rows, section
 BY_PAGE = [
     ("build", DOCS / "own-orders.md", "Settings"),
     ("build", DOCS / "models-and-the-box.md", "Settings"),
+    ("build", DOCS / "delivery.md", "Settings"),
+    ("deliver", DOCS / "delivery.md", "Settings"),
     ("train", DOCS / "training.md", "Settings"),
     ("serve", DOCS / "operations.md", "Serving it to others"),
 ]
