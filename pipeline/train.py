@@ -215,6 +215,7 @@ def _write_model(
         unfinished,
         settings.predictor,
         features=value_model.FEATURES,
+        outputs=value_model.OUTPUTS,
         example=example.tolist(),
         training={
             "horizon_days": content["horizon_days"],

@@ -12,13 +12,16 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import dill
+import duckdb
+import numpy as np
 import pyarrow as pa
 import pytest
 
 import predictor
 from pipeline.settings import Settings
 from pipeline.train import History
-from predictor.training.value_model import FEATURES
+from predictor.reference_model import REFERENCE_MODEL
+from predictor.training.value_model import FEATURES, OUTPUTS
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = ("customer_id", "order_id", "order_item_id", "num_items", "revenue", "created_at_date")
@@ -183,6 +186,32 @@ def test_arguments_that_cannot_be_used_stop_it_at_once(given, lines, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_build_publishes_all_that_a_trained_model_answers_and_null_for_one_that_knows_the_value_only(
+    trained, tmp_path
+):
+    folder, _ = trained
+    own = {"ORDERS": str(folder / "orders.csv"), "MODEL": str(folder / "models" / "model.dill")}
+    for name, given in (
+        ("trained", {**own, "MODEL_MANIFESTS": str(folder / "models")}),
+        ("reference", {**own, "MODEL": str(REFERENCE_MODEL)}),
+    ):
+        given["WAREHOUSE"] = str(tmp_path / name)
+        build = [sys.executable, "-m", "pipeline", "build"]
+        subprocess.run(build, cwd=ROOT, env=os.environ | given, check=True, capture_output=True, timeout=300)
+
+    answers = ", ".join(OUTPUTS)
+    model = dill.loads((folder / "models" / "model.dill").read_bytes())
+    with duckdb.connect(tmp_path / "trained" / "clv.duckdb", read_only=True) as published:
+        features = published.execute(f"select {', '.join(FEATURES)} from customer_value").fetchall()
+        answered = published.execute(f"select {answers} from customer_value").fetchall()
+        assert answered == published.execute(f"select {answers} from predictions").fetchall()
+    assert np.array(answered).tobytes() == model.predict_columns(np.array(features, dtype=float)).tobytes()
+    with duckdb.connect(tmp_path / "reference" / "clv.duckdb", read_only=True) as published:
+        distinct = published.execute(f"select distinct {', '.join(OUTPUTS[1:])} from customer_value").fetchall()
+    assert distinct == [(None,) * 4]
+
+
+@pytest.mark.slow
 def test_predictions_of_a_trained_model_come_out_of_the_worker(trained):
     folder, _ = trained
     model = predictor.open_model(folder / "models" / "model.dill", folder / "models")
@@ -190,4 +219,7 @@ def test_predictions_of_a_trained_model_come_out_of_the_worker(trained):
     table = {name: [row[i] for row in manifest.example["inputs"]] for i, name in enumerate(FEATURES)}
     table = pa.table({"customer_id": [str(number) for number in range(len(table["recency"]))], **table})
     scored = predictor.score(table.to_reader(), model, predictor.Settings()).read_all()
-    assert scored["predicted_clv"].to_pylist() == manifest.example["outputs"]
+    assert manifest.outputs == list(OUTPUTS)
+    assert [scored[name].to_pylist() for name in OUTPUTS] == [
+        list(column) for column in zip(*manifest.example["outputs"], strict=True)
+    ]

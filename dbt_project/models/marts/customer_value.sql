@@ -35,6 +35,10 @@ final as (
     select
         customer_features.*,
         ranked.predicted_clv,
+        ranked.purchase_probability,
+        ranked.expected_purchases,
+        ranked.clv_lower,
+        ranked.clv_upper,
         ranked.model_id,
         ranked.predicted_at,
         ranked.clv_rank,

@@ -4,6 +4,9 @@ from datetime import UTC, datetime
 
 import predictor
 
+# What a model may answer beside the value; null where it does not.
+FURTHER_OUTPUTS = ("purchase_probability", "expected_purchases", "clv_lower", "clv_upper")
+
 
 def model(dbt, session):
     # dbt finds the keys by reading this file: not within another call.
@@ -19,9 +22,13 @@ def model(dbt, session):
     # each build.
     reader = session.cursor().sql(features.sql_query()).to_arrow_reader(65_536)
 
+    answered = value_model.manifest.outputs
+    further = ", ".join(name if name in answered else f"cast(null as double) as {name}" for name in FURTHER_OUTPUTS)
     return session.from_arrow(predictor.score(reader, value_model, settings)).project(
         f"""
-        *,
+        customer_id,
+        predicted_clv,
+        {further},
         date '{as_of_date}' as as_of_date,
         '{value_model.model_id}' as model_id,
         timestamp '{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}' as predicted_at
