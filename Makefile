@@ -80,7 +80,7 @@ bench-history: $(VENV)/dev ## what a long history adds to a build
 	@$(BIN)/python -m benchmarks.bench_history
 
 ##@ For those who change it
-.PHONY: help test test-slow test-faults lint format lock clean
+.PHONY: help test test-slow test-faults test-mutants lint format lock clean
 help: ## print this list; `python -m pipeline <command> --help` explains the variables
 	@awk -v takes='$(foreach each,$(filter %.takes,$(.VARIABLES)),$(each:.takes=) $($(each));)' ' \
 		function flush() { if (line) shown[words[1]] = shown[words[1]] sprintf("%21s%s\n", "", line); line = "" } \
@@ -99,6 +99,9 @@ test-slow: $(VENV)/dev ## the tests that take longer
 
 test-faults: $(VENV)/dev ## kills, full disks and double starts in full number; an hour
 	@FAULTS=full $(BIN)/python -m pytest tests/pipeline/test_faults.py tests/pipeline/test_publish.py -s -m slow
+
+test-mutants: $(VENV)/dev ## mistakes put into the training one at a time: a test has to notice each; half an hour
+	@$(BIN)/python -m tests.mutants
 
 lint: $(VENV)/dev ## Python's style and types, and dbt's own check of the project
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
