@@ -237,7 +237,7 @@ def inspect(OUT: Path | None = None, **given: Any) -> None:
 
 @_command("train", "Makes a model from the orders, tests it on past dates and registers it.")
 def train(**given: Any) -> None:
-    from pipeline.train import train
+    from pipeline.training.command import train
 
     train(_settings(given))
 

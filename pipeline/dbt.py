@@ -22,15 +22,13 @@ def run_dbt(
     settings: Settings,
     target: Path,
     logs: Path,
-    manifest=None,
     listener: Callable[[str, int, int], None] | None = None,
     **more: object,
 ):
     """Runs one dbt command and returns dbt's own dbtRunnerResult.
 
-    The project is told the settings as variables, and those of `more` beside them. `manifest` is the project as the
-    command `parse` has returned it, for callers that run many commands: to read it each time takes half a second.
-    `listener` is called with the name of each node that starts, its position and how many there are.
+    The project is told the settings as variables, and those of `more` beside them. `listener` is called with the name
+    of each node that starts, its position and how many there are.
     """
     logging.raiseExceptions = False  # where the disk is full, a traceback for each line of the log helps nobody
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -53,7 +51,7 @@ def run_dbt(
     ]  # fmt: skip
     sys.argv = sys.argv[:2]  # dbt writes the rest into its log, where an address may hold a password
     try:
-        result = dbtRunner(manifest, callbacks=[tell] if listener else []).invoke(command)
+        result = dbtRunner(callbacks=[tell] if listener else []).invoke(command)
         if isinstance(result.exception, KeyboardInterrupt):
             raise result.exception
         return result
@@ -73,7 +71,6 @@ def _variables(settings: Settings) -> dict[str, object]:
         "max_rejected": settings.max_rejected,
         "history_days": settings.history_days or "",
         "strict": settings.strict,
-        "label_days": "",
         "discount_rate": settings.discount_rate,
         "model_python": settings.predictor.python or "",
         "model_memory": str(settings.predictor.memory),

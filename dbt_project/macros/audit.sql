@@ -16,17 +16,3 @@
 {% macro percent_off(value, reference) -%}
   cast(round(100 * abs({{ value }} - {{ reference }}) / nullif(abs({{ reference }}), 0)) as bigint)
 {%- endmacro %}
-
-
-{# A short digest of some columns, by which equal rows are found without sorting their text. #}
-{% macro row_digest(columns) -%}
-  {{ return(adapter.dispatch('row_digest')(columns)) }}
-{%- endmacro %}
-
-{% macro default__row_digest(columns) -%}
-  xxhash64({{ columns | join(', ') }})
-{%- endmacro %}
-
-{% macro duckdb__row_digest(columns) -%}
-  hash({{ columns | join(', ') }})
-{%- endmacro %}

@@ -1,4 +1,4 @@
-"""What a model learns from: the model `customer_labels` is no part of a build, so its unit test runs here."""
+"""What a model learns from: the model `customer_labels` is no part of a build, so its tests run here."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def test_labels_pass_their_own_tests(project, tmp_path: Path) -> None:
         "a,1,1,1,5.00,2017-01-01\n"
         "a,2,1,1,7.00,2017-01-09\n"
     )
-    assert project.run(orders, as_of="2017-01-02").success
-    given = {"settings": project.settings, "target": tmp_path / "target", "logs": tmp_path}
-    assert run_dbt("run", "--select", "int_settings", label_days=30, **given).success
-    result = run_dbt("build", "--select", "customer_labels", label_days=30, **given)
-    passed = [each.node.name for each in result.result if each.status == "pass"]
+    assert project.run(orders).success
+    given = {"settings": project.settings, "target": tmp_path / "target", "logs": tmp_path, "training": True}
+    assert run_dbt("run", "--select", "int_settings", "int_as_of", **given).success
+    result = run_dbt("build", "--select", "customer_labels", **given)
     assert result.success, [each.message for each in result.result]
+    passed = [each.node.name for each in result.result if each.status == "pass"]
     assert "the_value_is_that_of_the_days_after_the_date_and_worth_less_the_later_it_comes" in passed
-    assert project.query("select customer_id, actual_value between 6.98 and 6.99 from customer_labels") == [("a", True)]
+    assert {"unique_customer_labels_customer_id", "not_null_customer_labels_actual_value"} <= set(passed)

@@ -22,7 +22,6 @@ from dbt.cli.main import dbtRunner
         ("max_rejected", "0 * all_lines", "is not a number from 0 to 1"),
         ("history_days", 0, "is not a whole number from 1 to 9999999. Write it like this: HISTORY_DAYS=365"),
         ("history_days", "1) or true --", "is not a whole number"),
-        ("label_days", "30.5", "is not a whole number from 1 to 3650"),
         ("discount_rate", "-0.1", "is not a number from 0 to 10. Write it like this: DISCOUNT_RATE=0.10"),
         ("strict", "maybe", "is not 0 or 1. Write it like this: STRICT=1"),
     ],

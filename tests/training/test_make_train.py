@@ -19,7 +19,7 @@ import pytest
 
 import predictor
 from pipeline.settings import Settings
-from pipeline.train import History
+from pipeline.training.snapshots import open_orders
 from predictor.reference_model import REFERENCE_MODEL
 from predictor.training.value_model import FEATURES, OUTPUTS
 
@@ -139,9 +139,8 @@ def test_no_later_order_changes_a_byte_of_the_features_at_a_past_date(lines, tmp
         folder = tmp_path / name
         folder.mkdir()
         orders = write(folder / "orders.csv", content)
-        history = History(Settings(orders=orders, warehouse=folder), folder)
-        history.load()
-        seen.append({name: column.tobytes() for name, column in history.snapshot(day, 0).features.items()})
+        with open_orders(Settings(orders=orders, warehouse=folder), folder) as snapshots:
+            seen.append({name: column.tobytes() for name, column in snapshots.at(day).features.items()})
     assert seen[0] == seen[1] == seen[2]
 
 
@@ -157,9 +156,10 @@ def test_the_label_is_the_discounted_revenue_of_the_days_after_the_date(tmp_path
         ("c", "7", "1", "1", "30.00", "2020-03-10"),  # not a customer yet
     ]
     orders = write(tmp_path / "orders.csv", lines)
-    history = History(Settings(orders=orders, warehouse=tmp_path), tmp_path)
-    assert history.load() == (date(2020, 1, 1), date(2020, 4, 1), 7)
-    actual = history.snapshot(date(2020, 3, 1), 30).actual
+    with open_orders(Settings(orders=orders, warehouse=tmp_path), tmp_path) as snapshots:
+        assert (snapshots.first_day, snapshots.last_day) == (date(2020, 1, 1), date(2020, 4, 1))
+        assert snapshots.orders == 7
+        actual = snapshots.at(date(2020, 3, 1), 30).actual
     assert actual.tolist() == pytest.approx([50 * 1.1 ** (-1 / 365) + 70 * 1.1 ** (-30 / 365), 0.0], abs=2e-6)
 
 

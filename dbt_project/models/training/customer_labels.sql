@@ -1,14 +1,14 @@
 with
 
-customer_features as (
-
-    select * from {{ ref('customer_features') }}
-
-),
-
 stg_orders as (
 
     select * from {{ ref('stg_orders') }}
+
+),
+
+as_of as (
+
+    select * from {{ ref('int_as_of') }}
 
 ),
 
@@ -18,18 +18,20 @@ settings as (
 
 ),
 
-what_came_next as (
+with_days_ahead as (
 
     select
-        customer_features.customer_id,
+        stg_orders.customer_id,
         stg_orders.revenue,
-        {{ dbt.datediff('customer_features.as_of_date', 'stg_orders.created_at_date', 'day') }} as days_ahead
+        {{ dbt.datediff('as_of.as_of_date', 'stg_orders.created_at_date', 'day') }} as days_ahead,
+        settings.label_days,
+        settings.discount_rate
 
-    from customer_features
+    from stg_orders
 
-    inner join stg_orders
-        on customer_features.customer_id = stg_orders.customer_id
-        and customer_features.as_of_date < stg_orders.created_at_date
+    cross join as_of
+
+    cross join settings
 
 ),
 
@@ -37,42 +39,30 @@ what_came_next as (
 discounted as (
 
     select
-        what_came_next.customer_id,
-        cast(
-            what_came_next.revenue / power(1 + settings.discount_rate, what_came_next.days_ahead / 365.0)
-            as decimal(38, 6)
-        ) as value_today
-
-    from what_came_next
-
-    cross join settings
-
-    where what_came_next.days_ahead <= settings.label_days
-
-),
-
-by_customer as (
-
-    select
         customer_id,
-        sum(value_today) as actual_value
+        days_ahead,
+        case
+            when days_ahead between 1 and label_days
+                then cast(revenue / power(1 + discount_rate, days_ahead / 365.0) as decimal(38, 6))
+            else 0
+        end as value_today
 
-    from discounted
-
-    group by customer_id
+    from with_days_ahead
 
 ),
 
 final as (
 
     select
-        customer_features.customer_id,
-        cast(coalesce(by_customer.actual_value, 0) as double) as actual_value
+        customer_id,
+        cast(sum(value_today) as double) as actual_value
 
-    from customer_features
+    from discounted
 
-    left join by_customer
-        on customer_features.customer_id = by_customer.customer_id
+    group by customer_id
+
+    -- Known at the as-of date.
+    having min(days_ahead) <= 0
 
 )
 

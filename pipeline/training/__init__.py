@@ -1,0 +1,1 @@
+"""`make train`: from the orders to a model that is tested, registered and reported on; see `command`."""
