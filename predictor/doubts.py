@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy
@@ -19,7 +19,7 @@ class Doubt:
 
     code: str
     text: str
-    figures: dict[str, float | str]
+    figures: Mapping[str, float | str]
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)

@@ -216,9 +216,9 @@ class _Trials:
         """What is odd about the model, though it runs."""
         found = []
         if differs := versions.difference(self.inspection.made_with, worker.versions, where):
-            made = self.inspection.made_with[versions.SCIKIT_LEARN]
-            text = f"It was {differs}, where it may predict other values. {versions.venv(made)}"
-            found.append(Doubt("model_made_with_other_version", text, {versions.SCIKIT_LEARN: made}))
+            text = f"It was {differs}, where it may predict other values. {differs.venv}"
+            figures = {"package": differs.package, "made": differs.made, "here": differs.here}
+            found.append(Doubt("model_made_with_other_version", text, figures))
         customers = made_up_customers(features)
         if customers is None:
             return found

@@ -1,37 +1,82 @@
-"""What to do with a model that another version of scikit-learn made, which wrote its version into the pickle."""
+"""What to do with a model that another version of a package made, where the package wrote it into the pickle."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from predictor.sandbox.errors import ModelError, Remedy
 
-SCIKIT_LEARN = "scikit-learn"
-# From this version on, until the next: the newest Python that it has a wheel for, and the NumPy that it works with.
-WHEELS = {
-    (0, 19): ("3.6", "numpy<1.24"),
-    (0, 20): ("3.7", "numpy<1.24"),
-    (0, 22): ("3.8", "numpy<1.24"),
-    (0, 24): ("3.9", "numpy<1.24"),
-    (1, 0): ("3.10", "numpy<1.24"),
-    (1, 1): ("3.11", "numpy<1.24"),
-    (1, 2): ("3.11", "numpy<2"),
-    (1, 3): ("3.12", "numpy<2"),
-    (1, 5): ("3.12", "numpy"),
-    (1, 6): ("3.13", "numpy"),
+
+@dataclass(frozen=True)
+class _Package:
+    """`parts`: how many parts of its version have to be the same for the same predictions.
+
+    `wheels`: from this version on, until the next: the newest Python that it has a wheel for, and the NumPy that it
+    works with.
+    """
+
+    module: str
+    parts: int
+    wheels: dict[tuple[int, ...], tuple[str, str]]
+
+
+_PACKAGES = {
+    "scikit-learn": _Package(
+        "sklearn",
+        2,
+        {
+            (0, 19): ("3.6", "numpy<1.24"),
+            (0, 20): ("3.7", "numpy<1.24"),
+            (0, 22): ("3.8", "numpy<1.24"),
+            (0, 24): ("3.9", "numpy<1.24"),
+            (1, 0): ("3.10", "numpy<1.24"),
+            (1, 1): ("3.11", "numpy<1.24"),
+            (1, 2): ("3.11", "numpy<2"),
+            (1, 3): ("3.12", "numpy<2"),
+            (1, 5): ("3.12", "numpy"),
+            (1, 6): ("3.13", "numpy"),
+        },
+    ),
+    "xgboost": _Package(
+        "xgboost", 1, {(1, 0): ("3.8", "numpy<1.24"), (2, 0): ("3.11", "numpy<2"), (3, 0): ("3.13", "numpy")}
+    ),
 }
 
 
-def difference(made_with: Mapping[str, str], loaded: Mapping[str, str], where: str) -> str:
-    """In what version the model was made and what `where` has instead; empty where they are the same minor version.
+@dataclass(frozen=True)
+class Difference:
+    """A package whose version is another one here; str() goes on after "The model was "."""
 
-    `made_with` has the names that pip knows, `loaded` those of modules.
+    package: str
+    made: str
+    here: str
+    where: str
+
+    def __str__(self) -> str:
+        return f"made with {self.package} {self.made}, and {self.where} has {self.here or 'none'}"
+
+    @property
+    def venv(self) -> str:
+        """The commands for a Python that has the version."""
+        wheels = _PACKAGES[self.package].wheels
+        known = [since for since in wheels if since <= _parts(self.made, 2)] or [min(wheels)]
+        python, numpy = wheels[max(known)]
+        packages = shlex.join(["dill", numpy, f"{self.package}=={self.made}"])
+        return f"Make a Python that has it: python{python} -m venv model-venv && model-venv/bin/pip install {packages}"
+
+
+def difference(made_with: Mapping[str, str], loaded: Mapping[str, str], where: str) -> Difference | None:
+    """The first package whose version is another one here than in the pickle; None where all are the same.
+
+    `made_with` has the names that pip knows, `loaded` those of modules; `where` is the interpreter, in words.
     """
-    made, here = made_with.get(SCIKIT_LEARN, ""), loaded.get("sklearn", "")
-    if not made or _minor(made) == _minor(here):
-        return ""
-    return f"made with {SCIKIT_LEARN} {made}, and {where} has {here or 'none'}"
+    for name, package in _PACKAGES.items():
+        made, here = made_with.get(name, ""), loaded.get(package.module, "")
+        if made and _parts(made, package.parts) != _parts(here, package.parts):
+            return Difference(name, made, here, where)
+    return None
 
 
 def explain(problem: ModelError, made_with: Mapping[str, str], loaded: Mapping[str, str], where: str) -> ModelError:
@@ -40,16 +85,9 @@ def explain(problem: ModelError, made_with: Mapping[str, str], loaded: Mapping[s
     if not differs:
         return problem
     said = str(problem).partition("\n")[0]
-    text = f"The model was {differs}: {said}\n{venv(made_with[SCIKIT_LEARN])}"
+    text = f"The model was {differs}: {said}\n{differs.venv}"
     return ModelError(text, Remedy.OTHER_PYTHON, "model-venv/bin/python")
 
 
-def venv(made: str) -> str:
-    """The commands for a Python that has the version."""
-    python, numpy = next(((p, n) for since, (p, n) in reversed(WHEELS.items()) if _minor(made) >= since), ("3.6", ""))
-    packages = shlex.join(filter(None, ["dill", numpy, f"{SCIKIT_LEARN}=={made}"]))
-    return f"Make a Python that has it: python{python} -m venv model-venv && model-venv/bin/pip install {packages}"
-
-
-def _minor(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+def _parts(version: str, count: int) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:count] if part.isdigit())

@@ -100,7 +100,8 @@ def _read(pickled: bytes, limits: Limits) -> dict[str, Any]:
     try:
         found = json.loads(answer)
     except ValueError:
-        found = {"out_of_memory": True}  # so much that it could not even say so
+        text = f"going through it ended with status {process.returncode}, as where memory runs out."
+        raise ModelError(text, Remedy.MORE_MEMORY) from None
     if found["out_of_memory"]:
         size = f"{limits.memory / 2**30:.3g} GB"
         raise ModelError(f"it takes more than {size} of memory to go through, its limit.", Remedy.MORE_MEMORY)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import pickletools
+import re
 import sys
 from itertools import takewhile
 from typing import Any
@@ -33,7 +34,8 @@ PYTHONS_BY_ARGUMENTS = {15: {"3.6", "3.7"}, 16: {"3.8", "3.9", "3.10"}, 18: {"3.
 COMPARE_OP = 107  # before 3.13; up to 3.8 it also did `is`, `in` and exception matching, operands from 6 on
 PRECALL, CALL = 166, 171  # 3.11 has one before the other, 3.12 only the second
 
-VERSION_KEYS = {"_sklearn_version": "scikit-learn"}  # what packages write into their pickles
+VERSION_KEYS = {"_sklearn_version": "scikit-learn"}  # the text that follows one is a version
+XGBOOST = re.compile(rb"version\[#L\x00{7}\x03i(.)i(.)i(.)", re.DOTALL)  # in the UBJSON of a booster
 CODE = {"dill._dill._create_code", "types.CodeType", "builtins.code"}
 
 
@@ -101,6 +103,8 @@ class Reading:
         argument: Any
         for opcode, argument, _ in pickletools.genops(pickled):
             name = opcode.name
+            if isinstance(argument, (bytes, bytearray)) and (version := XGBOOST.search(argument)):
+                self.made_with.setdefault("xgboost", ".".join(str(part[0]) for part in version.groups()))
             if isinstance(argument, (bytes, str)):
                 argument = argument[:LARGEST_CODE]
                 version_of = self._look_for_versions(argument, version_of)

@@ -185,6 +185,17 @@ def test_a_model_of_another_scikit_learn_that_runs_is_warned_of_with_the_command
     assert "made with" not in register(write(content))
 
 
+def test_the_version_of_xgboost_is_read_out_of_its_booster(write, register):
+    class Booster:
+        def __reduce__(self):
+            return bytearray, (b"{L\0\0\0\0\0\0\0\7version[#L\0\0\0\0\0\0\0\3i\1i\6i\2}",)
+
+    told = register(write(dill.dumps(Booster())), status=1)
+    assert "The model was made with xgboost 1.6.2, and Python" in told
+    assert "has none: The model can't be used: the file holds a bytearray without a predict() method." in told
+    assert "python3.8 -m venv model-venv && model-venv/bin/pip install dill 'numpy<1.24' xgboost==1.6.2" in told
+
+
 MAKE = """
 import dill, numpy
 from sklearn.ensemble import GradientBoostingRegressor
@@ -206,7 +217,7 @@ def test_a_model_of_an_old_scikit_learn_runs_after_the_commands_that_are_told(in
     on_path = f"PATH={shlex.quote(str(python.parent))}:$PATH"
     subprocess.run(f"{on_path}; {commands}", shell=True, cwd=tmp_path, check=True)
     typed = told.partition("Name one that has what it needs: ")[2].strip()
-    assert typed.endswith("--model-python model-venv/bin/python")
+    assert "--model-python model-venv/bin/python" in typed
     register(tmp_path / "model.dill", MODEL_PYTHON=str(tmp_path / "model-venv" / "bin" / "python"))
     pyarrow.parquet.write_table(features(), tmp_path / "features.parquet")
     manifests = {"MODEL_MANIFESTS": str(tmp_path / "manifests")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -115,6 +116,19 @@ def test_a_machine_without_that_python_says_what_was_found(settings, monkeypatch
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
     with pytest.raises(ModelError, match=rf"which no other can run; found here: Python {OWN}\.$"):
         predictor.register(FROM_PYTHON_36, settings=settings)
+
+
+def test_a_pyenv_that_can_not_be_read_is_passed_over(settings, monkeypatch, tmp_path):
+    closed = tmp_path / "pyenv"
+    (closed / "versions" / "3.6.15").mkdir(parents=True)
+    closed.chmod(0)  # which stops everybody but root
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYENV_ROOT", str(closed))
+    try:
+        with pytest.raises(ModelError, match=f"found here: Python {re.escape(OWN)}"):
+            predictor.register(FROM_PYTHON_36, settings)
+    finally:
+        closed.chmod(0o700)
 
 
 @pytest.mark.parametrize(("name", "says"), [("python3.5", "There is no"), ("/bin/true", "does not run as a Python")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -50,6 +51,46 @@ def test_integers_decimals_and_other_columns_are_taken_by_name():
     table = table.append_column("as_of_date", [["2017-10-17"] * 10])
     answer = scored(REFERENCE_MODEL, SHIPPED, table).read_all()
     assert answer["predicted_clv"].to_pylist() == [6.0 * number for number in range(10)]
+
+
+TWO = """
+import numpy
+class Model:
+    def predict(self, x):
+        return x[:, 0]
+
+    def predict_columns(self, x):
+        return numpy.column_stack([x[:, 1] / 100, x[:, 0]])
+"""
+NAMES = ["purchase_probability", "predicted_clv"]
+
+
+def test_a_model_that_answers_several_columns_gives_them_by_name(make_model, settings):
+    model = make_model(TWO)
+    manifest = predictor.register(model, settings, outputs=NAMES)
+    assert manifest.outputs == NAMES
+    assert numpy.allclose(manifest.example["outputs"], [[0.926, 3.0], [0.104, 2.0]])
+    values = numpy.random.default_rng(5).gamma(2.0, 50.0, size=(1000, 6))
+    answer = scored(model, settings, features(values), 64).read_all()
+    assert answer.column_names == ["customer_id", *NAMES]
+    assert numpy.array_equal(answer["predicted_clv"], values[:, 0])
+    assert numpy.array_equal(answer["purchase_probability"], values[:, 1] / 100)
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ("x[:, :3]", r"predict_columns() returned an array of shape (10, 3) instead of 10 times 2 numbers."),
+        ("x[:, 0]", r"predict_columns() returned an array of shape (10,) instead of 10 times 2 numbers."),
+        ("x[:, :2] / (x[:, :2] != [[7, 99]])", "The model predicted purchase_probability = inf for customer 'c7'"),
+    ],
+)
+def test_columns_that_are_not_what_was_promised_are_named(make_model, trust, settings, answer, says):
+    model = trust(
+        make_model(f"class Model:\n    def predict_columns(self, x):\n        return {answer}"), outputs=NAMES
+    )
+    with pytest.raises(ModelError, match=re.escape(says)):
+        scored(model, settings).read_all()
 
 
 def test_no_customers_give_no_predictions():
