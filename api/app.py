@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 
 from flask import Flask
-from flask_openapi3 import Info, OpenAPI
+from flask_openapi3 import Info, License, OpenAPI
 
 from api import log, middleware, problems
 from api.metrics import Metrics
@@ -27,7 +27,7 @@ def create_app(settings: Settings) -> Flask:
     """The API on `settings.warehouse`."""
     app = OpenAPI(
         __name__,
-        info=Info(title="Customer Lifetime Value", version="1.0.0", description=ABOUT),
+        info=Info(title="Customer Lifetime Value", version="1.0.0", description=ABOUT, license=License(name="MIT")),
         security_schemes={"token": {"type": "http", "scheme": "bearer"}},
         openapi_extensions={"security": [{"token": []}]} if settings.tokens else None,
         doc_ui=False,

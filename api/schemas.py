@@ -144,6 +144,7 @@ class Total(BaseModel):
     as_of_date: Day
     customers: int
     total: float
+    model_id: str | None = Field(description="The model that said so: totals of two models are not to be compared.")
 
 
 class Summary(BaseModel):

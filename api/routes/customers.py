@@ -6,13 +6,13 @@ from datetime import date
 from typing import Any
 
 from flask import abort
-from flask_openapi3 import APIBlueprint
 
 from api.policy import DETAILS, LONG, policy
+from api.routes.blueprint import api_blueprint
 from api.schemas import Customer, CustomerPath, CustomerQuery, History, Responses, problems
 from api.store.publication import snapshot
 
-routes = APIBlueprint("customers", __name__)
+routes = api_blueprint("customers", tag="Customers")
 
 # What the table's columns are called here; any other, a further answer of the model among them, keeps its name.
 NAMES = {

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import current_app
-from flask_openapi3 import APIBlueprint
 
 from api.places import Places
 from api.policy import policy
+from api.routes.blueprint import api_blueprint
 from api.schemas import Health
 from api.store.publication import NotPublished, Publication
 
-routes = APIBlueprint("health", __name__)
+routes = api_blueprint("health", tag="Operations")
 
 FULL_SECONDS = 10  # that no place was free, until it is said: a rush passes sooner
 

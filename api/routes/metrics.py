@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from flask import Response, current_app
-from flask_openapi3 import APIBlueprint
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.policy import DETAILS, policy
+from api.routes.blueprint import api_blueprint
 from api.schemas import problems
 
-routes = APIBlueprint("metrics", __name__)
+routes = api_blueprint("metrics", tag="Operations")
 
 TEXT = {"content": {"text/plain": {"schema": {"type": "string"}}}}
 

@@ -11,17 +11,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from flask import Response, abort, current_app, jsonify
-from flask_openapi3 import APIBlueprint
 from pyarrow import csv as arrow_csv
 
 from api.policy import LONG, policy
+from api.routes.blueprint import api_blueprint
 from api.routes.gzip import gzipped
 from api.schemas import CustomerPath, Listing, ListingQuery, Lookup, LookupBody, Prediction, problems
 from api.store.columns import Columns
 from api.store.listing import Cursor, page
 from api.store.publication import snapshot
 
-routes = APIBlueprint("predictions", __name__)
+routes = api_blueprint("predictions", tag="Predictions")
 
 CSV_ROWS = 1 << 14
 FORMULA = r"^([=+\-@\t\r])"  # how a cell begins that a spreadsheet computes
@@ -83,7 +83,7 @@ def lookup(body: LookupBody) -> Response:
 
 @routes.get("/predictions.csv", responses={200: CSV, **problems(401, 503)})
 @policy(who="token", limit=LONG)
-def csv() -> Response:
+def predictions_csv() -> Response:
     """All predictions as CSV, sorted by customer"""
     columns, safe_cells = snapshot().columns, current_app.extensions["settings"].safe_cells
     return gzipped(Response(_csv(columns, safe_cells), content_type="text/csv; charset=utf-8"), level=1)

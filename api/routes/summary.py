@@ -6,17 +6,17 @@ from datetime import date
 from typing import Any
 
 import numpy as np
-from flask_openapi3 import APIBlueprint
 
 from api.policy import LONG, policy
+from api.routes.blueprint import api_blueprint
 from api.schemas import Summary, problems
 from api.store.publication import snapshot
 from api.store.snapshot import Snapshot
 
-routes = APIBlueprint("summary", __name__)
+routes = api_blueprint("summary", tag="Summary")
 
 TOTALS = """
-select as_of_date::varchar as as_of_date, count(*) as customers, sum(predicted_clv) as total
+select as_of_date::varchar as as_of_date, count(*) as customers, sum(predicted_clv) as total, max(model_id) as model_id
 from published.prediction_history group by as_of_date order by as_of_date
 """
 

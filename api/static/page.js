@@ -96,6 +96,17 @@ function drawLine(svg, points) {
     element("text", { class: "soft", x: right, y: height, "text-anchor": "end" }, day(points.at(-1).as_of_date)));
 }
 
+function change() {
+  // What is new since the build of the day before in the history.
+  const [before, now] = summary.history.slice(-2);
+  if (!now) return "";
+  if (before.model_id !== now.model_id) return `On ${day(before.as_of_date)} it was ${money(before.total)}, but by another model: the two are not to be compared.`;
+  const more = now.total - before.total, joined = now.customers - before.customers;
+  return `${money(Math.abs(more))} ${more < 0 ? "less" : "more"} than on ${day(before.as_of_date)}`
+    + (before.total > 0 ? `, ${more < 0 ? "down" : "up"} ${percent.format(Math.abs(more) / before.total)}` : "")
+    + (joined ? `, with ${count(Math.abs(joined), "customer", "customers")} ${joined < 0 ? "fewer" : "more"}.` : ", with as many customers.");
+}
+
 function drawTrend() {
   const { history } = summary, figure = $("trend");
   figure.hidden = history.length < 2;
@@ -119,6 +130,7 @@ function drawSummary() {
   $("meaning").textContent = `is what ${count(number, "customer is", "customers are")} predicted to be worth`
     + (build.horizon_days ? ` over the next ${build.horizon_days} days` + (months > 1 ? `, about ${months} months` : "") : "")
     + (build.as_of_date ? `, seen from ${day(build.as_of_date)}.` : ".");
+  $("change").textContent = change();
   $("facts").replaceChildren(...pairs([
     ["Customers", whole.format(number)],
     ["Average", summary.mean === null ? "–" : money(summary.mean)],

@@ -118,7 +118,7 @@ class Server:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        self.wait(lambda: self.get("/health").status in (200, 503))
+        self.wait(lambda: self.get("/health").status in (200, 503), seconds=60)  # that is, on a busy machine
 
     def wait(self, ready: Callable[[], bool], seconds: float = 20) -> None:
         """Until `ready` holds; a server that does not answer yet is not ready."""

@@ -30,7 +30,7 @@ class LoggingElsewhere(Server):
             stdout=subprocess.DEVNULL,
             stderr=stderr,
         )
-        self.wait(lambda: self.get("/health").status == 200)
+        self.wait(lambda: self.get("/health").status == 200, seconds=60)
 
     def lost(self) -> int:
         return int(float(re.search(r"^clv_log_lines_lost_total (\S+)$", self.get("/metrics").body.decode(), re.M)[1]))

@@ -168,6 +168,41 @@ def test_few_customers_and_negative_values_are_shown_as_what_they_are(
             assert below[-1] == max(below)  # hangs from the line that zero is
 
 
+@pytest.mark.parametrize(
+    ("edit", "says", "lines"),
+    [
+        ("select 1", "10.00 more than on Oct 10, 2017, up 100%, with as many customers.", 1),
+        (
+            "delete from {before} and customer_id = 'a'",
+            "15.00 more than on Oct 10, 2017, up 300%, with 1 customer more.",
+            1,
+        ),
+        (
+            "update {before_set} predicted_clv = 40",
+            "60.00 less than on Oct 10, 2017, down 75%, with as many customers.",
+            1,
+        ),
+        ("update {before_set} model_id = 'older'", "it was 10.00, but by another model: the two are not to be", 2),
+        ("delete from {before}", "", 0),
+    ],
+    ids=["grown", "joined", "shrunk", "another model", "first build"],
+)
+def test_what_changed_since_the_build_before_is_said(
+    page: Page, tmp_path: Path, edit: str, says: str, lines: int
+) -> None:
+    build = publish(tmp_path / "warehouse", "one", {"a": 10.0, "b": 10.0})
+    where = "as_of_date = date '2017-10-10'"
+    with duckdb.connect(build / "clv.duckdb") as db:
+        if "before_set" in edit:
+            edit = edit.format(before_set="prediction_history set") + f" where {where}"
+        db.execute(edit.format(before=f"prediction_history where {where}"))
+    with serving(tmp_path / "warehouse") as server:
+        show(page, server)
+        assert (says in page.text("#change")) if says else page.text("#change") == ""
+        drawn = page.run("document.querySelector('#trend .spark')?.getAttribute('d') ?? ''")
+        assert drawn.count("M") == lines  # a line that breaks where the model did
+
+
 def test_an_imputed_pause_is_not_shown_as_a_fact(page: Page, tmp_path: Path) -> None:
     build = publish(tmp_path / "warehouse", "one", {"once": 1.0, "twice": 2.0})
     with duckdb.connect(build / "clv.duckdb") as db:

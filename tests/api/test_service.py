@@ -326,6 +326,16 @@ def test_made_up_methods_do_not_fill_the_metrics(server: Server) -> None:
 def test_the_contract_and_both_pages_need_nothing_from_elsewhere(server: Server) -> None:
     contract = server.get("/openapi.json").json
     assert "/predictions/{customer_id}" in contract["paths"]
+    operations = [operation for path in contract["paths"].values() for operation in path.values()]
+    names = [operation["operationId"] for operation in operations]
+    assert {"prediction", "listing", "lookup", "predictions_csv", "customer", "summary", "health"} <= set(names)
+    assert len(set(names)) == len(names)  # so that generated clients have one method for each
+    assert {tag for operation in operations for tag in operation["tags"]} == {
+        "Predictions",
+        "Customers",
+        "Summary",
+        "Operations",
+    }
     for path in ("/", "/docs"):
         answer = server.get(path)
         assert answer.status == 200
