@@ -5,7 +5,6 @@ import json
 import math
 import os
 import platform
-import re
 import sys
 import tempfile
 from dataclasses import asdict, fields
@@ -13,14 +12,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 
-from benchmarks.contenders import SUMMED, Contender, contenders
+from benchmarks.contenders import SUMMED, Contender, contenders, events_of
 from benchmarks.generate_orders import DEMO_SEED, LINES_PER_CUSTOMER, generate_orders
-from benchmarks.measure import CommandFailed, Usage, run
+from benchmarks.measure import CommandFailed, Usage, run, seconds_by_step
 
 WARM_UP_CUSTOMERS = 1_000
 PACKAGES = ("duckdb", "dbt-core", "dbt-duckdb", "pandas", "pyarrow", "numpy")
 MEASURED = [field.name for field in fields(Usage)]
-STEP = re.compile(r"(\S.*?) (\d+\.\d+)(?:, |$)")
 
 
 class Stop(Exception):
@@ -48,19 +46,19 @@ class Race:
         """One run each that counts."""
         for contender in self.contenders:
             _show(f"{which}: {contender.name}")
-            usage, output = self._run(contender, orders, lines)
+            usage = self._run(contender, orders, lines)
             self.runs[contender.name].append(usage)
             if contender is self.contenders[0]:
-                self.steps.append(_steps(output, usage.seconds))
+                self.steps.append(_steps(events_of(self.folder / contender.name), usage.seconds))
 
-    def _run(self, contender: Contender, orders: Path, lines: int) -> tuple[Usage, str]:
+    def _run(self, contender: Contender, orders: Path, lines: int) -> Usage:
         folder = self.folder / contender.name
         folder.mkdir(exist_ok=True)
         command = contender.command(orders, folder)
         output = self.folder / "output.txt"
         usage = run(command, contender.environment, folder, output)
         self._compare(contender, contender.totals(folder), lines)
-        return usage, output.read_text()
+        return usage
 
     def _compare(self, contender: Contender, totals: tuple[float, ...], lines: int) -> None:
         """Speed means nothing where the results differ."""
@@ -74,12 +72,9 @@ class Race:
                 raise Stop(f"Not comparable: {name} should add up to {there:,}, but {contender.name} gives {here:,}.")
 
 
-def _steps(output: str, seconds: float) -> dict[str, float]:
-    """Seconds by step, as the summary of `make build` gives them; what it did not see is make's and Python's start."""
-    found = re.search(r"^Seconds +[\d.]+: (.*)$", output, re.MULTILINE)
-    if not found:
-        raise Stop("The summary of make build has no line of seconds: benchmarks/bench.py reads an older form of it.")
-    steps = {name: float(took) for name, took in STEP.findall(found[1])}
+def _steps(events: Path, seconds: float) -> dict[str, float]:
+    """Seconds by step, as `make build` tells them; what it does not see is make's and Python's start."""
+    steps = seconds_by_step(events)
     return {**steps, "make, Python's start and end, summary": max(0.0, seconds - sum(steps.values()))}
 
 

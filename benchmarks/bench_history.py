@@ -10,7 +10,6 @@ would take to write the rows of the history anew, which is what copying a table 
 import argparse
 import os
 import platform
-import re
 import sys
 import tempfile
 import time
@@ -19,7 +18,7 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.generate_orders import DEMO_SEED, generate_orders
-from benchmarks.measure import run
+from benchmarks.measure import run, seconds_by_step
 from pipeline.warehouse import FILE_FORMAT, Warehouse
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,13 +47,13 @@ def main() -> None:
 
 
 def build(folder: Path, as_of: str) -> tuple[float, float, dict[str, float]]:
-    """Seconds, peak memory in MB, and the seconds by step that the build prints."""
+    """Seconds, peak memory in MB, and the seconds by step that the build tells."""
     environment = os.environ | {
         "ORDERS": str(folder / "orders.csv"), "WAREHOUSE": str(folder / "warehouse"), "AS_OF": as_of,
+        "JSON": str(folder / "events.jsonl"),
     }  # fmt: skip
     usage = run([sys.executable, "-m", "pipeline", "build"], environment, ROOT, folder / "printed.txt")
-    (line,) = re.findall(r"^Seconds +\S+: (.*)$", (folder / "printed.txt").read_text(), re.MULTILINE)
-    steps = {step: float(seconds) for step, seconds in re.findall(r"(\S.*?) (\d+\.\d+)(?:, |$)", line)}
+    steps = seconds_by_step(folder / "events.jsonl")
     return usage.seconds, usage.peak_bytes / 1e6, steps
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from pipeline.settings import TAKES
 from predictor.reference_model import REFERENCE_MODEL
 
 ROOT = Path(__file__).parents[1]
@@ -43,15 +44,20 @@ class Contender:
     only_loads: bool = False
 
 
+def events_of(folder: Path) -> Path:
+    """Where `make build` writes what it tells: beside its folder, in which only a warehouse may be."""
+    return folder.with_suffix(".jsonl")
+
+
 def make_build() -> Contender:
     """With the reference model, because the alternatives add the six features up too."""
     # The settings of the caller's shell and of the make that may have started this would otherwise reach the build.
-    theirs = {"AS_OF", "MODEL", "MAX_REJECTED", "HISTORY_DAYS", "STRICT", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
+    theirs = {*TAKES["build"], "MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
     return Contender(
         name="make build",
         command=lambda orders, folder: [
             *("make", "--no-print-directory", "-C", str(ROOT), "build"),
-            *(f"ORDERS={orders}", f"WAREHOUSE={folder}", f"MODEL={REFERENCE_MODEL}"),
+            *(f"ORDERS={orders}", f"WAREHOUSE={folder}", f"MODEL={REFERENCE_MODEL}", f"JSON={events_of(folder)}"),
         ],
         totals=lambda folder: _totals_in_duckdb(folder / "clv.duckdb", SUMS + "customer_value"),
         environment={name: value for name, value in os.environ.items() if name not in theirs},

@@ -1,5 +1,6 @@
 """Runs a command and measures it with all its children: wall time, processor time, peak memory. Linux only."""
 
+import json
 import os
 import resource
 import signal
@@ -61,6 +62,15 @@ def run(command: Sequence[str], environment: Mapping[str, str], folder: Path, ou
         printed = output.read_text(errors="replace").splitlines()
         raise CommandFailed("\n".join([f"{' '.join(command)}: exit status {process.returncode}", *printed[-10:]]))
     return Usage(seconds, _cpu_seconds_of_children() - cpu_before, sampler.peak_bytes)
+
+
+def seconds_by_step(events: Path) -> dict[str, float]:
+    """What a build that was given JSON=`events` took."""
+    steps: dict[str, float] = {}
+    for event in map(json.loads, events.read_text().splitlines()):
+        if event["event"] == "step_done":
+            steps[event["step"]] = steps.get(event["step"], 0) + event["seconds"]
+    return steps
 
 
 def _cpu_seconds_of_children() -> float:

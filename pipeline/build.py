@@ -2,126 +2,170 @@
 
 from __future__ import annotations
 
+import json
 import secrets
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import duckdb
-from rich.console import Console
 
 import predictor
-from pipeline import build_info, history, orders, orders_file, summary
+from pipeline import build_info, history, orders, orders_file
 from pipeline.build_lock import build_lock
-from pipeline.dbt import import_dbt, run_dbt
-from pipeline.delivery import deliver
+from pipeline.dbt import import_dbt, run_dbt, temporary_files
 from pipeline.errors import ClvError, DiskFull
-from pipeline.failures import DISK_FULL, explain, oddity
+from pipeline.events import Listener, Published, Warned
+from pipeline.failures import explain, told_plainly, warning
 from pipeline.model_log import listening
-from pipeline.settings import ROOT, Settings, command_line
-from pipeline.steps import Clock
-from pipeline.warehouse import Warehouse
+from pipeline.settings import ROOT, Settings
+from pipeline.steps import Steps
+from pipeline.warehouse import PUBLISHED_CSV, Warehouse
 
 
-def build(settings: Settings) -> None:
-    """Builds and publishes what the settings ask for; prints a summary. Raises ClvError, whose text is for people."""
+@dataclass(frozen=True)
+class Built:
+    """`info`: the row of build_info; `seconds`: by step."""
+
+    info: dict[str, Any]
+    seconds: dict[str, float]
+
+
+def build(settings: Settings, listener: Listener) -> Built:
+    """Builds and publishes what the settings ask for. Raises ClvError, whose text is for people."""
     source = orders_file.find(settings)
     warehouse = Warehouse(settings.warehouse)
-    console = Console()
-    clock = Clock(Console(stderr=True))
-    with _told_plainly(settings):
+    with told_plainly("build", settings):
         warehouse.create()
-        with build_lock(warehouse.lock_file), clock.running():
+        with build_lock(warehouse.lock_file):
             try:
-                with _told_plainly(settings):
-                    info, remarks = _build(settings, source, warehouse, clock)
+                with told_plainly("build", settings):
+                    return _Build(settings, source, warehouse, listener).run()
             except DiskFull:
                 warehouse.discard_unfinished()  # what nobody can use must not keep the disk full
                 raise
-    summary.show(console, warehouse.published_file, info, settings, clock.seconds, remarks)
-    if settings.deliver_to:
-        deliver(settings)  # without the lock: another build need not wait for a database
 
 
-def _build(settings: Settings, source: orders.Source, warehouse: Warehouse, clock: Clock) -> tuple[dict, list[str]]:
-    with ThreadPoolExecutor(1) as executor:  # to read large files takes seconds, which dbt's start takes too
-        with clock.step("start"):
-            model = predictor.open_model(settings.model, settings.predictor.manifests)
-            training = model.manifest.training
-            warehouse.discard_unfinished()
-            carried_over = executor.submit(history.carry_over, warehouse)
-            counted = executor.submit(orders.fingerprint, source)
-            box = executor.submit(predictor.box_here)
-        with clock.step("start dbt"):
-            import_dbt()
-        with clock.step("start"):
-            remark = carried_over.result()
-        try:
-            oddities = _run_models_and_tests(settings, warehouse, clock)
-        except ClvError:
+class _Build:
+    def __init__(self, settings: Settings, source: orders.Source, warehouse: Warehouse, listener: Listener):
+        self._settings = settings
+        self._source = source
+        self._warehouse = warehouse
+        self._listener = listener
+        self._steps = Steps(listener)
+        self._warnings: list[Warned] = []
+
+    def run(self) -> Built:
+        settings, warehouse, step = self._settings, self._warehouse, self._steps.step
+        with ThreadPoolExecutor(1) as executor:  # to read large files takes seconds, which dbt's start takes too
+            with step("start"):
+                model = predictor.open_model(settings.model, settings.predictor.manifests)
+                warehouse.discard_unfinished()
+                warehouse.logs.mkdir(exist_ok=True)
+                warehouse.temporary.mkdir(exist_ok=True)
+                box = executor.submit(predictor.box_here)
+                carried_over = executor.submit(history.carry_over, warehouse)
+                counted = executor.submit(orders.fingerprint, self._source)
+            with step("start dbt"):
+                import_dbt()
+            with step("start"):
+                self._warn(missing_walls(box.result(), settings), *carried_over.result())
+            try:
+                found = self._run_models_and_tests(model)
+            except ClvError:
+                with orders_file.told():  # that the file is damaged, or changed, says more than what came of it
+                    orders.stop_where_changed(self._source, counted.result())
+                raise
             with orders_file.told():
-                counted.result()  # that the file is damaged says more than what came of it
-            raise
-        with orders_file.told():
-            fingerprint = counted.result()
-            orders.stop_where_changed(source, fingerprint)
+                fingerprint = counted.result()
+                orders.stop_where_changed(self._source, fingerprint)
 
-    with clock.step("publish"):
+        with step("publish"):
+            info = self._publish(model.manifest.training, fingerprint, found)
+        self._listener(Published(info))
+        return Built(info, self._steps.seconds)
+
+    def _run_models_and_tests(self, model: predictor.Model) -> list[Warned]:
+        """Returns what the audit found odd. Raises ClvError where a model or a test failed."""
+        started = time.perf_counter()
+        warehouse = self._warehouse
+        # dbt is given a copy, because the file may be replaced meanwhile: one build uses one model.
+        folder = warehouse.temporary / "model"
+        copy = replace(
+            self._settings, model=model.save(folder), predictor=replace(self._settings.predictor, manifests=folder)
+        )
+        with (
+            listening(self._listener, warehouse.logs / "model.log") as model_errors,
+            temporary_files(warehouse.temporary),
+        ):
+            result = run_dbt(
+                "build", "--fail-fast", "--exclude-resource-type", "unit_test", "--no-write-json",
+                settings=copy, target=warehouse.target, logs=warehouse.logs, listener=self._steps.on_node,
+            )  # fmt: skip
+        results = result.result.results if result.result else []
+        self._steps.add_dbt(results, time.perf_counter() - started)
+        if model_errors:
+            raise model_errors[-1]
+        if not result.success:
+            raise explain(result, self._settings, warehouse.build_file, warehouse.logs / "dbt.log")
+        return [found for found in map(warning, results) if found]
+
+    def _warn(self, *warnings: Warned | None) -> None:
+        """Raises ClvError where the build is to be strict."""
+        for each in warnings:
+            if each and self._settings.strict:
+                raise ClvError(f"Stopped, because STRICT=1: {each.text}.")
+            if each:
+                self._warnings.append(each)
+                self._listener(each)
+
+    def _publish(
+        self, training: Mapping[str, Any], fingerprint: orders.Fingerprint, found: list[Warned]
+    ) -> dict[str, Any]:
+        """Returns the row of build_info."""
+        warehouse = self._warehouse
         now = datetime.now(UTC)
         build_id = build_info.new_build_id(now, secrets.token_hex(3))
         with warehouse.open_build() as file:
             with orders_file.told():
-                orders.stop_where_lines_are_lost(source, fingerprint, file, "orders")
+                orders.stop_where_lines_are_lost(self._source, fingerprint, file, "orders")
+            doubts, silenced = orders_file.doubts(file)
+            self._warn(*(each for each in (*doubts, *found) if each.code not in silenced))
             info = build_info.write(
                 file,
                 build_id=build_id,
                 built_at=now.replace(tzinfo=None),
-                orders_file=source.name,
+                orders_file=self._source.name,
                 orders_sha256=fingerprint.sha256,
                 project_version=_project_version(),
                 horizon_days=training.get("horizon_days"),
                 trained_on_these_orders=training["orders_sha256"] == fingerprint.sha256 if training else None,
+                warnings=json.dumps([each.as_dict() for each in self._warnings], ensure_ascii=False),
             )
-            doubts = orders_file.doubts(file)
             folder = warehouse.new_folder(build_id)
-            _export_predictions(file, folder / "predictions.csv")
+            _export_predictions(file, folder / PUBLISHED_CSV)
             file.execute("checkpoint")
         warehouse.publish(build_id)
-    walls = "" if box.result().files_are_read_only and box.result().no_network else f"the model's box: {box.result()}"
-    return info, [remark for remark in (remark, *doubts, *oddities, walls) if remark]
+        return info
 
 
-def _run_models_and_tests(settings: Settings, warehouse: Warehouse, clock: Clock) -> list[str]:
-    """Returns what the audit found odd. Raises ClvError where a model or a test failed."""
-    started = time.perf_counter()
-    warehouse.logs.mkdir(exist_ok=True)
-    warehouse.temporary.mkdir(exist_ok=True)
-    tempfile.tempdir = str(warehouse.temporary)  # a build that is killed leaves files there, which the next one removes
-    with listening(clock.on_rows, warehouse.logs / "model.log") as model_errors:
-        result = run_dbt(
-            "build", "--fail-fast", "--exclude-resource-type", "unit_test", "--no-write-json",
-            settings=settings, target=warehouse.target, logs=warehouse.logs, listener=clock.on_node,
-        )  # fmt: skip
-    clock.add_dbt(result.result.results if result.result else [], time.perf_counter() - started)
-    if model_errors:
-        raise _with_advice(model_errors[-1], settings)
-    if not result.success:
-        raise explain(result, settings, warehouse.build_file, warehouse.logs / "dbt.log")
-    return [oddity(r) for r in result.result.results]
-
-
-def _with_advice(error: predictor.ModelError, settings: Settings) -> ClvError:
-    """The error with what to type next."""
-
-    def command(name: str | None, **changed: str) -> str:
-        return command_line(name or "build", settings, **changed)
-
-    return ClvError("\n".join(filter(None, (str(error), predictor.advice(error, command)))))
+def missing_walls(box: predictor.Box, settings: Settings) -> Warned | None:
+    """Raises ClvError where the settings do not allow that one is missing."""
+    if not box.missing:
+        return None
+    missing = ", ".join(box.missing)
+    if settings.require_box:
+        raise ClvError(
+            f"Stopped, because REQUIRE_BOX=1: this system does not offer the model's box {missing}. "
+            "See docs/models-and-the-box.md for what that takes."
+        )
+    text = f"the model's box lacks {missing}, which this system does not offer: {box}. REQUIRE_BOX=1 would stop here"
+    return Warned("box_walls_missing", text, {"missing": missing})
 
 
 def _export_predictions(file: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -136,21 +180,3 @@ def _project_version() -> str:
     except PackageNotFoundError:
         line = next(x for x in (ROOT / "pyproject.toml").read_text().splitlines() if x.startswith("version"))
         return line.split('"')[1]
-
-
-@contextmanager
-def _told_plainly(settings: Settings) -> Iterator[None]:
-    """Raises ClvError for what the model and the machine can put in the way."""
-    try:
-        yield
-    except predictor.ModelError as error:
-        raise _with_advice(error, settings) from error
-    except (OSError, duckdb.Error) as error:
-        if DISK_FULL.search(str(error)):
-            raise DiskFull(settings.warehouse) from error
-        if isinstance(error, duckdb.Error):
-            raise ClvError(f"DuckDB could not go on: {str(error).splitlines()[0]}") from error
-        raise ClvError(
-            f"Cannot write to {error.filename or settings.warehouse}: {error.strerror}. "
-            "Give this user the right to, or choose another folder with WAREHOUSE=folder."
-        ) from error

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 
 import duckdb
 
+SCHEMA_VERSION = 1  # of the published tables; another one is refused by who reads them
 COLUMNS = {  # name: (type, what it says, the query that tells it, where the build itself can tell)
+    "schema_version": ("bigint", "Which tables and columns the file has.", f"select {SCHEMA_VERSION}::bigint"),
     "build_id": ("varchar", "Names the build; its folder under builds/ too.", None),
     "built_at": ("timestamp", "When it was built, UTC.", None),
     "as_of_date": ("date", "The day the features were taken at.", "select as_of_date from int_as_of"),
@@ -33,6 +35,7 @@ COLUMNS = {  # name: (type, what it says, the query that tells it, where the bui
     "orders": ("bigint", "Orders up to the as-of date.", "select count(*) from int_customer_orders"),
     "customers": ("bigint", "Customers who ordered by then.", "select count(*) from customer_features"),
     "project_version": ("varchar", "Version of Customer Lifetime Value that built it.", None),
+    "engine": ("varchar", "What ran the models.", "select 'duckdb'"),
     "duckdb_version": ("varchar", "Version of DuckDB that built it.", "select version()"),
     "horizon_days": ("bigint", "Days ahead that a predicted value covers; null where the model does not say.", None),
     "trained_on_these_orders": (
@@ -40,6 +43,7 @@ COLUMNS = {  # name: (type, what it says, the query that tells it, where the bui
         "Whether the model was trained on this file of orders; null where the model does not say.",
         None,
     ),
+    "warnings": ("varchar", "What was odd, as JSON: a list of objects with code, text and figures.", None),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -28,7 +29,12 @@ def build_lock(path: Path, what: str = "build") -> Iterator[None]:
 
 def _lock(path: Path, what: str) -> int:
     while True:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o640)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise ClvError(f"{path} is a link, which a build does not follow. Remove the link.") from None
+            raise
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

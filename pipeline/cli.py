@@ -11,18 +11,22 @@ import gc
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
 
 import predictor
 from pipeline.errors import ClvError, UsageError
+from pipeline.events import Failed, Listener, json_lines, to_all
 from pipeline.postgres import Address
 from pipeline.settings import TAKES, Settings, short
+from pipeline.steps import progress_bar
 
 PREFIX = "CLV_"
 
@@ -71,6 +75,13 @@ class _Checked(click.ParamType[Any]):
 
 def _path(text: str) -> Path:
     return Path(os.path.abspath(text))
+
+
+def _warehouse(text: str) -> Path:
+    path = _path(text)
+    if strange := re.search(r"[?#\\]", str(path)):
+        raise ValueError(f"a folder that DuckDB can open files in: {strange[0]} is in its path. Choose another one")
+    return path
 
 
 def _date(text: str) -> date:
@@ -145,7 +156,8 @@ VARIABLES = {
     "AS_OF": Variable("The day that features are taken at.", "YYYY-MM-DD", _date, "the day after the last order"),
     "MODEL": Variable("The dill file of the model: read by a build, written by a training.", "FILE", _path,
                       short(Settings.model)),
-    "WAREHOUSE": Variable("The folder that is built and published in.", "FOLDER", _path, short(Settings.warehouse)),
+    "WAREHOUSE": Variable("The folder that is built and published in.", "FOLDER", _warehouse,
+                          short(Settings.warehouse)),
     "MAX_REJECTED": Variable(
         "The share of lines that may be unusable before a build stops.", "SHARE",
         _number(1, "a share. Write a number from 0 to 1: MAX_REJECTED=0.01"), f"{Settings.max_rejected:g}"),
@@ -153,6 +165,9 @@ VARIABLES = {
         "How many days of the history of predictions are kept.", "DAYS",
         _whole_number(9_999_999, "a number of days. Write a whole number from 1: HISTORY_DAYS=365"), "all"),
     "STRICT": Variable("1 stops a build at what is only odd.", "0|1", _yes_or_no, "0"),
+    "REQUIRE_BOX": Variable(
+        "1 stops a build where this system does not offer every wall of the model's box.", "0|1", _yes_or_no, "0"),
+    "JSON": Variable("A file for what happens, one JSON object a line.", "FILE", _path, "none"),
     "HORIZON": Variable(
         "How many days ahead a predicted value covers.", "DAYS",
         _whole_number(3650, "a number of days. Write a whole number from 1 to 3650: HORIZON=180"),
@@ -224,8 +239,16 @@ def commands() -> None:
 def build(**given: Any) -> None:
     gc.disable()  # it ends before garbage piles up, and to search all that dbt imports for some takes half a second
     from pipeline.build import build
+    from pipeline.summary import show
 
-    build(_settings(given))
+    settings = _settings(given)
+    with _listening(settings) as listener:
+        built = build(settings, listener)
+    show(Console(), settings, built.info, built.seconds)
+    if settings.deliver_to:
+        from pipeline.delivery import deliver
+
+        deliver(settings)  # without the lock: another build need not wait for a database
 
 
 @_command("inspect", "Shows how the orders would be read and what has to be decided; writes the mapping.")
@@ -238,8 +261,12 @@ def inspect(OUT: Path | None = None, **given: Any) -> None:
 @_command("train", "Makes a model from the orders, tests it on past dates and registers it.")
 def train(**given: Any) -> None:
     from pipeline.training.command import train
+    from pipeline.training.summary import show
 
-    train(_settings(given))
+    settings = _settings(given)
+    with _listening(settings) as listener:
+        training = train(settings, listener)
+    show(Console(), settings, training)
 
 
 @_command("deliver", "Brings what is published into a database.")
@@ -268,6 +295,21 @@ def sql(Q: str = "", **given: Any) -> None:
     from pipeline.sql import query
 
     query(_settings(given), Q)
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[Listener]:
+    """A listener that shows events on the terminal, and writes them to a file where one is asked for."""
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(progress_bar(Console(stderr=True)))]
+        if settings.json:
+            listeners.append(stack.enter_context(json_lines(settings.json)))
+        listener = to_all(*listeners)
+        try:
+            yield listener
+        except ClvError as error:
+            listener(Failed(str(error)))
+            raise
 
 
 def _settings(given: dict[str, Any]) -> Settings:

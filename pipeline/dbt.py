@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pipeline.settings import ROOT, Settings
 
@@ -22,12 +25,12 @@ def run_dbt(
     settings: Settings,
     target: Path,
     logs: Path,
-    listener: Callable[[str, int, int], None] | None = None,
+    listener: Callable[[dict[str, Any], int, int], None] | None = None,
     **more: object,
 ):
     """Runs one dbt command and returns dbt's own dbtRunnerResult.
 
-    The project is told the settings as variables, and those of `more` beside them. `listener` is called with the name
+    The project is told the settings as variables, and those of `more` beside them. `listener` is called with the meta
     of each node that starts, its position and how many there are.
     """
     logging.raiseExceptions = False  # where the disk is full, a traceback for each line of the log helps nobody
@@ -36,7 +39,7 @@ def run_dbt(
 
     def tell(event) -> None:
         if event.info.name == "LogStartLine":
-            listener(event.data.node_info.node_name, event.data.index, event.data.total)
+            listener(dict(event.data.node_info.meta), event.data.index, event.data.total)
 
     command = [
         *arguments,
@@ -57,6 +60,20 @@ def run_dbt(
         return result
     finally:
         DuckDBConnectionManager.close_all_connections()  # dbt leaves the file open where a node failed
+
+
+@contextmanager
+def temporary_files(folder: Path) -> Iterator[None]:
+    """Has what is written to the system's temporary folder meanwhile written to this one.
+
+    dbt-duckdb runs a Python model from a temporary file, with no setting for its folder, and a build that is killed
+    leaves it there. In the warehouse the next build removes it.
+    """
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def _variables(settings: Settings) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""What dbt-duckdb does before it opens the warehouse: make its folder, for people who type `dbt build` themselves."""
+"""What dbt-duckdb does before it opens a warehouse: make the folder, for people who type `dbt build` themselves."""
 
 from pathlib import Path
 from typing import Any
@@ -6,9 +6,13 @@ from typing import Any
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 
+from pipeline.warehouse import Warehouse
+
 
 class Plugin(BasePlugin):
     """The class that dbt-duckdb looks for in a module that profiles.yml names under `plugins`."""
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
-        Path(creds.path).parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(creds.path).parent
+        if not folder.exists():
+            Warehouse(folder).create()

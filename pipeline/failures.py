@@ -2,74 +2,53 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
+import predictor
+from pipeline.engines.duckdb_messages import disk_is_full, plain, words_of_a_plugin
 from pipeline.errors import ClvError, DiskFull
+from pipeline.events import Warned
 from pipeline.settings import Settings, command_line
-
-DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|failed to offload data block|max_temp_directory")
 
 
 def explain(result, settings: Settings, build_file: Path, log: Path) -> ClvError:
     """What to raise for a dbtRunnerResult that is no success."""
     failed = [r for r in result.result.results if r.status in ("error", "fail")] if result.result else []
     texts = [str(r.message) for r in failed] + [str(result.exception or "")]
-    if any(map(DISK_FULL.search, texts)):
+    if any(map(disk_is_full, texts)):
         return DiskFull(settings.warehouse)
     if not failed:
-        return ClvError(f"dbt could not start: {_first_lines(texts[-1])} See {log}.")
+        return ClvError(f"dbt could not start: {plain(texts[-1])} See {log}.")
     return ClvError("\n".join(_explain_node(r, settings, build_file, log) for r in failed))
 
 
 def _explain_node(failed, settings: Settings, build_file: Path, log: Path) -> str:
-    name, message = failed.node.name, str(failed.message)
-    if failed.node.config.meta.get("reader") == "orders":
-        return _readers_words(message)
-    if name == "rejected_lines_are_few" or name.startswith("row_exists_stg_orders"):
-        return _unusable_lines(settings, build_file)
-    if name.startswith("row_exists_int_as_of"):
-        return _too_early(settings, build_file)
-    if said := oddity(failed):
-        return f"Stopped, because STRICT=1: {said}."
-    if failed.node.resource_type == "test" and failed.status == "fail":
+    node, meta, message = failed.node, failed.node.config.meta, str(failed.message)
+    if meta.get("reader") == "orders":
+        return words_of_a_plugin(message)
+    if failed.status == "fail":
+        match meta.get("code"):
+            case "rejected_lines" | "no_usable_line":
+                return _unusable_lines(settings, build_file)
+            case "as_of_before_first_order":
+                return _too_early(settings, build_file)
+        if found := warning(failed):
+            return f"Stopped, because STRICT=1: {found.text}." if settings.strict else f"{found.text}."
         rows = "1 row fails" if failed.failures == 1 else f"{failed.failures} rows fail"
-        return f"The test {name} fails: {rows}. See what it asks in {failed.node.original_file_path}, and {log}."
-    return f"{failed.node.resource_type} {name} failed: {_first_lines(message)} See {log}."
+        return f"The test {node.name} fails: {rows}. See what it asks in {node.original_file_path}, and {log}."
+    return f"{node.resource_type} {node.name} failed: {plain(message)} See {log}."
 
 
-def oddity(result) -> str:
-    """What a test says of something that is odd but breaks no contract; nothing for other results."""
-    if result.status not in ("warn", "fail") or "message" not in result.node.config.meta:
-        return ""
-    return result.node.config.meta["message"].replace("{n}", f"{result.failures:,}")
-
-
-def _readers_words(message: str) -> str:
-    """The words of the reader of orders, which are for people, without dbt's frame around them."""
-    lines = message.splitlines()
-    if lines and re.match(r"\w+ Error in ", lines[0].strip()):
-        lines = lines[1:]
-    end = next(
-        (i for i, each in enumerate(lines) if each.strip().startswith(("> in ", "compiled code at"))), len(lines)
-    )
-    return textwrap.dedent("\n".join(lines[:end])).strip()
-
-
-def _first_lines(message: str) -> str:
-    """dbt's message without its frame: `… Error in seed orders (seeds/orders.csv)`, `> in macro …`."""
-    lines = [line.strip() for line in message.splitlines()]
-    if lines and re.match(r"\w+ Error in ", lines[0]):
-        lines = lines[1:]
-    kept = []
-    for line in lines:
-        if not line or line.startswith(("> in ", "> called by", "compiled code at", "LINE ", "Possible")):
-            break
-        kept.append(line)
-    return " ".join(kept[:3])
+def warning(result) -> Warned | None:
+    """What a test has found, in the words of its meta; None for other results."""
+    meta = result.node.config.meta
+    if result.status not in ("warn", "fail") or "message" not in meta:
+        return None
+    return Warned(meta["code"], meta["message"].replace("{n}", f"{result.failures:,}"), {"n": result.failures})
 
 
 def _too_early(settings: Settings, build_file: Path) -> str:
@@ -124,3 +103,22 @@ def rejected_by_reason(connection: duckdb.DuckDBPyConnection) -> list[tuple[str,
         order by lines desc, reason
         """
     ).fetchall()
+
+
+@contextmanager
+def told_plainly(command: str, settings: Settings) -> Iterator[None]:
+    """Raises ClvError for what the model and the machine can put in the way."""
+    try:
+        yield
+    except predictor.ModelError as error:
+        advice = predictor.advice(error, lambda name, **changed: command_line(name or command, settings, **changed))
+        raise ClvError("\n".join(filter(None, (str(error), advice)))) from error
+    except (OSError, duckdb.Error) as error:
+        if disk_is_full(str(error)):
+            raise DiskFull(settings.warehouse) from error
+        if isinstance(error, duckdb.Error):
+            raise ClvError(f"DuckDB could not go on: {str(error).splitlines()[0]}") from error
+        raise ClvError(
+            f"Cannot write to {error.filename or settings.warehouse}: {error.strerror}. "
+            "Give this user the right to, or choose another place."
+        ) from error

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import duckdb
 
+from pipeline.build_info import SCHEMA_VERSION
+from pipeline.engines.duckdb_messages import disk_is_full, file_is_locked, file_is_of_a_newer_duckdb
 from pipeline.errors import ClvError
-from pipeline.failures import DISK_FULL
+from pipeline.events import Warned
 from pipeline.warehouse import Warehouse, copy
 
 HISTORY = {
@@ -24,37 +26,40 @@ LAST_BUILD = (
 )
 
 
-def carry_over(warehouse: Warehouse) -> str:
-    """Begins the new build file with the published one's history. Returns a sentence where that was not the plain case.
+def carry_over(warehouse: Warehouse) -> list[Warned]:
+    """Begins the new build file with the published one's history. Returns what was not the plain case.
 
     The published file stays as it was, whatever wrote it. Raises ClvError where it is whole but cannot be read now: to
     go on would lose its history.
     """
-    remarks = []
+    warnings = []
     if warehouse.current.is_symlink() and not warehouse.published_file.exists():
-        remarks.append(f"{warehouse.published_file} was gone: this build puts it back")
+        warnings.append(Warned("published_file_gone", f"{warehouse.published_file} was gone: this build puts it back"))
     for published in warehouse.published_files():
         try:
-            told = _begin_with(published, warehouse)
+            other_engine = _begin_with(published, warehouse)
         except duckdb.Error as error:
             _stop_unless_damaged(published, error)
-            remarks.append(f"{published} is damaged and this build replaces it ({str(error).splitlines()[0]})")
+            reason = str(error).splitlines()[0]
+            text = f"{published} is damaged and this build replaces it ({reason})"
+            warnings.append(Warned("published_file_damaged", text))
             warehouse.build_file.unlink(missing_ok=True)
         else:
-            if remarks:
-                told = f"the history goes on from {published.resolve()}"
-            return "; ".join([*remarks, *([told] if told else [])])
-    return "; ".join([*remarks, "no history was left to carry over"]) if remarks else ""
+            if warnings:
+                text = f"the history goes on from {published.resolve()}"
+                warnings.append(Warned("history_from_another_file", text))
+            return warnings + other_engine
+    return [*warnings, Warned("history_lost", "no history was left to carry over")] if warnings else []
 
 
-def _begin_with(published: Path, warehouse: Warehouse) -> str:
-    """Returns what is to be said of a file that another version wrote."""
+def _begin_with(published: Path, warehouse: Warehouse) -> list[Warned]:
+    """Returns what is to be said of a file that another DuckDB wrote."""
     with duckdb.connect(published, read_only=True, config={"memory_limit": "512MB"}) as file:
         columns = _columns(file)
-        carried = any(HISTORY.keys() <= columns.get(table, set()) for table in ("prediction_history", "predictions"))
-        told = _another_version(file, published, columns, carried)
+        _stop_unless_ours(file, published, columns)
+        other_engine = _another_engine(file, published)
         # To write 73 million rows anew takes half a minute; to copy the file that they are in, a second or two.
-        copy_file = not told and _is_mostly_history(file)
+        copy_file = not other_engine and _is_mostly_history(file)
         if copy_file:
             _read_every_value(file)
     if copy_file:
@@ -63,8 +68,8 @@ def _begin_with(published: Path, warehouse: Warehouse) -> str:
             _keep_history_only(build)
     else:
         with warehouse.open_build() as build:
-            _copy_rows(build, published, columns)
-    return told
+            _copy_rows(build, published)
+    return other_engine
 
 
 def _is_mostly_history(file: duckdb.DuckDBPyConnection) -> bool:
@@ -88,43 +93,46 @@ def _keep_history_only(build: duckdb.DuckDBPyConnection) -> None:
             build.execute(f'drop table "{table}"')
 
 
-def _copy_rows(build: duckdb.DuckDBPyConnection, published: Path, columns: dict[str, set[str]]) -> None:
+def _copy_rows(build: duckdb.DuckDBPyConnection, published: Path) -> None:
     build.execute(f"attach '{str(published).replace(chr(39), chr(39) * 2)}' as published (read_only)")
-    # Older versions of this project had no history yet, but predictions with their date.
-    source = next((t for t in ("prediction_history", "predictions") if HISTORY.keys() <= columns.get(t, set())), "")
-    if source:
-        build.execute(f"create table prediction_history ({', '.join(f'{n} {t}' for n, t in HISTORY.items())})")
-        build.execute(f"insert into prediction_history select {', '.join(HISTORY)} from published.main.{source}")
-    if {"as_of_date", "predicted_clv"} <= columns.get("predictions", set()):
-        build.execute(f"create table last_build as {LAST_BUILD.format(predictions='published.main.predictions')}")
+    build.execute(f"create table prediction_history ({', '.join(f'{n} {t}' for n, t in HISTORY.items())})")
+    build.execute(f"insert into prediction_history select {', '.join(HISTORY)} from published.main.prediction_history")
+    build.execute(f"create table last_build as {LAST_BUILD.format(predictions='published.main.predictions')}")
     build.execute("detach published")
 
 
-def _another_version(file: duckdb.DuckDBPyConnection, published: Path, columns: dict, carried: bool) -> str:
-    if {"project_version", "duckdb_version"} <= columns.get("build_info", set()):
-        project, engine, this_engine = file.execute(
-            "select project_version, duckdb_version, version() from build_info"
-        ).fetchall()[0]
-        if engine == this_engine:
-            return ""
-        writer = f"DuckDB {engine} (version {project} of this project)"
-    else:
-        writer = "an older version of this project"
-    history = "its history is carried over" if carried else "it has no predictions with a date to carry over"
-    return f"{published} was written by {writer}: this build is a new file beside it, and {history}"
+def _stop_unless_ours(file: duckdb.DuckDBPyConnection, published: Path, columns: dict[str, set[str]]) -> None:
+    """Raises ClvError where the file is sound, but its history is not in tables that this version knows."""
+    version = None
+    if "schema_version" in columns.get("build_info", set()):
+        version = file.execute("select any_value(schema_version) from build_info").fetchall()[0][0]
+    if version != SCHEMA_VERSION or not HISTORY.keys() <= columns.get("prediction_history", set()):
+        raise ClvError(
+            f"{published} was not published by this version of this project (its schema_version is "
+            f"{'missing' if version is None else version}, not {SCHEMA_VERSION}), so its history cannot go on. "
+            "Choose another folder with WAREHOUSE=."
+        )
+
+
+def _another_engine(file: duckdb.DuckDBPyConnection, published: Path) -> list[Warned]:
+    wrote, reads = file.execute("select any_value(duckdb_version), version() from build_info").fetchall()[0]
+    if wrote == reads:
+        return []
+    text = f"{published} was written by DuckDB {wrote}: this build is a new file beside it, with its history"
+    return [Warned("another_duckdb", text, {"wrote": wrote, "reads": reads})]
 
 
 def _stop_unless_damaged(published: Path, error: duckdb.Error) -> None:
     """Raises what stops the build where the file itself is sound."""
     text = str(error)
-    if DISK_FULL.search(text) or isinstance(error, duckdb.OutOfMemoryException):
+    if disk_is_full(text) or isinstance(error, duckdb.OutOfMemoryException):
         raise error
-    if "newer version" in text or "Unsupported Storage Version" in text:
+    if file_is_of_a_newer_duckdb(text):
         raise ClvError(
             f"{published} was written by a newer DuckDB, whose history this one cannot read. "
             "Use the version of this project that built it, or choose another folder with WAREHOUSE=."
         ) from None
-    if "Could not set lock" in text:
+    if file_is_locked(text):
         raise ClvError(
             f"{published} is open for writing in another program, so its history cannot be read. "
             "Close it there, and open it read-only from now on: make sql"

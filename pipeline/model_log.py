@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.events import Listener, RowsScored
 from predictor import ModelError
 
 
 @contextmanager
-def listening(on_rows: Callable[[int], None], printed: Path) -> Iterator[list[ModelError]]:
-    """Yields the list that errors of the model go to; calls `on_rows` with the customers scored so far.
+def listening(listener: Listener, printed: Path) -> Iterator[list[ModelError]]:
+    """Yields the list that errors of the model go to; the listener is told how many customers are scored.
 
     What the model prints goes to the file `printed`, which is made when it prints.
     """
@@ -22,7 +23,7 @@ def listening(on_rows: Callable[[int], None], printed: Path) -> Iterator[list[Mo
         if record.levelno >= logging.ERROR:
             errors.append(record.problem)
         elif hasattr(record, "rows"):
-            on_rows(record.rows)
+            listener(RowsScored(record.rows))
 
     told = logging.Handler(logging.INFO)
     told.emit = emit

@@ -10,6 +10,7 @@ import duckdb
 
 from pipeline import orders
 from pipeline.errors import ClvError, UsageError
+from pipeline.events import Warned
 from pipeline.settings import Settings
 
 
@@ -25,10 +26,10 @@ def mapping(settings: Settings) -> orders.Mapping:
     return stated.ignoring(settings.ignore)
 
 
-def doubts(build: duckdb.DuckDBPyConnection) -> list[str]:
-    """What the reader found doubtful about the orders that the build was made of."""
-    ((warnings,),) = build.execute(f"select warnings from {orders.READING}").fetchall()
-    return [warning["text"] for warning in json.loads(warnings)]
+def doubts(build: duckdb.DuckDBPyConnection) -> tuple[list[Warned], list[str]]:
+    """What the reader found doubtful about the orders of this build; and the codes that the mapping silences."""
+    ((warnings, silence),) = build.execute(f"select warnings, silence from {orders.READING}").fetchall()
+    return [Warned(**warning) for warning in json.loads(warnings)], json.loads(silence)
 
 
 @contextmanager

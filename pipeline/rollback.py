@@ -9,7 +9,7 @@ import duckdb
 from pipeline.build_lock import build_lock
 from pipeline.errors import ClvError
 from pipeline.settings import Settings, command_line
-from pipeline.warehouse import Warehouse
+from pipeline.warehouse import PUBLISHED_FILE, Warehouse
 
 
 def roll_back(settings: Settings) -> None:
@@ -29,9 +29,7 @@ def roll_back(settings: Settings) -> None:
 def _describe(folder: Path, settings: Settings) -> str:
     """The build's id, orders and date. Raises ClvError where its file cannot be read."""
     try:
-        with duckdb.connect(folder / "clv.duckdb", read_only=True) as file:
-            if not file.sql("from duckdb_tables() where table_name = 'build_info'").fetchall():
-                return f"{folder.name}, of an older version of this project"
+        with duckdb.connect(folder / PUBLISHED_FILE, read_only=True) as file:
             as_of_date, orders_file = file.sql("select as_of_date, orders_file from build_info").fetchall()[0]
     except duckdb.Error as error:
         raise ClvError(

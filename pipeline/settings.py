@@ -26,10 +26,23 @@ TAKES = {  # which variables each command takes; they are its options, and make'
         "MAX_REJECTED",
         "HISTORY_DAYS",
         "STRICT",
+        "REQUIRE_BOX",
+        "JSON",
         *_DELIVERY,
         *_MODEL_RUNS,
     ),
-    "train": ("ORDERS", "MAPPING", "IGNORE", "AS_OF", "HORIZON", "DISCOUNT_RATE", "MODEL", "WAREHOUSE", *_MODEL_RUNS),
+    "train": (
+        "ORDERS",
+        "MAPPING",
+        "IGNORE",
+        "AS_OF",
+        "HORIZON",
+        "DISCOUNT_RATE",
+        "MODEL",
+        "WAREHOUSE",
+        "JSON",
+        *_MODEL_RUNS,
+    ),
     "inspect": ("ORDERS", "MAPPING", "IGNORE", "OUT"),
     "deliver": (*_DELIVERY, "WAREHOUSE"),
     "rollback": ("WAREHOUSE",),
@@ -56,9 +69,10 @@ class Settings:
     the folder that is built and published in. `as_of`: the day that features are taken at; None is the day after the
     last order. `model`: the dill file to predict with; of a training, the one to write. `max_rejected`: the share of
     lines, 0 to 1, that may be unusable. `history_days`: how many days of history are kept; None is all. `strict`:
-    whether what is only odd stops the build. `horizon`: days ahead that a trained model values. `discount_rate`: what
-    money loses in a year, 0.10 for 10 %. `deliver_to`: the database that gets what is published; None is none.
-    `schema` and `tables`: where in it, and which. `predictor`: how the model is run.
+    whether what is only odd stops the build. `require_box`: whether a wall of the model's box that this system does not
+    offer does. `json`: the file that events are written to. `horizon`: days ahead that a trained model values.
+    `discount_rate`: what money loses in a year, 0.10 for 10 %. `deliver_to`: the database that gets what is published;
+    None is none. `schema` and `tables`: where in it, and which. `predictor`: how the model is run.
     """
 
     orders: Path = DEMO_ORDERS
@@ -70,6 +84,8 @@ class Settings:
     max_rejected: float = 0.01
     history_days: int | None = None
     strict: bool = False
+    require_box: bool = False
+    json: Path | None = None
     horizon: int = 180
     discount_rate: float = 0.10
     deliver_to: Address | None = None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import ClvError
 from pipeline.settings import Settings, command_line
+from pipeline.warehouse import PUBLISHED_FILE
 
 
 def query(settings: Settings, sql: str) -> None:
@@ -18,7 +19,7 @@ def query(settings: Settings, sql: str) -> None:
 
 
 def published_file(settings: Settings) -> Path:
-    published = settings.warehouse / "clv.duckdb"
+    published = settings.warehouse / PUBLISHED_FILE
     if not published.exists():
         raise ClvError(
             f"Nothing is published in {settings.warehouse} yet. Build first: {command_line('build', settings)}"

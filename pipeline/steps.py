@@ -1,70 +1,77 @@
-"""The steps of a build as a person sees them: which dbt node belongs to which, and how they show while they last."""
+"""The steps of a command: how long each takes, told to a listener, and how they show on a terminal while they last."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-STEPS = {
-    "orders": "load lines",
-    "base_orders": "check lines",
-    "rejected_orders": "check lines",
-    "stg_orders": "check lines",
-    "int_as_of": "features",
-    "int_customer_orders": "features",
-    "customer_features": "features",
-    "predictions": "predict",
-    "customer_value": "rank, history",
-    "prediction_history": "rank, history",
-}
-TESTS = "audit"
+from pipeline.events import Event, Listener, RowsScored, StepDone, StepStarted
 
 
-class Clock:
-    """Seconds by step, and a progress bar on a terminal; in a pipe it shows nothing."""
+class Steps:
+    """Tells when steps begin and end, and adds their seconds up."""
 
-    def __init__(self, console: Console):
+    def __init__(self, listener: Listener):
         self.seconds: dict[str, float] = {}
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description:<32}"),
-            BarColumn(),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._task = self._progress.add_task("start", total=None)
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        with self._progress:
-            yield
+        self._listener = listener
+        self._current = ""
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        self._progress.update(self._task, description=name)
+        self._listener(StepStarted(name))
         started = time.perf_counter()
         try:
             yield
         finally:
-            self.seconds[name] = self.seconds.get(name, 0) + time.perf_counter() - started
+            self._done(name, time.perf_counter() - started)
 
-    def on_node(self, name: str, position: int, of: int) -> None:
-        self._progress.update(self._task, description=STEPS.get(name, TESTS), completed=position - 1, total=of)
+    def on_node(self, meta: dict[str, Any], position: int, of: int) -> None:
+        """A dbt node begins. Nodes of several steps take turns; those whose meta names no step do nothing."""
+        if meta.get("step", self._current) != self._current:
+            self._current = meta["step"]
+            self._listener(StepStarted(self._current, (position - 1) / of))
 
-    def add_dbt(self, results, elapsed: float) -> None:
+    def add_dbt(self, results: Any, elapsed: float) -> None:
         """Splits the seconds of a dbt run by step; what no node took is part of dbt's own start."""
         by_step: dict[str, float] = {}
         for result in results:
-            step = STEPS.get(result.node.name, TESTS)
-            by_step[step] = by_step.get(step, 0) + result.execution_time
-        self.seconds["start dbt"] += max(0.0, elapsed - sum(by_step.values()))
-        self.seconds.update(by_step)
+            if step := result.node.config.meta.get("step"):
+                by_step[step] = by_step.get(step, 0) + result.execution_time
+        self._done("start dbt", max(0.0, elapsed - sum(by_step.values())))
+        for step, seconds in by_step.items():
+            self._done(step, seconds)
 
-    def on_rows(self, rows: int) -> None:
-        self._progress.update(self._task, description=f"predict: {rows:,} customers")
+    def _done(self, step: str, seconds: float) -> None:
+        self.seconds[step] = self.seconds.get(step, 0) + seconds
+        self._listener(StepDone(step, seconds))
+
+
+@contextmanager
+def progress_bar(console: Console) -> Iterator[Listener]:
+    """A listener that shows on a terminal how far a command is; in a pipe it shows nothing."""
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description:<32}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    task = bar.add_task("start", total=None)
+
+    def show(event: Event) -> None:
+        if isinstance(event, StepStarted) and event.done is not None:
+            bar.update(task, description=event.step, completed=event.done, total=1)
+        elif isinstance(event, StepStarted):
+            bar.update(task, description=event.step)
+        elif isinstance(event, RowsScored):
+            bar.update(task, description=f"predict: {event.rows:,} customers")
+
+    with bar:
+        yield show

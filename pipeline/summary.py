@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
 
 import duckdb
 from rich.console import Console
 
 from pipeline.failures import rejected_by_reason
 from pipeline.settings import Settings, command_line, short
+from pipeline.warehouse import PUBLISHED_FILE
 
 BARS = " ▁▂▃▄▅▆▇█"
 
 
-def show(
-    console: Console, build_file: Path, info: dict, settings: Settings, seconds: dict[str, float], remarks: list[str]
-):
-    with duckdb.connect(build_file, read_only=True) as build:
+def show(console: Console, settings: Settings, info: dict, seconds: dict[str, float]) -> None:
+    """Prints what the published file says; `info` is the row of its build_info, `seconds` are by step."""
+    with duckdb.connect(settings.warehouse / PUBLISHED_FILE, read_only=True) as build:
         reasons = rejected_by_reason(build)
         total, median = build.sql("select sum(predicted_clv), median(predicted_clv) from predictions").fetchall()[0]
         deciles = build.sql(
@@ -49,10 +49,10 @@ def show(
     for position, (customer, value) in enumerate(top):
         line("" if position else "Top five", f"{value:>14,.2f}  {_plain(customer)}")
     line("Seconds", f"{sum(seconds.values()):.1f}: " + ", ".join(f"{name} {s:.1f}" for name, s in seconds.items()))
-    for remark in remarks:
-        console.print(f"[yellow]Warning[/yellow]     {_plain(remark)}", highlight=False, soft_wrap=True)
+    for warning in json.loads(info["warnings"]):
+        console.print(f"[yellow]Warning[/yellow]     {_plain(warning['text'])}", highlight=False, soft_wrap=True)
     console.print()
-    line("Published", f"{_plain(short(settings.warehouse / 'clv.duckdb'))} and predictions.csv beside it")
+    line("Published", f"{_plain(short(settings.warehouse / PUBLISHED_FILE))} and predictions.csv beside it")
     line("Next", _plain(" · ".join(command_line(command, settings) for command in ("serve", "sql", "docs"))))
 
 

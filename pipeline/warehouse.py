@@ -6,14 +6,16 @@ current         -> builds/<build id>          the one link that a publish swaps
 builds/<build id>/{clv.duckdb, predictions.csv, previous -> ../<build id before>}
 builds/before-*/                              files that stood where links belong; nothing here removes them
 build.duckdb, build.lock, logs/, target/      of the build that runs, or of the last one
-temporary/                                    of the build that runs
-training/, training.lock                      of the training that runs
+.clv-temporary/                               of the build that runs
+.clv-training/, training.lock                 of the training that runs
+.clv-warehouse                                the mark: without it, a folder that is not empty is somebody's own
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +23,9 @@ import duckdb
 
 from pipeline.errors import ClvError
 
-PUBLISHED_FILES = ("clv.duckdb", "predictions.csv")
+PUBLISHED_FILE = "clv.duckdb"
+PUBLISHED_CSV = "predictions.csv"
+PUBLISHED_FILES = (PUBLISHED_FILE, PUBLISHED_CSV)
 FILE_FORMAT = {"storage_compatibility_version": "v1.3.0"}  # as in profiles.yml
 
 
@@ -32,27 +36,51 @@ class Warehouse:
         self.lock_file = folder / "build.lock"
         self.logs = folder / "logs"
         self.target = folder / "target"
-        self.temporary = folder / "temporary"
-        self.training = folder / "training"
-        self.published_file = folder / "clv.duckdb"
+        self.temporary = folder / ".clv-temporary"
+        self.training = folder / ".clv-training"
+        self.published_file = folder / PUBLISHED_FILE
         self.current = folder / "current"
         self.builds = folder / "builds"
+        self._mark = folder / ".clv-warehouse"
 
     def create(self) -> None:
-        """Makes the folder where it is missing. Raises ClvError where it cannot be written to."""
+        """Makes the folder where it is missing.
+
+        Raises ClvError where the folder is somebody's own or has links where a build writes, and OSError where it
+        cannot be written to.
+        """
         try:
-            self.builds.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._stop_unless_ours()
+            self.builds.mkdir(exist_ok=True)
         except (FileExistsError, NotADirectoryError):
-            raise ClvError(f"{self.folder} is no folder. Choose another one with WAREHOUSE=folder.") from None
+            raise ClvError(f"{self.folder} is not a folder. Choose another one with WAREHOUSE=folder.") from None
         if not os.access(self.folder, os.W_OK | os.X_OK) or not os.access(self.builds, os.W_OK | os.X_OK):
             raise PermissionError(13, "Permission denied", str(self.folder))
+        logs = (self.logs / name for name in ("dbt.log", "model.log"))
+        for path in (self.logs, self.target, self.temporary, self.training, *logs):
+            if path.is_symlink():
+                raise ClvError(f"{path} is a link, and a build writes only into its own folder. Remove the link.")
+
+    def _stop_unless_ours(self) -> None:
+        """Marks an empty folder as a warehouse. Raises ClvError where it holds what no build has made."""
+        if self._mark.exists() or self.current.is_symlink():
+            return
+        found = sorted(path.name for path in self.folder.iterdir() if path.name != ".gitignore")
+        if found:
+            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+            raise ClvError(
+                f"{self.folder} is not a warehouse: it holds {', '.join(found[:3])}{more}, which no build has made. "
+                "Choose an empty folder, or a new one, with WAREHOUSE=folder."
+            )
+        self._mark.write_text("Builds are made and published in this folder; what they leave, the next one removes.\n")
 
     def discard_unfinished(self) -> None:
         """Removes what a build that failed or was killed has left. Only for the holder of the lock."""
-        for leftover in self.folder.glob("build.duckdb*"):
-            _remove(leftover)
-        for leftover in self.folder.glob(".swap-*"):
-            _remove(leftover)
+        for suffix in ("", ".wal", ".tmp"):
+            _remove(self.build_file.with_name(self.build_file.name + suffix))
+        for link in (*PUBLISHED_FILES, self.current.name):
+            _remove(self.folder / f".swap-{link}")
         _remove(self.temporary)
         self._keep_only(self._published_folders())
 
@@ -79,14 +107,18 @@ class Warehouse:
     def publish(self, build_id: str) -> None:
         """Makes the finished build the published one: a copy, made durable, then visible with one rename."""
         folder = self.builds / build_id
-        copy(self.build_file, folder / "clv.duckdb")
+        copy(self.build_file, folder / PUBLISHED_FILE)
         self._lead_through_current()
         for before in self._published_folders():
-            if _looks_like_duckdb(before / "clv.duckdb"):  # a damaged file is nothing to go back to
+            if _looks_like_duckdb(before / PUBLISHED_FILE):  # a damaged file is nothing to go back to
                 os.symlink(Path("..") / before.name, folder / "previous")
                 break
-        for path in (folder / "clv.duckdb", folder / "predictions.csv", folder, self.builds):
+        for name in PUBLISHED_FILES:
+            path = folder / name
+            path.chmod(path.stat().st_mode & 0o640)  # who buys what is not everybody's to read
             _make_durable(path)
+        _make_durable(folder)
+        _make_durable(self.builds)
 
         self._swap(self.current, Path("builds") / build_id)
         _make_durable(self.folder)
@@ -110,7 +142,7 @@ class Warehouse:
     def published_files(self) -> list[Path]:
         """What may be published, the newest first: the file under the public path, the current one, the one before."""
         found: list[Path] = []
-        for path in (self.published_file, self.current / "clv.duckdb", self.current / "previous" / "clv.duckdb"):
+        for path in (self.published_file, self.current / PUBLISHED_FILE, self.current / "previous" / PUBLISHED_FILE):
             if path.is_file() and not any(path.samefile(other) for other in found):
                 found.append(path)
         return found
@@ -122,12 +154,16 @@ class Warehouse:
     def _keep_only(self, kept: list[Path]) -> None:
         for folder in self.builds.iterdir():
             if folder.resolve() not in kept and not folder.name.startswith("before-"):
-                _remove(folder)
+                for name in (*PUBLISHED_FILES, f"{PUBLISHED_FILE}.wal", "previous"):
+                    (folder / name).unlink(missing_ok=True)
+                with suppress(OSError):  # it holds what no build has made
+                    folder.rmdir()
 
     def _lead_through_current(self) -> None:
         """Makes the paths that people use lead through `current`, and keeps aside what stands in their place.
 
-        Files of an older version of this project become the current build first: at no moment do the two not match.
+        Files stand there where the warehouse is a copy that followed its links; without its `current` they become the
+        current build first: at no moment do the two not match.
         """
         if self.current.is_dir() and not self.current.is_symlink():  # the warehouse is a copy that followed its links
             copied = self.builds / f"copied-{self.current.stat().st_ino}"

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import tempfile
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-import predictor
 from pipeline import orders, orders_file
 from pipeline.build_lock import build_lock
-from pipeline.errors import ClvError, UsageError
-from pipeline.settings import Settings
-from pipeline.steps import Clock
-from pipeline.training import doubts, summary
-from pipeline.training.doubts import Doubt
+from pipeline.errors import UsageError
+from pipeline.events import Listener, Trained, Warned
+from pipeline.failures import told_plainly
+from pipeline.settings import Settings, command_line
+from pipeline.steps import Steps
+from pipeline.training import doubts
 from pipeline.training.plan import make_plan
 from pipeline.training.registering import write_model
 from pipeline.training.snapshots import open_orders
@@ -26,49 +28,69 @@ from predictor.training.backtest import backtest, earlier
 from predictor.training.fitting import fit
 
 
-def train(settings: Settings) -> None:
-    """Writes and registers a model and its report, prints a summary. Raises ClvError, whose text is for people."""
+@dataclass(frozen=True)
+class Training:
+    """`content`: what the report is made of; `doubts`: about the model; `seconds`: by step."""
+
+    content: dict[str, Any]
+    doubts: list[Warned]
+    seconds: dict[str, float]
+
+
+def train(settings: Settings, listener: Listener) -> Training:
+    """Writes and registers a model and its report. Raises ClvError, whose text is for people."""
     source = orders_file.find(settings)
     if not settings.model.parent.is_dir():
         raise UsageError(
-            f"There is no folder {settings.model.parent}. Name a file to write the model to: MODEL=my-model.dill"
+            f"There is no folder {settings.model.parent}. Name a file to write the model to: "
+            f"{command_line('train', settings, MODEL='my-model.dill')}"
         )
     warehouse = Warehouse(settings.warehouse)
-    warehouse.create()
-    clock = Clock(Console(stderr=True))
-    try:
-        with build_lock(warehouse.folder / "training.lock", "training"), clock.running():
+    steps = Steps(listener)
+    with told_plainly("train", settings):
+        _stop_unless_writable(settings.model)
+        warehouse.create()
+        with build_lock(warehouse.folder / "training.lock", "training"):
             try:
-                content, found = _train(settings, source, warehouse.new_training_folder(), clock)
+                content, found = _train(settings, source, warehouse.new_training_folder(), steps)
             finally:
                 warehouse.discard_training()
-    except predictor.ModelError as error:
-        raise ClvError(str(error)) from error
-    summary.show(Console(), content, settings, clock.seconds, found)
+    for each in found:
+        listener(each)
+    listener(Trained(str(settings.model), content["model_id"]))
+    return Training(content, found, steps.seconds)
+
+
+def _stop_unless_writable(model: Path) -> None:
+    """Raises OSError where the model could not be written after all the work."""
+    if model.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(model))
+    with tempfile.NamedTemporaryFile(dir=model.parent):
+        pass
 
 
 def _train(
-    settings: Settings, source: orders.Source, scratch: Path, clock: Clock
-) -> tuple[dict[str, Any], list[Doubt]]:
+    settings: Settings, source: orders.Source, scratch: Path, steps: Steps
+) -> tuple[dict[str, Any], list[Warned]]:
     """What the report is made of, and what is doubtful about the model."""
     horizon, rate = settings.horizon, settings.discount_rate
     with ExitStack() as opened:
-        with clock.step("load lines"), orders_file.told():
+        with steps.step("load lines"), orders_file.told():
             fingerprint = orders.fingerprint(source)
             snapshots = opened.enter_context(open_orders(settings, scratch))
             orders.stop_where_changed(source, fingerprint)
         doubts.stop_where_orders_lie_ahead(snapshots, settings, date.today())
         plan = make_plan(snapshots.first_day, snapshots.last_day, settings)
-        with clock.step("features"):
+        with steps.step("features"):
             at = {each: snapshots.at(*each) for each in plan.labelled}
             now = snapshots.at(plan.last_day)
             found = list(doubts.about_orders(snapshots, now))
-    with clock.step("test"):
+    with steps.step("test"):
         past = [at[each, plan.test.days] for each in plan.test.cutoffs]
         test = backtest(at[plan.test.as_of, horizon], past, rate)
         tests = [each.summary() for each in (*earlier(past, rate), test)]
         found += doubts.about_test(tests[-1])
-    with clock.step("fit"):
+    with steps.step("fit"):
         fitted, notes = fit(now, [at[each, plan.final.days] for each in plan.final.cutoffs], horizon, rate)
     content = {
         "orders_file": source.name,
@@ -84,8 +106,8 @@ def _train(
         "notes": notes,
         "tests": tests,
     }
-    with clock.step("report"):
+    with steps.step("report"):
         report.write(content, test, settings.warehouse)
-    with clock.step("register"):
-        write_model(fitted, now, content, settings, scratch)
+    with steps.step("register"):
+        content["model_id"] = write_model(fitted, now, content, settings, scratch).model_id
     return content, found

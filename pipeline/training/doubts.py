@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
@@ -12,6 +11,7 @@ import duckdb
 import numpy as np
 
 from pipeline.errors import ClvError
+from pipeline.events import Warned
 from pipeline.settings import Settings, command_line, short
 from pipeline.training.snapshots import Snapshots
 from predictor.training import backtest
@@ -25,15 +25,6 @@ _LOOKED_AT = 30  # customers, below which regularity is chance
 _FAR_OFF = 2.0  # times, predicted over actual or the other way round
 
 
-@dataclass(frozen=True)
-class Doubt:
-    """`code` for machines, `text` for people, `figures` that the text is about."""
-
-    code: str
-    text: str
-    figures: Mapping[str, float | str]
-
-
 def stop_where_orders_lie_ahead(snapshots: Snapshots, settings: Settings, today: date) -> None:
     """Raises ClvError where the last order is after tomorrow and AS_OF does not say that it should count."""
     last = snapshots.last_day
@@ -44,26 +35,26 @@ def stop_where_orders_lie_ahead(snapshots: Snapshots, settings: Settings, today:
         )
 
 
-def about_orders(snapshots: Snapshots, now: Snapshot) -> Iterator[Doubt]:
+def about_orders(snapshots: Snapshots, now: Snapshot) -> Iterator[Warned]:
     """What is unusual in the orders, all of them up to the last day."""
     yield from _days_far_apart(snapshots)
     yield from _few_come_back(now)
     yield from _regular_purchases(snapshots.warehouse)
 
 
-def about_test(test: Mapping[str, Any]) -> Iterator[Doubt]:
+def about_test(test: Mapping[str, Any]) -> Iterator[Warned]:
     """What is unusual in the summary of a `Backtest`."""
     ratio = test["metrics"][backtest.OURS]["calibration"]
     days = f"In its own test, the {test['days']} days after {test['as_of']}, "
     advice = "Trust neither its amounts nor its sum; see the report, and train on a longer or more typical time."
     if ratio is None:
-        yield Doubt("test_without_revenue", f"{days}no customer brought anything. {advice}", {})
+        yield Warned("test_without_revenue", f"{days}no customer brought anything. {advice}", {})
     elif not 1 / _FAR_OFF <= ratio <= _FAR_OFF:
         figures = {"predicted_over_actual": round(ratio, 4)}
-        yield Doubt("far_off_in_its_test", f"{days}the model predicted {ratio:.3g} times what came. {advice}", figures)
+        yield Warned("far_off_in_its_test", f"{days}the model predicted {ratio:.3g} times what came. {advice}", figures)
 
 
-def _days_far_apart(snapshots: Snapshots) -> Iterator[Doubt]:
+def _days_far_apart(snapshots: Snapshots) -> Iterator[Warned]:
     lines_by_day = snapshots.warehouse.execute(
         "select created_at_date, count(*) from stg_orders where created_at_date <= ? group by all order by all",
         [snapshots.last_day],
@@ -73,7 +64,7 @@ def _days_far_apart(snapshots: Snapshots) -> Iterator[Doubt]:
         lines += count
         if (next_day - day).days >= _FAR_APART:
             years = (next_day - day).days // 365
-            yield Doubt(
+            yield Warned(
                 "orders_decades_apart",
                 f"Order lines of {day} or before: {lines:,}, which is {years} years before all others. Where that day "
                 "stands for an unknown one, take those lines out of the file.",
@@ -81,10 +72,10 @@ def _days_far_apart(snapshots: Snapshots) -> Iterator[Doubt]:
             )
 
 
-def _few_come_back(now: Snapshot) -> Iterator[Doubt]:
+def _few_come_back(now: Snapshot) -> Iterator[Warned]:
     came_back, customers = int(np.count_nonzero(now.features["frequency"] > 0)), len(now.customers)
     if came_back < _FEW_COME_BACK * customers:
-        yield Doubt(
+        yield Warned(
             "few_come_back",
             f"{came_back:,} of {customers:,} customers have bought on more than one day, so there is little to learn "
             "from about who comes back. Take the values for a ranking at best; more history or a longer HORIZON helps.",
@@ -92,7 +83,7 @@ def _few_come_back(now: Snapshot) -> Iterator[Doubt]:
         )
 
 
-def _regular_purchases(warehouse: duckdb.DuckDBPyConnection) -> Iterator[Doubt]:
+def _regular_purchases(warehouse: duckdb.DuckDBPyConnection) -> Iterator[Warned]:
     customers, spread = warehouse.execute(
         f"""
         with purchase_days as (
@@ -111,7 +102,7 @@ def _regular_purchases(warehouse: duckdb.DuckDBPyConnection) -> Iterator[Doubt]:
         """
     ).fetchall()[0]
     if customers >= _LOOKED_AT and spread < _REGULAR:
-        yield Doubt(
+        yield Warned(
             "purchases_at_regular_intervals",
             f"Customers who come back do so at regular intervals (half of them vary by less than {spread:.0%}), as "
             "with subscriptions. The model takes purchases to come at random times and notices late that somebody "

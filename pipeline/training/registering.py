@@ -24,14 +24,14 @@ _FACTS = (
 
 def write_model(
     fitted: value_model.ValueModel, now: Snapshot, content: dict[str, Any], settings: Settings, scratch: Path
-) -> None:
+) -> predictor.Manifest:
     """Registers the file before it takes the place of an older one, which stays where anything fails."""
     rows = np.linspace(0, len(now.customers) - 1, _EXAMPLES).astype(int)
     example = np.column_stack([now.features[name] for name in value_model.FEATURES])[rows]
     target = settings.model
     unfinished = scratch / target.name
     unfinished.write_bytes(dill.dumps(fitted))
-    predictor.register(
+    manifest = predictor.register(
         unfinished,
         settings.predictor,
         features=value_model.FEATURES,
@@ -46,6 +46,7 @@ def write_model(
     neighbour = target.with_name(f".{target.name}")  # the warehouse may be on another disk
     shutil.copyfile(unfinished, neighbour)
     os.replace(neighbour, target)
+    return manifest
 
 
 def _how_good(test: dict[str, Any]) -> dict[str, Any]:

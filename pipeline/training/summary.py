@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from rich.console import Console
 from rich.markup import escape
 
 from pipeline.settings import Settings, command_line, short
-from pipeline.training.doubts import Doubt
+from pipeline.training.command import Training
 from predictor.training import report
 
 
-def show(
-    console: Console,
-    content: Mapping[str, Any],
-    settings: Settings,
-    seconds: Mapping[str, float],
-    doubts: Sequence[Doubt],
-) -> None:
-    """`content` is what the report is made of."""
+def show(console: Console, settings: Settings, training: Training) -> None:
+    """Prints what a training has made."""
+    content, seconds = training.content, training.seconds
 
     def line(name: str, text: str) -> None:
         console.print(f"[bold]{name:<12}[/bold]{text}", highlight=False, soft_wrap=True)
@@ -41,7 +33,7 @@ def show(
         "", "[dim]total: predicted over actual; top 10 %: share of the revenue of the customers predicted highest[/dim]"
     )
     line("Seconds", f"{sum(seconds.values()):.1f}: " + ", ".join(f"{name} {s:.1f}" for name, s in seconds.items()))
-    for doubt in doubts:
+    for doubt in training.doubts:
         console.print(f"[yellow]Warning[/yellow]     {escape(doubt.text)}", highlight=False, soft_wrap=True)
     console.print()
     report_file = short(settings.warehouse / "training_report.html")

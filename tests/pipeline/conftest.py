@@ -83,7 +83,8 @@ class Shop:
         builds = {path.resolve() for path in (self.warehouse / "builds").iterdir()}
         assert {path for path in builds - published if not path.name.startswith("before-")} == set()
         assert {path.name for path in self.warehouse.iterdir()} <= {
-            "build.duckdb", "builds", "clv.duckdb", "current", "docs", "logs", "predictions.csv", "target",
+            ".clv-warehouse", "build.duckdb", "builds", "clv.duckdb", "current", "docs", "logs", "predictions.csv",
+            "target",
         }  # fmt: skip
         assert list(self.temporary.iterdir()) == []
 

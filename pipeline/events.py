@@ -1,0 +1,113 @@
+"""What happens while a command runs, as data: whoever wants to know of it is a function that takes an event.
+
+The terminal, `JSON=file` and the benchmarks listen. Nobody reads back what was printed for people.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UsageError
+
+
+@dataclass(frozen=True)
+class StepStarted:
+    """`done`: the share of the work that is done, 0 to 1, where it is known."""
+
+    step: str
+    done: float | None = None
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """A step that comes more than once took the sum of its `seconds`."""
+
+    step: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RowsScored:
+    """`rows`: customers that the model has predicted for so far."""
+
+    rows: int
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something odd that stops nothing but a strict build. `code` for machines, `text` for people."""
+
+    code: str
+    text: str
+    figures: Mapping[str, float | str] = dataclasses.field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"code": self.code, "text": self.text, "figures": dict(self.figures)}
+
+
+@dataclass(frozen=True)
+class Published:
+    """`build`: the row of build_info."""
+
+    build: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """`model`: the file that was written; `model_id`: the first 12 hex digits of its SHA-256."""
+
+    model: str
+    model_id: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The command stops; `text` is what people are told."""
+
+    text: str
+
+
+Event = StepStarted | StepDone | RowsScored | Warned | Published | Trained | Failed
+Listener = Callable[[Event], None]
+
+
+def to_all(*listeners: Listener) -> Listener:
+    def tell(event: Event) -> None:
+        for listener in listeners:
+            listener(event)
+
+    return tell
+
+
+def as_json(event: Event, at: datetime) -> str:
+    """One line: `event` and `at` (UTC), then what the event says."""
+    name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+    said = {each.name: getattr(event, each.name) for each in dataclasses.fields(event)}
+    return json.dumps({"event": name, "at": f"{at:%Y-%m-%dT%H:%M:%S.%fZ}", **said}, default=str, ensure_ascii=False)
+
+
+@contextmanager
+def json_lines(path: Path) -> Iterator[Listener]:
+    """A listener that writes one object a line. Raises UsageError where the file cannot be written."""
+    try:
+        file = path.open("w", encoding="utf-8", buffering=1)
+    except OSError as error:
+        raise UsageError(f"JSON={path} cannot be written: {error.strerror}.") from None
+
+    def write(event: Event) -> None:
+        with suppress(OSError):  # a disk that fills up stops a build where it writes its tables, not for its log
+            file.write(as_json(event, datetime.now(UTC)) + "\n")
+
+    try:
+        yield write
+    finally:
+        with suppress(OSError):
+            file.close()

@@ -1,0 +1,81 @@
+"""What a build tells of itself as data: to a file that a scheduler follows, and in what it publishes."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+import pytest
+
+import predictor
+from pipeline.build import missing_walls
+from pipeline.errors import ClvError
+from pipeline.settings import Settings
+from tests.pipeline.conftest import Shop
+
+
+def events(shop: Shop) -> list[dict]:
+    return [json.loads(line) for line in (shop.folder / "events.jsonl").read_text().splitlines()]
+
+
+def test_a_build_tells_its_steps_its_warnings_and_what_it_published(built: Shop):
+    repeated = "a,a1,1,1,10,2017-10-01"
+    built.write_orders({"a": 10, "b": 20, "c": 30}, more=repeated)
+    (built.warehouse / "clv.duckdb").unlink()
+    built.run(AS_OF="2017-10-18", JSON=str(built.folder / "events.jsonl"))
+
+    told = events(built)
+    assert told == sorted(told, key=lambda event: datetime.fromisoformat(event["at"]))
+    started, done = ([e["step"] for e in told if e["event"] == f"step_{which}"] for which in ("started", "done"))
+    steps = {
+        "start",
+        "start dbt",
+        "load lines",
+        "check lines",
+        "features",
+        "predict",
+        "rank, history",
+        "audit",
+        "publish",
+    }
+    assert set(started) == set(done) == steps | {"publish"}
+    assert {event["rows"] for event in told if event["event"] == "rows_scored"} == {3}
+
+    warned = [
+        {each: event[each] for each in ("code", "text", "figures")} for event in told if event["event"] == "warned"
+    ]
+    assert {each["code"] for each in warned} == {"published_file_gone", "history_from_another_file", "repeated_lines"}
+    (repetition,) = (each for each in warned if each["code"] == "repeated_lines")
+    assert repetition == {
+        "code": "repeated_lines",
+        "text": "repeated order lines: 1; each counts as often as it stands in the file",
+        "figures": {"n": 1},
+    }
+    ((schema, engine, read_as, published),) = built.query(
+        "select schema_version, engine, read_as, warnings from build_info"
+    )
+    assert (schema, engine, read_as) == (1, "duckdb", None)
+    assert json.loads(published) == warned
+    assert told[-1]["event"] == "published" and told[-1]["build"]["build_id"] == built.build_id()
+
+
+def test_a_build_that_fails_tells_why_and_strict_stops_at_what_was_odd_before_dbt_began(built: Shop):
+    (built.warehouse / "clv.duckdb").unlink()
+    printed = built.run(status=1, STRICT="1", JSON=str(built.folder / "events.jsonl"))
+    assert printed.startswith("Stopped, because STRICT=1: ") and "was gone" in printed
+    assert not (built.warehouse / "clv.duckdb").exists()
+    assert events(built)[-1]["event"] == "failed" and events(built)[-1]["text"] == printed.strip()
+    built.run(STRICT="0")
+
+
+def test_a_file_for_events_that_cannot_be_written_is_refused(shop: Shop):
+    assert "cannot be written" in shop.run(status=2, JSON=str(shop.folder / "nowhere" / "events.jsonl"))
+
+
+def test_each_wall_that_is_missing_around_the_model_is_named_in_one_warning_or_stops_the_build():
+    everything = predictor.box_here().walls | {"landlock", "network"}
+    box = predictor.Box(everything - {"landlock", "network"})
+    warning = missing_walls(box, Settings())
+    assert warning and "Landlock" in warning.text and "a network namespace" in warning.text
+    with pytest.raises(ClvError, match=r"REQUIRE_BOX=1.*Landlock"):
+        missing_walls(box, Settings(require_box=True))

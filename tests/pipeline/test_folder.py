@@ -1,0 +1,99 @@
+"""A build touches nothing in its folder that a build did not make, and follows no link that somebody planted there."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.conftest import Shop
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in folder.rglob("*")}
+
+
+def test_a_folder_of_ones_own_is_left_alone_and_named(shop: Shop):
+    for name in ("builds/mine.txt", "training/notes.txt", "temporary/x", "build.duckdb.backup", "build.duckdb"):
+        path = shop.warehouse / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    before = contents(shop.warehouse)
+    says = f"{shop.warehouse} is not a warehouse: it holds build.duckdb, build.duckdb.backup, builds and 2 more"
+    for command in ("build", "train"):
+        assert says in shop.run(command, status=1)
+        assert contents(shop.warehouse) == before
+
+
+def test_what_somebody_keeps_in_a_warehouse_stays(built: Shop):
+    mine = ("build.duckdb.backup", "training/notes.txt", "temporary/notes.txt", "builds/mine/notes.txt", ".swap-mine")
+    for name in mine:
+        path = built.warehouse / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    built.run(AS_OF="2017-10-18")
+    assert [(built.warehouse / name).read_text() for name in mine] == ["mine"] * len(mine)
+    built.assert_whole()
+
+
+@pytest.mark.parametrize("name", ["build.lock", "logs", "target", "logs/dbt.log"])
+def test_a_planted_link_is_not_followed(built: Shop, name: str):
+    outside = built.folder / "outside"
+    path = built.warehouse / name
+    if name in ("logs", "target"):
+        outside.mkdir()
+        path.rename(built.folder / "before")
+    else:
+        outside.write_text("not the warehouse's")
+        path.unlink(missing_ok=True)
+    path.symlink_to(outside)
+    before = contents(built.folder / "outside") if outside.is_dir() else outside.read_text()
+    assert f"{path} is a link" in built.run(status=1, AS_OF="2017-10-18")
+    assert before == (contents(outside) if outside.is_dir() else outside.read_text())
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o640), (0o077, 0o600)])
+def test_what_is_published_is_not_everybodys_to_read(shop: Shop, umask: int, mode: int):
+    before = os.umask(umask)
+    try:
+        shop.run()
+    finally:
+        os.umask(before)
+    for name in ("clv.duckdb", "predictions.csv"):
+        assert stat.S_IMODE((shop.warehouse / name).stat().st_mode) == mode
+
+
+@pytest.mark.parametrize("character", ["?", "#", "\\"])
+def test_a_folder_whose_name_duckdb_cannot_open_is_refused(shop: Shop, character: str):
+    folder = shop.folder / f"ware{character}house"
+    printed = shop.run(status=2, WAREHOUSE=str(folder))
+    assert f"{character} is in its path" in printed and len(printed.splitlines()) == 1
+    assert not folder.exists()
+
+
+def test_orders_that_grow_while_they_are_read_stop_the_build(built: Shop):
+    published = built.build_id()
+    process = built.start(AS_OF="2017-10-18")
+    until = threading.Event()
+
+    def grow() -> None:
+        for number in range(10_000):
+            with built.orders.open("a") as file:
+                file.write(f"g,g{number},1,1,1,2017-10-01\n")
+            if until.wait(0.02):
+                return
+
+    while not (built.warehouse / "build.lock").exists() and process.poll() is None:
+        time.sleep(0.01)
+    writer = threading.Thread(target=grow)
+    writer.start()
+    printed = process.communicate(timeout=300)[0]
+    until.set()
+    writer.join()
+    assert process.returncode == 1, printed
+    assert f"{built.orders} changed while it was read" in printed
+    assert built.assert_whole() == published
