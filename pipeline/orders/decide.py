@@ -6,6 +6,7 @@ sample has not seen is held against the decision when the orders are loaded, and
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,7 @@ from pipeline.orders.source import Source
 
 Rows = Sequence[tuple[str | None, ...]]
 _SAMPLED_ROWS = 20_000
+_ORDER_TOTAL = re.compile(r"(?!.*(line|item|row)).*(order|grand|invoice|basket|cart).*|total|totalprice|totalamount")
 _NEEDED = ("customer_id", "revenue", "created_at_date")
 _SPOKEN_COLUMNS = {"customer_id": "the customer", "revenue": "the money", "created_at_date": "the date"}
 
@@ -266,6 +268,8 @@ class _Decision:
                 raise OrdersError(
                     f"{name}: {plain(str(columns[name]))} is an expression; only revenue and num_items can be one."
                 )
+        if "revenue" not in whole.columns:
+            self._ask_of_order_totals(rows, expressions, columns)
         numbers, number_evidence = self._numbers(rows, expressions, whole)
         dates, date_evidence = self._dates(rows, expressions["created_at_date"], whole)
         whole = replace(
@@ -418,6 +422,42 @@ class _Decision:
                 if column is not None:
                     mapping.resolve(column, each.names, each.fields, str(each.part.path))
 
+    def _ask_of_order_totals(
+        self, rows: Rows, expressions: dict[str, Expression | None], columns: dict[str, mapping.Column | None]
+    ) -> None:
+        """An order's total that stands on each of its lines would be added up once a line."""
+        revenue, order = expressions["revenue"], expressions["order_id"]
+        if (
+            not revenue
+            or not revenue.is_column
+            or not order
+            or not _ORDER_TOTAL.fullmatch(names.normalised(str(columns["revenue"])))
+        ):
+            return
+        found: dict[str, list[str]] = {}
+        for row in rows:
+            number, money = row[order.positions[0]], row[revenue.positions[0]]
+            if number and money:
+                found.setdefault(number, []).append(money)
+        several = [amounts for amounts in found.values() if len(amounts) > 1]
+        if len(several) < 3 or any(len(set(amounts)) > 1 for amounts in several):
+            return
+        if len({amounts[0] for amounts in found.values()}) < 3:
+            return
+        titles = self._first.names
+        prices, pieces = names.candidates("unit_price", titles), columns["num_items"]
+        answers = [(_line("columns", {"revenue": columns["revenue"]}), "it is the line's, all the same")]
+        if prices:
+            product = f"{pieces} * {titles[prices[0]]}" if pieces else titles[prices[0]]
+            answers.insert(0, (_line("columns", {"revenue": product}), "the line's own money"))
+        self._questions.append(
+            Question(
+                f"{plain(str(columns['revenue']))} is the same on all lines of an order: it may be the order's total, "
+                "which would count once a line.",
+                tuple(answers),
+            )
+        )
+
     # ---- formats ----
 
     def _sample(self, most: int = _SAMPLED_ROWS) -> list[tuple[str | None, ...]]:
@@ -497,6 +537,7 @@ class _Decision:
     ) -> tuple[DateFormat | None, DateEvidence]:
         values = self._values(rows, "created_at_date", expression)
         evidence = DateEvidence.of(values)
+        column = self._first.names[expression.positions[0]] if self._first.names and expression else "the dates' column"
         if self._stated.dates:
             formats = tuple(
                 each.replace(" %z", "").replace("%z", "").replace(" %Z", "").rstrip() for each in self._stated.dates
@@ -504,9 +545,18 @@ class _Decision:
             chosen = DateFormat(formats, "", evidence.zones or formats != self._stated.dates)
             self._stop_where_dates_do_not_fit(chosen, values)
             return chosen, evidence
+        if not evidence.dates and not evidence.iso and any(value.strip() for value in values):
+            example = next(value for value in values if value.strip())
+            self._questions.append(
+                Question(
+                    f"What stands in {plain(column)}, such as {plain(example, 40)}, is "
+                    "no date that is known.",
+                    ((_line("columns", {"created_at_date": "…"}), "with the name of the column that is one"),
+                     ('dates: "%d.%m.%Y"', "or how it is written, as in strftime")),
+                )
+            )  # fmt: skip
         if not evidence.dates:
             return None, evidence
-        column = self._first.names[expression.positions[0]] if self._first.names and expression else "the dates' column"
         if len(evidence.fitting) == 1:
             return evidence.format(evidence.fitting[0]), evidence
         for order in evidence.fitting:  # of two that fit, the one that this export is known to write
@@ -666,7 +716,7 @@ class _Decision:
             text.append(f"- {question.text}")
             if question.answers:
                 width = max(len(line) for line, _ in question.answers)
-                text += [f"    {line:<{width}}{f'  # {why}' if why else ''}" for line, why in question.answers]
+                text += [f"    {line:<{width}}{f'  # {why}' if why else ''}".rstrip() for line, why in question.answers]
         if any(question.answers for question in self._questions):
             text.append(
                 "Write the lines that are right into a file, orders.yml, and add MAPPING=orders.yml to the command."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cached_property
 
 ISO = re.compile(r"\d{4}-\d\d-\d\d")
@@ -14,7 +14,7 @@ MISSING = ("", "na", "null", "none", "nan")
 
 # ---- dates ----------------------------------------------------------------------------------------------------------
 
-ORDERS = {"dmy": "day first", "mdy": "month first", "ymd": "year first"}
+ORDERS = {"dmy": "day first", "mdy": "month first", "ymd": "year first", "epoch": "seconds or milliseconds since 1970"}
 _MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
            "december")  # fmt: skip
 _NAMED = {name: i for i, name in enumerate(_MONTHS, 1)} | {name[:3]: i for i, name in enumerate(_MONTHS, 1)}
@@ -48,6 +48,10 @@ class DateFormat:
 def date_readings(value: str) -> dict[str, tuple[str, date, bool]]:
     """Each way to read the text as a date: {order: (format as in strftime, the day, whether a zone stands behind)}."""
     text = re.sub(r"\s+", " ", value.strip())
+    if re.fullmatch(r"\d{9,10}|\d{12,13}", text):
+        return {
+            "epoch": ("%s", datetime.fromtimestamp(int(text) // (1000 if len(text) > 10 else 1), UTC).date(), False)
+        }
     found = _DATE.match(text)
     if not found:
         return {}
@@ -144,6 +148,7 @@ class DateEvidence:
     example: str = ""
     readings: dict[str, date] = field(default_factory=dict)
     against: dict[str, str] = field(default_factory=dict)
+    short: tuple[set[str], set[str]] = field(default_factory=lambda: (set(), set()))
 
     @classmethod
     def of(cls, values: Iterable[str]) -> DateEvidence:
@@ -169,6 +174,9 @@ class DateEvidence:
             self.fits[order] = self.fits.get(order, 0) + 1
             self.formats.setdefault(order, {})[pattern] = None
             self.zones |= zones
+            if pattern.startswith("%y"):
+                self.short[0].add(value.strip()[:2])
+                self.short[1].add(value.strip()[6:8])
         for order in ORDERS:
             if order not in readings:
                 self.against.setdefault(order, value)
@@ -178,8 +186,15 @@ class DateEvidence:
 
     @cached_property
     def fitting(self) -> list[str]:
-        """The orders that fit every value that is a date at all and is not ISO."""
-        return [order for order in ORDERS if self.fits.get(order, 0) == self.dates]
+        """The orders that fit every value that is a date at all and is not ISO.
+
+        Of two numbers of two digits that both could be the year, the year is the one that has fewer different values.
+        """
+        found = [order for order in ORDERS if self.fits.get(order, 0) == self.dates]
+        first, last = self.short
+        if len(found) > 1 and "ymd" in found and len(first) > len(last):
+            found.remove("ymd")
+        return found
 
     def format(self, order: str) -> DateFormat:
         return DateFormat(tuple(self.formats[order]), order, self.zones)
@@ -192,6 +207,10 @@ def date_sql(column: str, chosen: DateFormat) -> str:
         zone = r"\s*(Z|[+-][0-9]{2}:?([0-9]{2})?|\(?[A-Z]{2,5}\)?([+-][0-9]+)?|[A-Za-z]+(/[A-Za-z_]+)+)$"
         ending = r"([0-9]\s?([AaPp][Mm])?)"
         text = f"regexp_replace({text}, {literal(ending + zone)}, '\\1')"
+    if chosen.formats == ("%s",):
+        number = f"try_cast({text} as bigint)"
+        day = f"cast(epoch_ms(case when length({text}) > 10 then {number} else {number} * 1000 end) as date)"
+        return f"case when {day} is not null then cast({day} as varchar) else {column} end"
     formats = ", ".join(literal(each) for each in chosen.formats)
     stripped = f"try_strptime({text}, [{formats}])" if len(chosen.formats) > 1 else f"try_strptime({text}, {formats})"
     day = f"cast({stripped} as date)"

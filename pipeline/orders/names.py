@@ -15,7 +15,7 @@ COLUMNS = ("customer_id", "order_id", "order_item_id", "num_items", "revenue", "
 
 def normalised(name: str) -> str:
     """The name without case, accents and what separates words, so that `Kunden-Nr.` is `kundennr`."""
-    spelled = name.strip().lower().replace("ß", "ss")
+    spelled = name.strip().lower().replace("ß", "ss").replace("n°", "no ").replace("nº", "no ")
     bare = "".join(c for c in unicodedata.normalize("NFKD", spelled) if not unicodedata.combining(c))
     return re.sub(r"[^a-z0-9]+", "", bare)
 
