@@ -1,9 +1,12 @@
+{%- set strict = var('strict', env_var('STRICT', '')) | string | lower in ('1', 'true') -%}
+
 {{
     config(
         meta={
             'code': 'as_of_in_the_future',
-            'message': "the as-of date is in the future, by days: {n}; where a mistyped date moved it there, mend that line or give AS_OF"
+            'message': "the as-of date is in the future, by days: {n}; the last orders are of {examples}. Mend those lines, or give the day with AS_OF=YYYY-MM-DD"
         },
+        severity='warn' if var('as_of', env_var('AS_OF', '')) and not strict else 'error',
         fail_calc='coalesce(max(days_ahead), 0)'
     )
 }}
@@ -20,7 +23,9 @@ as_of as (
 -- already in some time zones.
 final as (
 
-    select {{ dbt.datediff(dbt.current_timestamp(), 'as_of_date', 'day') }} as days_ahead
+    select
+        last_order_date as example,
+        {{ dbt.datediff(dbt.current_timestamp(), 'as_of_date', 'day') }} as days_ahead
 
     from as_of
 

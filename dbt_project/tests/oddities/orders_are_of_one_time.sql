@@ -1,0 +1,73 @@
+{{
+    config(
+        meta={
+            'code': 'orders_decades_apart',
+            'message': "orders that lie ten years or more from all others: {n}, of {examples}; such dates often stand for none"
+        },
+        fail_calc='coalesce(sum(orders), 0)'
+    )
+}}
+
+with
+
+days as (
+
+    select
+        order_date,
+        count(*) as orders
+
+    from {{ ref('int_customer_orders') }}
+
+    group by order_date
+
+),
+
+gaps as (
+
+    select
+        *,
+        {{ dbt.datediff('lag(order_date) over (order by order_date)', 'order_date', 'day') }} >= 3650 as is_far_from_before
+
+    from days
+
+),
+
+-- A stretch of time without such a gap in it.
+stretches as (
+
+    select
+        *,
+        sum(case when is_far_from_before then 1 else 0 end) over (
+            order by order_date rows unbounded preceding
+        ) as stretch
+
+    from gaps
+
+),
+
+sizes as (
+
+    select
+        stretch,
+        min(order_date) as example,
+        sum(orders) as orders
+
+    from stretches
+
+    group by stretch
+
+),
+
+final as (
+
+    select
+        example,
+        orders
+
+    from sizes
+
+    where orders < (select max(orders) from sizes)
+
+)
+
+select * from final
