@@ -74,12 +74,12 @@ def _delimiter(lines: list[str]) -> str:
         fields, count = max(counts.items(), key=lambda item: (item[1], item[0]))
         return (count, fields) if fields > 1 else (0, 0)
 
-    by_names = {delimiter: of_names(delimiter) for delimiter in (*DELIMITERS, " ")}
+    dividing = [delimiter for delimiter in DELIMITERS if alike(delimiter)[1] > 1]
+    if not dividing:
+        return " " if alike(" ")[1] > 1 else ","  # names and texts have blanks in them, whatever divides the fields
+    by_names = {delimiter: of_names(delimiter) for delimiter in dividing}
     best = max(by_names.values())
-    among = [delimiter for delimiter, count in by_names.items() if count == best]
-    if best > 1 and len(among) == 1:
-        return among[0]
-    return max(among if best > 1 else (*DELIMITERS, " "), key=alike)
+    return max([each for each, count in by_names.items() if count == best] if best > 1 else dividing, key=alike)
 
 
 def _header(lines: list[str], delimiter: str) -> int | None:

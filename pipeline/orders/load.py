@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -281,5 +282,5 @@ def stop_where_lines_are_lost(
 
 def _blank_lines(part: Part, header: int) -> int:
     """Lines behind the header with nothing in them, or nothing but what divides fields."""
-    with part.open() as file:
-        return sum(not line.strip(b'\r\n,;|\t "') for number, line in enumerate(file) if number >= header)
+    with part.open() as file, io.TextIOWrapper(file, encoding="latin-1") as text_file:  # takes any line end for one
+        return sum(not line.strip('\r\n,;|\t "') for number, line in enumerate(text_file) if number >= header)
