@@ -113,7 +113,7 @@ class _Build:
             raise model_errors[-1]
         if not result.success:
             raise explain(result, self._settings, warehouse.build_file, warehouse.logs / "dbt.log")
-        return [found for found in map(warning, results) if found]
+        return [found for each in results if (found := warning(each, warehouse.build_file))]
 
     def _warn(self, *warnings: Warned | None) -> None:
         """Raises ClvError where the build is to be strict."""

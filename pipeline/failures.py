@@ -36,19 +36,31 @@ def _explain_node(failed, settings: Settings, build_file: Path, log: Path) -> st
                 return _unusable_lines(settings, build_file)
             case "as_of_before_first_order":
                 return _too_early(settings, build_file)
-        if found := warning(failed):
+        if found := warning(failed, build_file):
             return f"Stopped, because STRICT=1: {found.text}." if settings.strict else f"{found.text}."
         rows = "1 row fails" if failed.failures == 1 else f"{failed.failures} rows fail"
         return f"The test {node.name} fails: {rows}. See what it asks in {node.original_file_path}, and {log}."
     return f"{node.resource_type} {node.name} failed: {plain(message)} See {log}."
 
 
-def warning(result) -> Warned | None:
+def warning(result, build_file: Path) -> Warned | None:
     """What a test has found, in the words of its meta; None for other results."""
     meta = result.node.config.meta
     if result.status not in ("warn", "fail") or "message" not in meta:
         return None
-    return Warned(meta["code"], meta["message"].replace("{n}", f"{result.failures:,}"), {"n": result.failures})
+    text = meta["message"].replace("{n}", f"{result.failures:,}")
+    figures: dict[str, float | str] = {"n": result.failures}
+    if "{examples}" in text:
+        figures["examples"] = shown = _examples(result, build_file)
+        text = text.replace("{examples}", shown)
+    return Warned(meta["code"], text, figures)
+
+
+def _examples(result, build_file: Path) -> str:
+    """The first two of what a test has found, from its own query's column `example`."""
+    with duckdb.connect(build_file, read_only=True) as build:
+        found = build.execute(f"select cast(example as varchar) from ({result.node.compiled_code}) limit 2").fetchall()
+    return ", ".join(example for (example,) in found)
 
 
 def _too_early(settings: Settings, build_file: Path) -> str:
