@@ -63,7 +63,7 @@ class Snapshot:
         except (duckdb.Error, pa.ArrowException) as error:
             raise SnapshotError(f"{self._path} is not a readable published warehouse: {_line(error)}") from None
         self.check()
-        self.warnings: list[dict[str, Any]] = json.loads(self.build.pop("warnings", "[]"))
+        self.warnings: list[dict[str, Any]] = json.loads(self.build.pop("warnings"))
         self.tag = f"{self.build['build_id']}-{self.identity.inode:x}-{self.identity.mtime_ns:x}"
         self._kept: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -82,7 +82,7 @@ class Snapshot:
 
     def _build_info(self) -> dict[str, Any]:
         rows = self.query("select * from published.build_info")
-        version = rows[0].get("schema_version", SCHEMA_VERSION) if len(rows) == 1 else None
+        version = rows[0].get("schema_version") if len(rows) == 1 else None
         if version != SCHEMA_VERSION:
             raise SnapshotError(
                 f"{self._path} has schema version {version}; this API reads version {SCHEMA_VERSION}. "

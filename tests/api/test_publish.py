@@ -15,8 +15,10 @@ from unittest.mock import Mock
 import duckdb
 import pytest
 
+from api.store import snapshot
 from api.store.publication import Publication
 from api.store.snapshot import SnapshotError
+from pipeline import build_info
 from tests.api.conftest import Server, link, publish, serving
 
 ASKED = [f"c{n}" for n in range(50)]
@@ -191,7 +193,11 @@ def test_a_file_overwritten_in_place_never_gives_a_wrong_answer(warehouse: Path,
         assert server.get("/customers/c300").json["clv"] == 3.0
 
 
-@pytest.mark.parametrize("version", ["2", "null"])
+def test_the_api_reads_the_schema_that_a_build_writes() -> None:
+    assert snapshot.SCHEMA_VERSION == build_info.SCHEMA_VERSION
+
+
+@pytest.mark.parametrize("version", ["2", "null", "absent"])
 def test_a_file_with_another_schema_is_refused_in_one_line_and_the_one_served_stays(
     warehouse: Path, version: str
 ) -> None:
