@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -50,8 +51,11 @@ def _as_spelled(export: Export, spelled: dict[str, str]) -> Export:
     """The mapping in the file's own spelling; settings for columns that this file lacks fall away."""
 
     def own(column: mapping.Column) -> str:
-        pieces = str(column).split(" * ")
-        return " * ".join(spelled.get(normalised(piece), "") for piece in pieces)
+        """Empty where the file lacks one of the columns."""
+        pieces = re.split(r"( [*+-] )", str(column))
+        found = [spelled.get(normalised(piece), "") for piece in pieces[::2]]
+        pieces[::2] = found
+        return "".join(pieces) if all(found) else ""
 
     given = export.mapping
     return Export(
@@ -59,7 +63,7 @@ def _as_spelled(export: Export, spelled: dict[str, str]) -> Export:
         export.recognised_by,
         Mapping(
             columns={ours: own(theirs) if theirs is not None else None for ours, theirs in given.columns.items()
-                     if theirs is None or all(own(theirs).split(" * "))},
+                     if theirs is None or own(theirs)},
             dates=given.dates,
             decimal=given.decimal,
             fill_down=tuple(own(column) for column in given.fill_down if own(column)),

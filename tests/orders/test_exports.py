@@ -1,0 +1,44 @@
+"""Each export that is known reads its sample as what it is."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from pipeline.orders import exports
+
+SAMPLES = Path(__file__).parent / "exports"
+RIGHT = {  # name: (customers, revenue, lines left out)
+    "fivetran_shopify": (2, "132.00", 0),
+    "magento": (2, "35.50", 1),
+    "olist": (1, "45.00", 1),
+    "prestashop": (2, "40.75", 0),
+    "shopify": (2, "42.00", 2),
+    "square": (2, "1209.00", 0),
+    "stripe": (2, "60.00", 1),
+    "uci": (2, "33.69", 0),
+    "uci2": (2, "95.25", 0),
+    "woocommerce": (2, "45.00", 1),
+    "woocommerce_plugin": (2, "35.00", 1),
+}
+
+
+def test_each_known_export_has_a_sample():
+    assert {path.stem for path in exports.FOLDER.glob("*.yml")} == {path.stem for path in SAMPLES.iterdir()} == {*RIGHT}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_known_export_is_recognised_and_read_as_what_it_is(reader, name):
+    content = (SAMPLES / f"{name}.csv").read_bytes()
+    path = reader.write("export.csv", content)  # under another name: only its columns tell
+    read = reader.answered(path) if name == "fivetran_shopify" else reader.read(path)
+    customers, revenue, left_out = RIGHT[name]
+    assert (len(read.customers), read.revenue, len(read.rows) - len(read.used)) == (
+        customers,
+        Decimal(revenue),
+        left_out,
+    )
+    assert read.loaded.reading.read_as[0].startswith("known export: ")
+    assert len(read.rows) == content.count(b"\n") - 1

@@ -1,0 +1,138 @@
+"""Files of every kind that people have, one at a time and together; nothing in them is lost."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import duckdb
+import pytest
+
+from pipeline import orders
+from pipeline.orders import mapping
+
+HEADER = "customer_id,order_id,num_items,revenue,created_at_date"
+LINES = ("a,1,1,10.00,2024-01-01", "b,2,2,20.00,2024-01-02", "a,3,1,30.00,2024-01-03")
+PLAIN = "\n".join([HEADER, *LINES]) + "\n"
+
+
+def test_the_plain_contract_is_read_without_a_word(reader):
+    read = reader.read(reader.write("orders.csv", PLAIN.replace("revenue", "REVENUE")))
+    assert (read.revenue, read.loaded.reading.mapping.delimiter, read.loaded.warnings) == (Decimal(60), None, ())
+    assert [fact for fact in read.loaded.reading.read_as if "order_item_id" in fact] == []
+
+
+def test_a_folder_is_one_source_whose_lines_name_their_file(reader):
+    reader.write(
+        "shop/b.csv", "\n".join([HEADER, "c,9,1,1.00,2024-02-01", "broken,line", "d,10,1,2.00,2024-02-02"]) + "\n"
+    )
+    reader.write("shop/a.csv", PLAIN)
+    reader.write("shop/notes.pdf", "no orders")
+    for given in (reader.folder / "shop", reader.folder / "shop" / "*.csv"):
+        read = reader.read(given)
+        assert [(row["source_file"], row["customer_id"]) for row in read.rows] == [
+            ("a.csv", "a"), ("a.csv", "b"), ("a.csv", "a"), ("b.csv", "c"), ("b.csv", "d"), ("b.csv", None)
+        ]  # fmt: skip
+        assert read.rows[-1]["malformed_line"] == "broken,line"
+        assert read.revenue == 63
+
+
+def test_lines_in_two_files_count_twice_with_a_warning_or_once_where_the_mapping_says_so(reader):
+    reader.write("shop/1.csv", PLAIN)
+    reader.write("shop/2.csv", PLAIN + "c,4,1,5.00,2024-01-09\n")
+    twice = reader.read(reader.folder / "shop")
+    assert [(warning.code, warning.figures) for warning in twice.loaded.warnings] == [
+        ("lines_in_several_files", {"lines": 3})
+    ]
+    once = reader.read(reader.folder / "shop", "overlap: once")
+    assert (twice.revenue, once.revenue, len(once.rows), once.loaded.warnings) == (125, 65, 7, ())
+
+
+def test_the_file_decides_and_not_its_folders_name(reader):
+    folder = reader.folder / "customer_id=EVERYBODY" / "revenue=1000"
+    folder.mkdir(parents=True)
+    with duckdb.connect() as memory:
+        path = reader.write("plain.csv", PLAIN)
+        memory.execute(f"copy (from read_csv('{path}')) to '{folder / 'orders.parquet'}'")
+    read = reader.read(folder / "orders.parquet")
+    assert (read.customers, read.revenue) == ({"a", "b"}, 60)
+
+
+def test_json_lines_are_columns_by_their_keys_and_a_broken_one_is_kept(reader):
+    content = (
+        '{"customer_id": "a", "order_id": 1, "revenue": 10.5, "created_at_date": "2024-03-01"}\n{"customer_id": \n'
+    )
+    read = reader.read(reader.write("orders.jsonl", content))
+    assert [row["malformed_line"] for row in read.rows] == [None, '{"customer_id": ']
+    assert read.revenue == Decimal("10.5")
+
+
+def test_ids_that_a_data_frame_wrote_are_folded_and_that_is_said(reader):
+    content = "\n".join([HEADER, "17850.0,1,1,10.00,2024-01-01", "17850,2,1,20.00,2024-01-02"]) + "\n"
+    read = reader.read(reader.write("orders.csv", content))
+    assert read.customers == {"17850"}
+    assert any(".0" in fact for fact in read.loaded.reading.read_as)
+    versions = reader.read(reader.write("v.csv", content.replace("17850,2", "1.1,2")))
+    assert versions.customers == {"17850.0", "1.1"}  # with true decimals among them they are names
+
+
+def test_what_the_sample_has_not_seen_decides_too(reader):
+    lines = [f"c{n % 99},{n},1,{n % 50}.50,2024-01-{1 + n % 12:02d}" for n in range(130_000)]
+    late = [*lines, 'x,1,1,"8,980.50",2024-01-01', "9.0,1,1,1.00,2024-01-01"]
+    read = reader.read(reader.write("late.csv", "\n".join([HEADER, *late]) + "\n"))
+    assert [row["revenue"] for row in read.rows[-2:]] == ["8980.50", "1.00"]
+    assert read.rows[-1]["customer_id"] == "9"
+    assert "dates" in str(
+        reader.asked(reader.write("dates.csv", "\n".join([HEADER, *lines, "x,1,1,1.00,03/04/2024"]) + "\n"))
+    )
+    latin = "\n".join([HEADER, *lines, "Zoë,1,1,1.00,2024-01-01"]).encode("windows-1252")
+    assert reader.read(reader.write("latin.csv", latin)).rows[-1]["customer_id"] == "Zoë"
+
+
+def test_more_than_a_thousand_columns_are_no_hindrance(reader):
+    wide = "".join(f"{line}{',x' * 1500}\n" for line in LINES)
+    names = ",".join(f"more_{n}" for n in range(1500))
+    assert reader.read(reader.write("wide.csv", f"{HEADER},{names}\n{wide}")).revenue == 60
+
+
+def test_a_first_line_without_an_end_is_named_and_a_terminal_is_left_alone(reader):
+    with pytest.raises(orders.OrdersError, match="line 1: it goes on for more than 2 MB"):
+        reader.read(reader.write("long.csv", b"x" * 5_000_000 + b"\n" + PLAIN.encode()))
+    text = str(reader.asked(reader.write("evil.csv", "customer_id,a\x1b[2Jb,date\nx,1,2024-01-01\n")))
+    assert "\x1b" not in text and "a\ufffd[2Jb" in text
+
+
+def test_a_file_that_changes_while_it_is_read_is_noticed(reader):
+    path = reader.write("orders.csv", PLAIN)
+    source = orders.find(str(path))
+    before = orders.fingerprint(source)
+    orders.stop_where_changed(source, before)
+    path.write_text(PLAIN + "c,4,1,5.00,2024-01-09\n")
+    with pytest.raises(orders.OrdersError, match="changed while it was read"):
+        orders.stop_where_changed(source, before)
+
+
+@pytest.mark.parametrize(
+    "stated, said",
+    [
+        ("colums: {}", "Is columns meant"),
+        ("columns: {custmer_id: x}", "Is customer_id meant"),
+        ("columns: {customer_id: Nobody}", "has no column Nobody"),
+        ("decimal: comma", 'is not "." or ","'),
+        ('dates: "%Y"\ndates: "%d"', "stands there twice"),
+        ("dates: soon", "strftime"),
+        ("encoding: klingon", "an encoding that is known"),
+        ("leave_out: {nothing: [x]}", "has no column nothing"),
+        ("ignore: [nothing]", "has no column nothing"),
+        ("columns: {customer_id: [1", "line 1"),
+    ],
+)
+def test_a_mapping_that_does_not_fit_says_what_to_mend(reader, stated, said):
+    path = reader.write("orders.csv", PLAIN)
+    with pytest.raises(orders.OrdersError, match=said):
+        reader.read(path, stated)
+
+
+def test_answers_that_stand_one_below_the_other_all_count(reader):
+    content = reader.write("orders.yml", "leave_out: {a: [x]}\nleave_out: {b: not empty}\nignore: [c]\nignore: [d]\n")
+    stated = mapping.load(content)
+    assert (stated.leave_out, stated.ignore) == ({"a": ("x",), "b": ("not empty",)}, ("c", "d"))

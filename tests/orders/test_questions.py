@@ -1,0 +1,120 @@
+"""What only a person can say is asked, each time with lines that answer it as they are pasted."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+HEADER = "customer_id,order_id,num_items,revenue,created_at_date"
+
+
+def file(*lines: str, header: str = HEADER) -> str:
+    return "\n".join([header, *lines]) + "\n"
+
+
+TWO_DATES = file("a,1,1,10.00,03/04/2024", "b,2,1,20.00,05/06/2024")
+CASES = {  # name: (file, words of the question, revenue with the first answer, with the last one)
+    "dates that fit two readings": (TWO_DATES, ("03/04/2024 is 2024-04-03 (day first) or 2024-03-04",), "30", "30"),
+    "dates that no one reading fits": (
+        file("a,1,1,10.00,13/04/2024", "b,2,1,20.00,05/16/2024"),
+        ("No one reading", "05/16/2024", "13/04/2024"), "30", "30",
+    ),
+    "numbers that fit two readings": (
+        file("a;1;1;1.204;2024-01-01", "b;2;1;3.500;2024-01-02", header=HEADER.replace(",", ";")),
+        ("1.204 is 1.204 with a decimal point or 1204 with a decimal comma",), "4.704", "4704",
+    ),
+    "two columns that could be the money": (
+        file("a,1,2024-01-01,10.00,12.00", header="customer_id,order_id,date,amount,total"),
+        ("amount and total",), "10", "12",
+    ),
+    "a price of one piece or of the line": (
+        file("a,1,3,10.00,2024-01-01", header="customer_id,order_id,qty,price,date"), ("price could be",), "30", "10"
+    ),
+    "a status": (
+        file("a,1,1,10.00,2024-01-01,paid", "b,2,1,500.00,2024-01-02,cancelled", header=f"{HEADER},status"),
+        ("status", "cancelled: 1 line, 500.00"), "10", "510",
+    ),
+    "a date of cancelling": (
+        file("a,1,1,10.00,2024-01-01,", "b,2,1,500.00,2024-01-02,2024-01-03", header=f"{HEADER},cancelled_at"),
+        ("cancelled_at",), "10", "510",
+    ),
+    "a mark of tests": (
+        file("a,1,1,10.00,2024-01-01,False", "b,2,1,500.00,2024-01-02,True", header=f"{HEADER},is_test"),
+        ("is_test", "True: 1 line, 500.00"), "10", "510",
+    ),
+    "amounts given back": (
+        file("a,1,1,10.00,2024-01-01,0.00", "b,2,1,500.00,2024-01-02,100.00", header=f"{HEADER},refunded_amount"),
+        ("refunded_amount",), "410", "510",
+    ),
+    "a column of several currencies": (
+        file("a,1,1,10.00,2024-01-01,EUR", "b,2,1,500.00,2024-01-02,JPY", "c,3,1,1.00,2024-01-02,EUR",
+             header=f"{HEADER},currency"),
+        ("currency", "EUR: 2 lines, 11.00", "JPY: 1 line, 500.00"), "11", "511",
+    ),
+    "a total on all lines of an order": (
+        file(*(f"a,{n},2,{n}0.00,4.00,2024-01-01" for n in (1, 2, 3) for _ in range(2)),
+             header="customer_id,order_id,qty,order_total,unit_price,date"),
+        ("order_total is the same on all lines of an order",), "48", "120",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_question_names_what_is_open_and_its_answers_work_as_they_are_pasted(reader, name):
+    content, words, with_first, with_last = CASES[name]
+    path = reader.write("orders.csv", content)
+    undecided = reader.asked(path)
+    assert len(undecided.questions) == 1, str(undecided)
+    for said in (*words, str(path), "MAPPING=orders.yml"):
+        assert said in str(undecided)
+    first, last = reader.answered(path), reader.answered(path, choose=9)
+    if "no one reading" in str(undecided).lower():
+        assert [row["created_at_date"] for row in first.used] == ["2024-04-13", "05/16/2024"]
+        return
+    assert (first.revenue, last.revenue) == (Decimal(with_first), Decimal(with_last))
+    assert len(first.rows) == len(last.rows) == content.count("\n") - 1
+
+
+def test_both_readings_of_a_date_are_those_that_were_shown(reader):
+    path = reader.write("orders.csv", TWO_DATES)
+    days = [[row["created_at_date"] for row in reader.answered(path, choose=choose).used] for choose in (0, 1)]
+    assert days == [["2024-04-03", "2024-06-05"], ["2024-03-04", "2024-05-06"]]
+
+
+def test_money_in_two_currencies_is_never_added_up(reader):
+    path = reader.write("orders.csv", file("a,1,1,$10.00,2024-01-01", "b,2,1,€ 9.00,2024-01-02"))
+    assert "several currencies" in str(reader.asked(path))
+    alone = reader.read(reader.write("alone.csv", file("a,1,1,$10.00,2024-01-01", 'b,2,1,"($1,009.00)",2024-01-02')))
+    assert (alone.revenue, alone.loaded.reading.mapping.currency) == (Decimal("-999.00"), "$")
+
+
+@pytest.mark.parametrize(
+    "column, word", [("customer_id", "customer"), ("revenue", "money"), ("created_at_date", "date")]
+)
+def test_a_column_that_is_missing_is_asked_for_beside_those_that_are_there(reader, column, word):
+    header = HEADER.replace(column, "blood_group")
+    text = str(reader.asked(reader.write("orders.csv", file("a,1,1,10.00,2024-01-01", header=header))))
+    assert all(said in text for said in (f"known to be {column}", word, "blood_group", f"columns: {{{column}: "))
+
+
+def test_a_file_without_names_is_read_by_positions(reader):
+    path = reader.write(
+        "cdnow.txt", " 00001 19970101  1   11.77\n 00004 19970118 12   29.33\n 00004 19970802  1   14.96\n"
+    )
+    assert "1: 00001; 2: 19970101; 3: 1; 4: 11.77" in str(reader.asked(path))
+    read = reader.read(path, "columns: {customer_id: 1, created_at_date: 2, num_items: 3, revenue: 4}")
+    assert [(row["customer_id"], row["order_id"], row["num_items"]) for row in read.used] == [
+        ("00001", "1997-01-01", "1"), ("00004", "1997-01-18", "12"), ("00004", "1997-08-02", "1")
+    ]  # fmt: skip
+    assert read.revenue == Decimal("56.06")
+
+
+def test_columns_that_say_nothing_of_purchases_are_no_reason_to_ask(reader):
+    header = f"{HEADER},marital_status,shipping_status,status,currency,is_test,cancelled_at,state"
+    lines = (
+        "a,1,1,10.00,2024-01-01,divorced,returned,paid,EUR,0,,NY",
+        "b,2,1,20.00,2024-01-02,single,lost,shipped,EUR,0,,LA",
+    )
+    read = reader.read(reader.write("orders.csv", file(*lines, header=header)))
+    assert (read.revenue, read.loaded.reading.mapping.currency) == (Decimal("30.00"), "EUR")
