@@ -122,6 +122,23 @@ def test_the_models_agree_with_plain_python_on_many_files(project, tmp_path, dra
     agrees(project, tmp_path, *drawn)
 
 
+# Fresh files in the gate too, where Hypothesis otherwise draws the same ones each time.
+@settings(max_examples=4, derandomize=False, deadline=None, suppress_health_check=once_per_module)
+@given(st.integers(0, 2**32))
+def test_the_features_agree_where_orders_share_days_and_returns_undo_purchases(project, tmp_path, seed):
+    """300 customers with up to 12 lines each, of four orders and ten days, as of one of those days."""
+    chance = random.Random(seed)
+    ten_days = [FIRST_DAY + timedelta(days=n) for n in range(10)]
+    pieces, money = ["1", "2", "-1", "NA"], ["10", "5", "-5", "-10", "20.01", "-20.01", "0", "NA", "NULL", ""]
+    lines = [
+        (f"c{who}", *map(chance.choice, ("abcd", "1", pieces, money)), str(chance.choice(ten_days)))
+        for who in range(300)
+        for _ in range(chance.randint(1, 12))
+    ]
+    file = b"\n".join(_render(list(line), False) for line in [COLUMNS, *lines])
+    agrees(project, tmp_path, file, chance.choice([None, *ten_days]))
+
+
 def test_numbers_and_dates_are_read_by_the_same_grammar(project, tmp_path):
     chance = random.Random(20171017)
 

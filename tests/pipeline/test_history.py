@@ -83,6 +83,10 @@ def test_a_full_refresh_by_hand_does_not_empty_history_and_history_days_trims_it
     built.run(AS_OF="2017-10-18", HISTORY_DAYS="2")
     assert list(history(built)) == ["2017-10-17", "2017-10-18"]
 
+    # The date that was just built stays, however old it is.
+    built.run(AS_OF="2017-10-10", HISTORY_DAYS="1")
+    assert list(history(built)) == ["2017-10-10", "2017-10-18"]
+
 
 def test_a_file_with_other_tables_than_this_version_knows_stops_the_build_and_stays(built: Shop):
     published = (built.warehouse / "clv.duckdb").resolve()
