@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 # As libpq reads it: what stands before the @ is the user, and a colon parts the password from it.
 ADDRESS = re.compile(r"(postgres(?:ql)?://)(?:([^@/:]*)(?::([^@/]*))?@)?([^@?]*)(?:\?(.*))?", re.DOTALL)
 SECRETS = {"password", "sslpassword"}
-# A server that is gone is noticed within a minute, and whoever looks at its sessions sees whose they are.
+# A server that is gone is noticed within a minute, whoever looks at its sessions sees whose they are, and a database of
+# another encoding is given the letters that it has, not their bytes in ours.
 DEFAULTS = {
+    "client_encoding": "UTF8",
     "connect_timeout": "10",
     "tcp_user_timeout": "60000",
     "fallback_application_name": "customer-lifetime-value",
@@ -31,7 +33,8 @@ HINTS = {  # what the server says: what helps
     "refused|timeout expired|No such file": "See whether a server runs there, and whether the port is right.",
     "SSL": "sslmode in the address says whether the connection has to be encrypted.",
     "violates foreign key": "Declare that key deferrable: alter table … alter constraint … deferrable",
-    "byte sequence for encoding": "The database needs the encoding UTF8, and no text can hold a zero byte.",
+    "has no equivalent in encoding": "Only a database of the encoding UTF8 holds every letter.",
+    "encoding .* 0x00": "No text in Postgres can hold a zero byte.",
 }
 
 

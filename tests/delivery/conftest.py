@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ PASSWORD = "s3cr3t-Passw0rd"
 
 
 class Postgres:
-    """A server; `query` runs as its superuser, in a transaction of its own."""
+    """A server; `query` runs as its superuser."""
 
     def __init__(self, binaries: Path, folder: Path):
         self.binaries, self.folder = binaries, folder
@@ -44,21 +46,24 @@ class Postgres:
         """As when the machine falls: the server and all its processes at once."""
         postmaster = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
         children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(postmaster)], capture_output=True, text=True)
-        for pid in (postmaster, *map(int, children.stdout.split())):
-            os.kill(pid, signal.SIGKILL)
+        pids = (postmaster, *map(int, children.stdout.split()))
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        while any(_is_running(pid) for pid in pids):
+            time.sleep(0.01)
+        (self.folder / "data" / "postmaster.pid").unlink()  # a killed process that nobody waits for keeps its number
 
     def address(self, user: str = "owner", database: str = "postgres", password: str = "") -> str:
         return f"postgresql://{user}{':' if password else ''}{password}@127.0.0.1:{self.port}/{database}"
 
-    def connect(self) -> dbapi.Connection:
-        return dbapi.connect(self.address(password=PASSWORD))
+    def connect(self, autocommit: bool = False) -> dbapi.Connection:
+        return dbapi.connect(self.address(password=PASSWORD), autocommit=autocommit)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        with self.connect() as connection, connection.cursor() as cursor:
+        with self.connect(autocommit=True) as connection, connection.cursor() as cursor:
             cursor.execute(sql)
-            rows = cursor.fetchall() if cursor.description else []
-            connection.commit()
-            return rows
+            return cursor.fetchall() if cursor.description else []
 
     def run(self, *statements: str) -> None:
         for statement in statements:
@@ -80,6 +85,14 @@ class Postgres:
         return path
 
 
+def _is_running(pid: int) -> bool:
+    """Also false of a process that has ended and that its parent has not waited for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     found = [
@@ -94,6 +107,7 @@ def postgres() -> Iterator[Postgres]:
         if os.getuid() == 0:
             os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)
         server = Postgres(found[0], Path(folder))
+        server.run("create database latin encoding 'LATIN1' template template0 lc_collate 'C' lc_ctype 'C'")
         yield server
         server.stop()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -98,6 +99,17 @@ def test_tables_that_people_made_wider_or_narrower_are_filled(
     assert sorted(database.query(rows)) == sorted(wanted)
 
 
+def test_a_password_comes_from_a_file_and_an_address_from_a_service(
+    database: Postgres, builds: tuple[Warehouse, Warehouse], tmp_path: Path
+) -> None:
+    (tmp_path / "pgpass").write_text(f"127.0.0.1:{database.port}:*:writer:{PASSWORD}\n")
+    (tmp_path / "pgpass").chmod(0o600)
+    (tmp_path / "services").write_text(f"[crm]\nhost=127.0.0.1\nport={database.port}\nuser=writer\ndbname=postgres\n")
+    files = {"PGPASSFILE": str(tmp_path / "pgpass"), "PGSERVICEFILE": str(tmp_path / "services"), "PGPASSWORD": ""}
+    builds[0].run("deliver", DELIVER_TO="postgresql://?service=crm", TABLES="predictions", **files)
+    assert_delivered(database, builds[0], ["predictions"])
+
+
 def test_a_locked_table_is_waited_for_while_its_readers_are_not_held_up(
     database: Postgres, builds: tuple[Warehouse, Warehouse]
 ) -> None:
@@ -127,6 +139,11 @@ TROUBLES = {
     "no right to make a schema": ({"DELIVER_TO": "postgresql://reader@{host}/postgres"}, 1, "permission denied"),
     "no right to write": ({"DELIVER_TO": "postgresql://reader@{host}/postgres", "SCHEMA": "theirs"}, 1, "permission"),
     "encryption asked for": ({"DELIVER_TO": "postgresql://writer@{host}/postgres?sslmode=require"}, 1, "SSL"),
+    "letters that the database has not": (
+        {"DELIVER_TO": "postgresql://owner@{host}/latin"},
+        1,
+        "Only a database of the encoding UTF8",
+    ),
     "another scheme": ({"DELIVER_TO": f"mysql://writer:{PASSWORD}@{{host}}/crm"}, 2, "DELIVER_TO=postgresql://"),
     "an @ in a password": ({"DELIVER_TO": f"postgresql://writer:{PASSWORD}@x@{{host}}/crm"}, 2, "PGPASSWORD"),
     "a / in a password": ({"DELIVER_TO": f"postgresql://writer:/{PASSWORD}@{{host}}/crm"}, 2, "PGPASSWORD"),
