@@ -100,7 +100,7 @@ test-slow: $(VENV)/dev ## the tests that take longer
 test-faults: $(VENV)/dev ## kills, full disks and double starts in full number; an hour
 	@FAULTS=full $(BIN)/python -m pytest tests/pipeline/test_faults.py tests/pipeline/test_publish.py -s -m slow
 
-test-mutants: $(VENV)/dev ## mistakes put into the training one at a time: a test has to notice each; half an hour
+test-mutants: $(VENV)/dev ## mistakes put into the training: a test has to notice each; half an hour
 	@$(BIN)/python -m tests.mutants
 
 lint: $(VENV)/dev ## Python's style and types, and dbt's own check of the project
