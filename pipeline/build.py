@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -135,6 +135,10 @@ class _Build:
             with orders_file.told():
                 orders.stop_where_lines_are_lost(self._source, fingerprint, file, "orders")
             doubts, silenced = orders_file.doubts(file)
+            trained_here = training["orders_sha256"] == fingerprint.sha256 if training else None
+            trained_as_of = date.fromisoformat(training["trained_as_of"]) if training else None
+            if trained_here and (known_later := later_than_as_of(trained_as_of, file)):
+                found = [*found, known_later]
             self._warn(*(each for each in (*doubts, *found) if each.code not in silenced))
             info = build_info.write(
                 file,
@@ -144,7 +148,8 @@ class _Build:
                 orders_sha256=fingerprint.sha256,
                 project_version=_project_version(),
                 horizon_days=training.get("horizon_days"),
-                trained_on_these_orders=training["orders_sha256"] == fingerprint.sha256 if training else None,
+                trained_on_these_orders=trained_here,
+                trained_as_of=trained_as_of,
                 warnings=json.dumps([each.as_dict() for each in self._warnings], ensure_ascii=False),
             )
             folder = warehouse.new_folder(build_id)
@@ -152,6 +157,18 @@ class _Build:
             file.execute("checkpoint")
         warehouse.publish(build_id)
         return info
+
+
+def later_than_as_of(trained_as_of: date, build: duckdb.DuckDBPyConnection) -> Warned | None:
+    """Where a model that was trained on these orders has seen what came after the day that it predicts from."""
+    ((as_of,),) = build.execute("select as_of_date from int_as_of").fetchall()
+    if trained_as_of <= as_of:
+        return None
+    text = (
+        f"the model was trained on these orders up to {trained_as_of}, so it knows what came after {as_of}: its values "
+        f"look better than they are. To judge it by what came, train with AS_OF={as_of}"
+    )
+    return Warned("model_knows_later_orders", text, {"trained_as_of": str(trained_as_of), "as_of": str(as_of)})
 
 
 def missing_walls(box: predictor.Box, settings: Settings) -> Warned | None:

@@ -43,6 +43,11 @@ COLUMNS = {  # name: (type, what it says, the query that tells it, where the bui
         "Whether the model was trained on this file of orders; null where the model does not say.",
         None,
     ),
+    "trained_as_of": (
+        "date",
+        "The last day that the model was trained on; null where the model does not say.",
+        None,
+    ),
     "warnings": ("varchar", "What was odd, as JSON: a list of objects with code, text and figures.", None),
 }
 

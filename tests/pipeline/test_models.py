@@ -43,3 +43,15 @@ def test_customers_stand_in_order_so_that_one_is_found_without_reading_all(shop:
         ids = [customer for (customer,) in shop.query(f"select customer_id from {table}")]
         assert len(ids) == 300_000
         assert ids == sorted(ids)
+
+
+@pytest.mark.slow
+def test_a_model_that_knows_what_came_after_the_as_of_date_is_said_to(shop: Shop):
+    """The shipped model was trained on the demo orders, the last of which are of 2017-10-16."""
+    demo = str(ROOT / "dbt_project" / "seeds" / "orders.csv")
+    for as_of, warned in (("2017-10-15", True), ("2017-10-16", False)):
+        printed = shop.run(ORDERS=demo, AS_OF=as_of)
+        assert (f"up to 2017-10-16, so it knows what came after {as_of}" in printed) == warned
+        ((trained_as_of, warnings),) = shop.query("select trained_as_of::varchar, warnings from build_info")
+        assert trained_as_of == "2017-10-16"
+        assert ("model_knows_later_orders" in warnings) == warned
