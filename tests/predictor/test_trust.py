@@ -102,6 +102,21 @@ def test_a_registered_file_is_known_wherever_it_lies(make_model, trust, settings
     assert answer["predicted_clv"].to_pylist() == [6.0 * number for number in range(10)]
 
 
+def test_a_model_that_was_read_stays_what_it_is_whatever_happens_to_its_file(make_model, trust, settings, tmp_path):
+    path = trust(make_model(ADDS_UP))
+    model = predictor.open_model(path, settings.manifests)
+    content = path.read_bytes()
+    path.write_bytes(b"another")
+    saved = model.save(tmp_path / "build")
+    again = predictor.open_model(saved, tmp_path / "build")
+    assert (again.pickled, again.sha256) == (content, hashlib.sha256(content).hexdigest())
+    assert again.model_id == model.model_id == again.sha256[:12]
+    assert again.manifest == replace(model.manifest, file=saved.name)
+    for each in (model, again):
+        answer = predictor.score(features().to_reader(), each, settings).read_all()
+        assert answer["predicted_clv"].to_pylist() == [6.0 * number for number in range(10)]
+
+
 @pytest.mark.parametrize("model", [predictor.DEFAULT_MODEL, REFERENCE_MODEL], ids=["default", "reference"])
 def test_the_models_that_ship_with_the_project_are_registered_for_any_python(model):
     manifest = predictor.open_model(model, predictor.Settings().manifests).manifest
