@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import duckdb
 
@@ -52,7 +53,7 @@ COLUMNS = {  # name: (type, what it says, the query that tells it, where the bui
 }
 
 
-def write(build: duckdb.DuckDBPyConnection, **known) -> dict:
+def write(build: duckdb.DuckDBPyConnection, **known: object) -> dict[str, Any]:
     """Creates `build_info` in the build and returns its row. `known` gives what no query can tell."""
     row = {
         name: build.execute(query).fetchall()[0][0] if query else known[name] for name, (_, _, query) in COLUMNS.items()

@@ -27,7 +27,7 @@ def run_dbt(
     logs: Path,
     listener: Callable[[dict[str, Any], int, int], None] | None = None,
     **more: object,
-):
+) -> Any:
     """Runs one dbt command and returns dbt's own dbtRunnerResult.
 
     The project is told the settings as variables, and those of `more` beside them. `listener` is called with the meta
@@ -37,8 +37,8 @@ def run_dbt(
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    def tell(event) -> None:
-        if event.info.name == "LogStartLine":
+    def tell(event: Any) -> None:
+        if listener and event.info.name == "LogStartLine":
             listener(dict(event.data.node_info.meta), event.data.index, event.data.total)
 
     command = [
@@ -59,7 +59,7 @@ def run_dbt(
             raise result.exception
         return result
     finally:
-        DuckDBConnectionManager.close_all_connections()  # dbt leaves the file open where a node failed
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call] # dbt leaves the file open where a node failed
 
 
 @contextmanager

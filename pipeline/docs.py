@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from typing import Any
 
 from pipeline.dbt import run_dbt
 from pipeline.errors import ClvError
@@ -23,7 +24,7 @@ def serve(settings: Settings, port: int) -> None:
             f"Try another port: {command_line('docs', settings, PORT=port % 65_535 + 1)}"
         ) from None
     logs = settings.warehouse / "logs"
-    where = {"settings": settings, "target": settings.warehouse / "docs", "logs": logs}
+    where: dict[str, Any] = {"settings": settings, "target": settings.warehouse / "docs", "logs": logs}
     result = run_dbt("docs", "generate", "--target", "published", **where)
     if not result.success:
         raise ClvError(f"The documentation could not be made: {result.exception or ''} See {logs / 'dbt.log'}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -15,7 +16,7 @@ from pipeline.events import Warned
 from pipeline.settings import Settings, command_line
 
 
-def explain(result, settings: Settings, build_file: Path, log: Path) -> ClvError:
+def explain(result: Any, settings: Settings, build_file: Path, log: Path) -> ClvError:
     """What to raise for a dbtRunnerResult that is no success."""
     failed = [r for r in result.result.results if r.status in ("error", "fail")] if result.result else []
     texts = [str(r.message) for r in failed] + [str(result.exception or "")]
@@ -26,7 +27,7 @@ def explain(result, settings: Settings, build_file: Path, log: Path) -> ClvError
     return ClvError("\n".join(_explain_node(r, settings, build_file, log) for r in failed))
 
 
-def _explain_node(failed, settings: Settings, build_file: Path, log: Path) -> str:
+def _explain_node(failed: Any, settings: Settings, build_file: Path, log: Path) -> str:
     node, meta, message = failed.node, failed.node.config.meta, str(failed.message)
     if meta.get("reader") == "orders":
         return words_of_a_plugin(message)
@@ -43,7 +44,7 @@ def _explain_node(failed, settings: Settings, build_file: Path, log: Path) -> st
     return f"{node.resource_type} {node.name} failed: {plain(message)} See {log}."
 
 
-def warning(result, build_file: Path) -> Warned | None:
+def warning(result: Any, build_file: Path) -> Warned | None:
     """What a test has found, in the words of its meta; None for other results."""
     meta = result.node.config.meta
     if result.status not in ("warn", "fail") or "message" not in meta:

@@ -20,13 +20,13 @@ def listening(listener: Listener, printed: Path) -> Iterator[list[ModelError]]:
     errors: list[ModelError] = []
 
     def emit(record: logging.LogRecord) -> None:
-        if record.levelno >= logging.ERROR:
-            errors.append(record.problem)
+        if problem := getattr(record, "problem", None):
+            errors.append(problem)
         elif hasattr(record, "rows"):
             listener(RowsScored(record.rows))
 
     told = logging.Handler(logging.INFO)
-    told.emit = emit
+    told.emit = emit  # type: ignore[method-assign]
     to_file = logging.FileHandler(printed, mode="w", encoding="utf-8", delay=True)
     predictor, model = logging.getLogger("predictor"), logging.getLogger("predictor.printed")
     predictor.setLevel(logging.INFO)

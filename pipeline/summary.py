@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import duckdb
 from rich.console import Console
@@ -14,7 +15,7 @@ from pipeline.warehouse import PUBLISHED_FILE
 BARS = " ▁▂▃▄▅▆▇█"
 
 
-def show(console: Console, settings: Settings, info: dict, seconds: dict[str, float]) -> None:
+def show(console: Console, settings: Settings, info: dict[str, Any], seconds: dict[str, float]) -> None:
     """Prints what the published file says; `info` is the row of its build_info, `seconds` are by step."""
     with duckdb.connect(settings.warehouse / PUBLISHED_FILE, read_only=True) as build:
         reasons = rejected_by_reason(build)
@@ -56,7 +57,7 @@ def show(console: Console, settings: Settings, info: dict, seconds: dict[str, fl
     line("Next", _plain(" · ".join(command_line(command, settings) for command in ("serve", "sql", "docs"))))
 
 
-def _model(info: dict, settings: Settings) -> str:
+def _model(info: dict[str, Any], settings: Settings) -> str:
     """The model, over which time its values are, and whether it knows these orders; where its manifest tells."""
     if info["horizon_days"] is None:
         return info["model_id"]

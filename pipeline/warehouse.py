@@ -26,7 +26,9 @@ from pipeline.errors import ClvError
 PUBLISHED_FILE = "clv.duckdb"
 PUBLISHED_CSV = "predictions.csv"
 PUBLISHED_FILES = (PUBLISHED_FILE, PUBLISHED_CSV)
-FILE_FORMAT = {"storage_compatibility_version": "v1.3.0"}  # as in profiles.yml
+FILE_FORMAT: dict[str, str | bool | int | float | list[str]] = {
+    "storage_compatibility_version": "v1.3.0"
+}  # as in profiles.yml
 
 
 class Warehouse:
@@ -95,8 +97,8 @@ class Warehouse:
 
     def open_build(self) -> duckdb.DuckDBPyConnection:
         """The build file, with the settings that profiles.yml gives it for dbt."""
-        settings = {"fsync_mode": "NONE", "memory_limit": "1GB", "max_vacuum_tasks": 0}
-        return duckdb.connect(self.build_file, config=FILE_FORMAT | settings)
+        config = {**FILE_FORMAT, "fsync_mode": "NONE", "memory_limit": "1GB", "max_vacuum_tasks": 0}
+        return duckdb.connect(self.build_file, config=config)
 
     def new_folder(self, build_id: str) -> Path:
         """The folder that the build will be published from; what else belongs beside the file goes in there."""

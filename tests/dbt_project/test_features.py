@@ -170,7 +170,7 @@ def test_numbers_and_dates_are_read_by_the_same_grammar(project, tmp_path):
         zones = ["", "Z", "z", " Z", " UTC", "+01", "+0100", "+01:00", "-01:00:00", " Europe/Berlin", " AM"]
         return chance.choice(dates) + chance.choice(["", " ", "T", "t"]) + chance.choice(times) + chance.choice(zones)
 
-    lines = [("n", "1", "1", number(), "1", "2017-01-01") for _ in range(1000)]
+    lines: list[tuple[str, ...]] = [("n", "1", "1", number(), "1", "2017-01-01") for _ in range(1000)]
     lines += [("r", "1", "1", "1", number(), "2017-01-01") for _ in range(2000)]
     lines += [("d", str(n), "1", "1", "1", day()) for n in range(1500)]
     around = [" ", "\t", "\r", "\n", "\u00a0", "\v", "\x7f", "\ufeff", "", "NA"]

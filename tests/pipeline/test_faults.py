@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -123,7 +124,7 @@ def test_a_publish_killed_at_each_of_its_system_calls_leaves_the_old_pair_or_the
     calls = ("copy_file_range", "fsync", "symlink", "rename", "unlink", "mkdir", "rmdir", "unlinkat")
 
     def publish(number: int, *prefix: str) -> int:
-        arguments = [warehouse, tmp_path / "prepared", f"build{next(build_numbers)}", str(number)]
+        arguments = [str(warehouse), str(tmp_path / "prepared"), f"build{next(build_numbers)}", str(number)]
         return subprocess.run(
             [*prefix, sys.executable, "-c", one, *arguments], cwd=ROOT, capture_output=True
         ).returncode
@@ -200,7 +201,8 @@ def phase(shop: Shop) -> str:
 @pytest.mark.timeout(3600)
 def test_a_build_killed_at_any_moment_leaves_the_old_build_or_the_new_and_the_next_one_tidies_up(built: Shop):
     kills, builds_between = (200, 20) if FULL else (5, 5)
-    longest, seen = 0.0, Counter()
+    longest = 0.0
+    seen: Counter[str] = Counter()
     started = time.monotonic()
     built.run(AS_OF="2017-10-17")
     longest = time.monotonic() - started
@@ -284,7 +286,7 @@ def test_a_disk_that_fills_up_in_any_phase_stops_the_build_plainly_and_once_ther
 ):
     orders = [f"c{n},{n},1,1,{n}.25,2017-10-0{n % 9 + 1}" for n in range(40_000)]
     built.write_orders({"a": 10}, more="\n".join(orders))
-    given = {"WAREHOUSE": str(disk.folder / "warehouse"), "AS_OF": "2017-10-18"}
+    given: dict[str, Any] = {"WAREHOUSE": str(disk.folder / "warehouse"), "AS_OF": "2017-10-18"}
 
     def look() -> Shop:
         """A copy of what is there, because DuckDB resolves paths and cannot go through /proc."""
@@ -340,7 +342,7 @@ class Model:
     make = f"import dill\nnotebook = {{'__name__': '__main__'}}\nexec({source!r}, notebook)\n"
     make += "dill.dump(notebook['Model'](), open('model.dill', 'wb'), recurse=True)"
     subprocess.run([sys.executable, "-c", make], cwd=tmp_path, check=True)
-    trusted = {"MODEL_MANIFESTS": str(tmp_path), "MODEL_PYTHON": sys.executable}
+    trusted: dict[str, Any] = {"MODEL_MANIFESTS": str(tmp_path), "MODEL_PYTHON": sys.executable}
     model = str(tmp_path / "model.dill")
     register = [sys.executable, "-m", "predictor", "register", "--model", model]
     subprocess.run(register, cwd=ROOT, env=os.environ | trusted, check=True)

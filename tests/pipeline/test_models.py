@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ FROM_PYTHON_36 = test_registration.FROM_PYTHON_36
 
 @pytest.mark.slow
 def test_a_build_scores_with_a_model_of_python_36_once_it_is_registered(shop: Shop, interpreter_of):
-    given = {
+    given: dict[str, Any] = {
         "MODEL": str(FROM_PYTHON_36),
         "MODEL_PYTHON": str(interpreter_of("3.6")),
         "MODEL_MANIFESTS": str(shop.folder / "manifests"),
