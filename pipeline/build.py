@@ -137,7 +137,7 @@ class _Build:
             doubts, silenced = orders_file.doubts(file)
             trained_here = training["orders_sha256"] == fingerprint.sha256 if training else None
             trained_as_of = date.fromisoformat(training["trained_as_of"]) if training else None
-            if trained_here and (known_later := later_than_as_of(trained_as_of, file)):
+            if trained_here and trained_as_of and (known_later := later_than_as_of(trained_as_of, file)):
                 found = [*found, known_later]
             self._warn(*(each for each in (*doubts, *found) if each.code not in silenced))
             info = build_info.write(

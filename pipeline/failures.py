@@ -57,7 +57,7 @@ def warning(result: Any, build_file: Path) -> Warned | None:
     return Warned(meta["code"], text, figures)
 
 
-def _examples(result, build_file: Path) -> str:
+def _examples(result: Any, build_file: Path) -> str:
     """The first two of what a test has found, from its own query's column `example`."""
     with duckdb.connect(build_file, read_only=True) as build:
         found = build.execute(f"select cast(example as varchar) from ({result.node.compiled_code}) limit 2").fetchall()
