@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -19,6 +20,11 @@ def show(console: Console, settings: Settings, info: dict[str, Any], seconds: di
     """Prints what the published file says; `info` is the row of its build_info, `seconds` are by step."""
     with duckdb.connect(settings.warehouse / PUBLISHED_FILE, read_only=True) as build:
         reasons = rejected_by_reason(build)
+        lost = build.sql(
+            "select count(distinct customer_id) "
+            "filter (customer_id not in (select customer_id from customer_features)), "
+            "coalesce(sum(revenue), 0) from rejected_orders where reason <> 'left_out'"
+        ).fetchall()[0]
         total, median = build.sql("select sum(predicted_clv), median(predicted_clv) from predictions").fetchall()[0]
         deciles = build.sql(
             "select sum(predicted_clv) from customer_value group by clv_decile order by clv_decile"
@@ -39,6 +45,8 @@ def show(console: Console, settings: Settings, info: dict[str, Any], seconds: di
         line("", f"{count:>9,}  {reason}")
         for example in examples:
             line("", f"[dim]{'':>11}{_plain(example)}[/dim]")
+    if missing := _missing(lost):
+        line("", missing)
     if info["lines_after_as_of"]:
         line("", f"{info['lines_after_as_of']:,} of those used are dated after the as-of date and count for nothing")
     line("Customers", f"{info['customers']:,} with {info['orders']:,} orders as of {info['as_of_date']}")
@@ -55,6 +63,13 @@ def show(console: Console, settings: Settings, info: dict[str, Any], seconds: di
     console.print()
     line("Published", f"{_plain(short(settings.warehouse / PUBLISHED_FILE))} and predictions.csv beside it")
     line("Next", _plain(" · ".join(command_line(command, settings) for command in ("serve", "sql", "docs"))))
+
+
+def _missing(lost: tuple[int, Decimal]) -> str:
+    """What the lines that cannot be used take away, as far as it can be read in them."""
+    customers, money = lost
+    who = f"{customers:,} customer{'s' * (customers != 1)} and " if customers else ""
+    return f"with them {who}{money:,.2f} of money are missing" if customers or money else ""
 
 
 def _model(info: dict[str, Any], settings: Settings) -> str:

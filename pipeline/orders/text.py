@@ -81,10 +81,11 @@ def encoding_of(part: Part, content: bytes, whole: bool = False) -> str:
         return "utf-8"
     if is_utf8(content, whole):
         return "utf-8"
-    runs = re.findall(rb"[\x80-\xff]+", content)
+    lines = b"\n".join([line for line in content.split(b"\n") if not line.isascii()][:5000])
+    runs = re.findall(rb"[\x80-\xff]+", lines)
     if sum(len(run) > 1 and is_utf8(run, True) for run in runs) * 100 >= len(runs):
         return "utf-8"
-    return _single_byte(part, content)
+    return _single_byte(part, lines, western=not _NOT_1252.search(content))
 
 
 def is_utf8(content: bytes, whole: bool) -> bool:
@@ -95,28 +96,25 @@ def is_utf8(content: bytes, whole: bool) -> bool:
         return False
 
 
-def _single_byte(part: Part, content: bytes) -> str:
-    letters = b"".join(re.findall(rb"[^\n\x80-\xff]{0,40}[\x80-\xff][^\n]{0,40}", content)[:2000])
-    western = not _NOT_1252.search(content)
-    high = re.findall(rb"[\x80-\xff]", letters)
+def _single_byte(part: Part, lines: bytes, western: bool) -> str:
+    high = re.findall(rb"[\x80-\xff]", lines)
     # Western text has single accented letters among plain ones; other alphabets have whole words of high bytes.
-    words = sum(len(run) for run in re.findall(rb"[\xa1-\xff]{3,}", letters))
+    words = sum(len(run) for run in re.findall(rb"[\xa1-\xff]{3,}", lines))
     if western and words * 4 < len(high):
         return "windows-1252"
     from charset_normalizer import from_bytes
 
-    found = from_bytes(letters).best()
-    if found is None or found.chaos > 0.1 or found.encoding in ("utf_8", "ascii"):
+    matches = [match for match in from_bytes(lines) if match.chaos <= 0.1]
+    # Of those that fit alike, what Windows writes: most files that are not UTF-8 come from there.
+    found = next((match for match in matches if match.encoding.startswith("cp125")), matches[0] if matches else None)
+    if found is None or found.encoding in ("utf_8", "ascii"):
         if western:
             return "windows-1252"
         raise OrdersError(
             f"{part.path} is not UTF-8, and its encoding cannot be told. Name it in a mapping, with a line such as "
             "encoding: windows-1250, and add MAPPING=orders.yml."
         )
-    alike = {found.encoding, *found.could_be_from_charset}
-    return next((name for name in ("cp1252", "cp1250", "cp1251") if name in alike), found.encoding).replace(
-        "cp125", "windows-125"
-    )
+    return found.encoding.replace("cp125", "windows-125")
 
 
 def decode(content: bytes, encoding: str) -> str:
