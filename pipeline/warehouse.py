@@ -156,10 +156,7 @@ class Warehouse:
     def _keep_only(self, kept: list[Path]) -> None:
         for folder in self.builds.iterdir():
             if folder.resolve() not in kept and not folder.name.startswith("before-"):
-                for name in (*PUBLISHED_FILES, f"{PUBLISHED_FILE}.wal", "previous"):
-                    (folder / name).unlink(missing_ok=True)
-                with suppress(OSError):  # it holds what no build has made
-                    folder.rmdir()
+                _remove_build(folder)
 
     def _lead_through_current(self) -> None:
         """Makes the paths that people use lead through `current`, and keeps aside what stands in their place.
@@ -230,3 +227,15 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def _remove_build(folder: Path) -> None:
+    """Removes what a build has put into its folder, and the folder where nothing else is in it."""
+    previous = folder / "previous"
+    if previous.is_dir() and not previous.is_symlink():  # the warehouse is a copy that followed its links
+        _remove_build(previous)
+    for name in (*PUBLISHED_FILES, f"{PUBLISHED_FILE}.wal", previous.name):
+        with suppress(IsADirectoryError):
+            (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
