@@ -365,7 +365,7 @@ def test_a_warehouse_that_is_missing_or_a_link_just_works(shop: Shop):
 
 def test_a_file_where_the_warehouse_should_be_is_named(shop: Shop):
     shop.warehouse.write_text("mine")
-    assert f"{shop.warehouse} is no folder" in shop.run(status=1)
+    assert f"{shop.warehouse} is not a folder" in shop.run(status=1)
     assert shop.warehouse.read_text() == "mine"
 
 
