@@ -13,7 +13,7 @@
 {% macro clean_id(column) -%}
   case
     when length({{ column }}) > 4 then {{ clean_text(column) }}
-    when upper(trim({{ column }})) not in ('NA', 'NULL', 'NONE', 'NAN') then {{ clean_text(column) }}
+    when upper(trim({{ column }})) not in ('NA', 'N/A', '#N/A', '<NA>', 'NULL', 'NONE', 'NAN') then {{ clean_text(column) }}
   end
 {%- endmacro %}
 

@@ -2,7 +2,7 @@
     config(
         meta={
             'code': 'rejected_money',
-            'message': "lines that cannot be used hold {n} % of the money, more than MAX_REJECTED allows; see which with: select * from rejected_orders order by abs(revenue) desc"
+            'message': "lines that cannot be used hold {n} % of the money, more than MAX_REJECTED allows. Mend them in the file, or go on without them by a larger MAX_REJECTED, a share of lines and of money, such as MAX_REJECTED=0.6"
         },
         fail_calc='coalesce(max(percent), 0)'
     )

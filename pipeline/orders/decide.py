@@ -22,7 +22,9 @@ from pipeline.orders.errors import OrdersError, Undecided, plain
 from pipeline.orders.formats import (
     DECIMALS,
     ISO,
+    MISSING,
     ORDERS,
+    TIME_OF_DAY,
     DateEvidence,
     DateFormat,
     NumberEvidence,
@@ -64,8 +66,11 @@ class Reading:
     folded: tuple[str, ...]
     export: str
     saw_all: bool
-    rows: Rows = field(repr=False)
-    evidence: tuple[DateEvidence, NumberEvidence] = field(repr=False)
+    deductions: dict[str, Decimal] = field(default_factory=dict)
+    rows: Rows = field(repr=False, default=())
+    evidence: tuple[DateEvidence, NumberEvidence] = field(
+        repr=False, default_factory=lambda: (DateEvidence(), NumberEvidence())
+    )
 
     def select(self, each: Layout, relation: str) -> str:
         """The SQL that gives our columns and `left_out` from the rows of one part, beside what the rows have else."""
@@ -98,12 +103,15 @@ class Reading:
         numbers = [f"try_cast({text} as decimal(18, 6))" for text in texts]
         terms = [numbers[0]]
         signs = []
-        for operator, number in zip(operators, numbers[1:], strict=True):
+        following = [*operators[1:], ""]
+        for operator, number, column, after in zip(operators, numbers[1:], fields[1:], following, strict=True):
             if operator == "*":
                 terms[-1] = f"{terms[-1]} * {number}"
             else:
                 signs.append(operator)
-                terms.append(number)
+                # Where there is no discount, nothing is taken off.
+                nothing = f"coalesce(lower(trim({column})), '') in ({', '.join(map(literal, MISSING))})"
+                terms.append(number if after == "*" else f"case when {nothing} then 0 else {number} end")
         total = terms[0] + "".join(f" {sign} {term}" for sign, term in zip(signs, terms[1:], strict=True))
         exact = f"try_cast({total} as decimal(18, 6))"
         spelled = " || ' ' || ".join(
@@ -152,6 +160,8 @@ class Reading:
         where = str(each.part.path)
 
         def field_of(column: mapping.Column) -> str:
+            if column not in each.names and any(column in other.names for other in self.layouts):
+                return "cast(null as varchar)"
             return f"field_{mapping.resolve(column, each.names, each.fields, where).positions[0]}"
 
         tests = [guards.condition(field_of(column), values) for column, values in self.mapping.leave_out.items()]
@@ -284,7 +294,7 @@ class _Decision:
         reading = Reading(
             self._source, whole, self._layouts, expressions, dates, numbers,
             self._folded(rows, expressions), export.name if export else "", self._saw_all,
-            tuple(rows), (date_evidence, number_evidence),
+            rows=tuple(rows), evidence=(date_evidence, number_evidence),
         )  # fmt: skip
         self.proposed = reading = self._guarded(reading)
         if self._questions:
@@ -302,6 +312,8 @@ class _Decision:
             if name in whole.columns or (name == "revenue" and export and name in export.choose):
                 continue
             among = [i for i in names.candidates(name, self._first.names) if not self._is_empty(i)]
+            if name == "created_at_date" and len(among) > 1:
+                among = self._without_times(among)
             if name == "revenue":
                 found[name] = self._revenue(among)
             elif not among:
@@ -322,6 +334,12 @@ class _Decision:
             )
             found["revenue"] = next(iter(choices))
         return found
+
+    def _without_times(self, among: list[int]) -> list[int]:
+        """Without the columns that hold a time of day, which stand beside the date's."""
+        rows = self._sample(200)
+        dates = [i for i in among if not all(TIME_OF_DAY.fullmatch((row[i] or "").strip()) for row in rows)]
+        return dates or among
 
     def _is_empty(self, position: int) -> bool:
         return not self._first.names[position]
@@ -420,29 +438,42 @@ class _Decision:
         for each in self._layouts[1:]:
             for column in columns.values():
                 if column is not None:
-                    mapping.resolve(column, each.names, each.fields, str(each.part.path))
+                    where = f"{each.part.path}{f', {each.part.member}' if each.part.member else ''}"
+                    mapping.resolve(column, each.names, each.fields, where, self._named_by(each, column))
+
+    def _named_by(self, each: Layout, column: mapping.Column) -> str:
+        """Why a file has to have this column, and what to do where it has it not."""
+        if column in self._stated.columns.values():
+            return "the mapping names."
+        mine, first = each.part, self._first.part
+        said = f"{first.member or first.path.name} has: files that are read as one have the same columns."
+        if not each.names and each.fields == self._first.fields and not mine.is_packed:
+            files = " ".join(shlex.quote(str(path)) for path in self._source.files[:4])
+            return f"{said} Glue pieces of one file together: cat {files} > orders.csv."
+        if mine.member:
+            return f"{said} Unpack it and name the files that are orders: unzip {shlex.quote(str(mine.path))}."
+        if mine.path.suffix != first.path.suffix:
+            pattern = mine.path.parent / f"*{first.path.suffix}"
+            return f"{said} Name those that are orders, with a pattern: ORDERS={shlex.quote(str(pattern))}."
+        return f"{said} Name one of them, or keep those that are orders in a folder of their own."
 
     def _ask_of_order_totals(
         self, rows: Rows, expressions: dict[str, Expression | None], columns: dict[str, mapping.Column | None]
     ) -> None:
         """An order's total that stands on each of its lines would be added up once a line."""
         revenue, order = expressions["revenue"], expressions["order_id"]
-        if (
-            not revenue
-            or not revenue.is_column
-            or not order
-            or not _ORDER_TOTAL.fullmatch(names.normalised(str(columns["revenue"])))
-        ):
+        if not revenue or not revenue.is_column or not order or columns["revenue"] == "revenue":
             return
+        is_named_so = _ORDER_TOTAL.fullmatch(names.normalised(str(columns["revenue"])))
         found: dict[str, list[str]] = {}
         for row in rows:
             number, money = row[order.positions[0]], row[revenue.positions[0]]
             if number and money:
                 found.setdefault(number, []).append(money)
         several = [amounts for amounts in found.values() if len(amounts) > 1]
-        if len(several) < 3 or any(len(set(amounts)) > 1 for amounts in several):
+        if len(several) < (1 if is_named_so else 10) or any(len(set(amounts)) > 1 for amounts in several):
             return
-        if len({amounts[0] for amounts in found.values()}) < 3:
+        if len({amounts[0] for amounts in (found.values() if is_named_so else several)}) < (2 if is_named_so else 5):
             return
         titles = self._first.names
         prices, pieces = names.candidates("unit_price", titles), columns["num_items"]
@@ -542,7 +573,8 @@ class _Decision:
             formats = tuple(
                 each.replace(" %z", "").replace("%z", "").replace(" %Z", "").rstrip() for each in self._stated.dates
             )
-            chosen = DateFormat(formats, "", evidence.zones or formats != self._stated.dates)
+            order = next((each for each, seen in evidence.formats.items() if set(formats) <= seen.keys()), "")
+            chosen = DateFormat(formats, order, evidence.zones or formats != self._stated.dates)
             self._stop_where_dates_do_not_fit(chosen, values)
             return chosen, evidence
         if not evidence.dates and not evidence.iso and any(value.strip() for value in values):
@@ -643,18 +675,28 @@ class _Decision:
             for position in expression.positions if self._first.names
         }  # fmt: skip
         settled = [*used, *map(str, whole.leave_out), *map(str, whole.only), *whole.ignore]
-        unknown = [name for name in whole.ignore if name not in self._first.names]
+        unknown = [name for name in whole.ignore if not any(name in each.names for each in self._layouts)]
         if unknown and reading.export == "":
             raise OrdersError(
                 f"{self._where} has no column {plain(unknown[0])} that could be ignored. "
                 f"It has: {plain(', '.join(self._first.names), 400)}."
             )
-        found = guards.find(self._first.names, settled)
+        every = list(dict.fromkeys(name for each in self._layouts for name in each.names))
+        found = guards.find(every, settled)
         if not found or whole.columns["revenue"] is None:
             return reading
+        deductions: dict[str, Decimal] = {}
+        is_product = bool((revenue := reading.columns["revenue"]) and "*" in revenue.operators)
         for guard, values in self._looked_at(reading, found).items():
             doubt = guards.judge(guard, values, str(whole.columns["revenue"]))
-            if doubt:
+            is_amount = guard.kind == "deduction" or (doubt is not None and doubt.answers[0][0] == "columns")
+            if is_amount and is_product and (guard.kind == "deduction" or reading.export):
+                amount = guards.amount(values, reading.numbers)
+                if amount and reading.export:
+                    deductions[guard.name] = amount
+                elif amount:
+                    self._ask_of_deduction(guard.name, amount, str(whole.columns["revenue"]))
+            elif doubt:
                 shown = [value.shown for value in doubt.values if value.text][:8]
                 answers = [(_line(setting, value), "") for setting, value in doubt.answers]
                 self._questions.append(
@@ -670,7 +712,30 @@ class _Decision:
                 named = {value.text for value in values if value.text}
                 if len(named) == 1:
                     whole = replace(whole, currency=named.pop())
-        return replace(reading, mapping=whole)
+        return replace(reading, mapping=whole, deductions=deductions)
+
+    def _ask_of_deduction(self, name: str, amount: Decimal, revenue: str) -> None:
+        if re.search("percent|pct|rate", names.normalised(name)):
+            self._questions.append(
+                Question(
+                    f"The column {plain(name)} says that less was paid than {plain(revenue)}. What was paid for a line "
+                    "has to stand in a column of its own.",
+                    ((_line("ignore", [name]), "the price is what was paid"),),
+                )
+            )
+            return
+        self._questions.append(
+            Question(
+                f"The column {plain(name)} holds {amount:,.2f} in all, which {plain(revenue)} leaves out.",
+                (
+                    (
+                        _line("columns", {"revenue": f"{revenue} {'-' if amount > 0 else '+'} {name}"}),
+                        "it is money, of the line",
+                    ),
+                    (_line("ignore", [name]), "the price is what was paid"),
+                ),
+            )
+        )
 
     def _looked_at(self, reading: Reading, found: list[guards.Guard]) -> dict[guards.Guard, list[guards.Value]]:
         """The values of these columns over all lines that are not left out, the most frequent first."""

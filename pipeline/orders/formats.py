@@ -3,32 +3,48 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 
 ISO = re.compile(r"\d{4}-\d\d-\d\d")
 PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+EXCEL = "excel"
 MISSING = ("", "na", "null", "none", "nan")
 
 # ---- dates ----------------------------------------------------------------------------------------------------------
 
-ORDERS = {"dmy": "day first", "mdy": "month first", "ymd": "year first", "epoch": "seconds or milliseconds since 1970"}
+ORDERS = {"dmy": "day first", "mdy": "month first", "ymd": "year first", "epoch": "seconds or milliseconds since 1970",
+          "excel": "days as a spreadsheet counts them"}  # fmt: skip
 _MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
            "december")  # fmt: skip
 _NAMED = {name: i for i, name in enumerate(_MONTHS, 1)} | {name[:3]: i for i, name in enumerate(_MONTHS, 1)}
+# German, French, Spanish and Portuguese names, without accents; where one is English too it is the same month there.
+_FOREIGN = {
+    name: month
+    for month, names in zip(_MONTHS, (
+        "januar janner janvier janv enero ene janeiro", "februar fevrier fevr fev febrero fevereiro",
+        "marz maerz mrz mars marzo marco", "avril avr abril abr", "mai mayo maio", "juni juin junio junho",
+        "juli juillet juil julio julho", "aout agosto ago", "sept septembre septiembre setiembre setembro set",
+        "oktober okt octobre octubre outubro out", "novembre noviembre novembro",
+        "dezember dez decembre diciembre dic dezembro",
+    ), strict=True)
+    for name in names.split()
+}  # fmt: skip
 _WEEKDAY = r"(?P<weekday>(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*),?\s+"
 _TIME = re.compile(
     r"(?P<gap>,?[ T]+|,\s*)(?P<hour>\d{1,2})(?P<minute>:\d\d)(?P<second>:\d\d)?(?P<fraction>[.,]\d+)?"
     r"(?P<blank>\s?)(?P<ampm>[AaPp]\.?[Mm]\.?)?(?P<zone>\s*(?:Z|[+-]\d\d:?(?:\d\d)?|\(?[A-Z]{2,5}\)?(?:[+-]\d+)?|[A-Za-z]+(?:/[A-Za-z_]+)+))?"
 )
+TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d(:\d\d)?([.,]\d+)?\s?([AaPp]\.?[Mm]\.?)?")
 _DATE = re.compile(
     rf"(?i:{_WEEKDAY})?"
     r"(?:(?P<a>\d{1,4})(?P<s>[-/. ])(?P<b>\d{1,2})(?P=s)(?P<c>\d{1,4})(?P<dot>\.?)"
     r"|(?P<packed>\d{8})"
-    r"|(?P<d1>\d{1,2})(?P<s1>[-/. ]+)(?P<m1>[A-Za-z]{3,9})\.?(?P<s2>[-/., ]+)(?P<y1>\d{4}|\d\d)"
-    r"|(?P<m2>[A-Za-z]{3,9})\.?(?P<s3>[-/ ]+)(?P<d2>\d{1,2})(?:st|nd|rd|th)?(?P<s4>,? +|[-/])(?P<y2>\d{4}))"
+    r"|(?P<d1>\d{1,2})(?P<s1>[-/. ]+)(?P<m1>[A-Za-z]{3,9})(?P<s2>[-/., ]+)(?P<y1>\d{4}|\d\d)"
+    r"|(?P<m2>[A-Za-z]{3,9})(?P<s3>[-/. ]+)(?P<d2>\d{1,2})(?P<s4>,? +|[-/])(?P<y2>\d{4}|\d\d))"
 )
 
 
@@ -47,11 +63,12 @@ class DateFormat:
 
 def date_readings(value: str) -> dict[str, tuple[str, date, bool]]:
     """Each way to read the text as a date: {order: (format as in strftime, the day, whether a zone stands behind)}."""
-    text = re.sub(r"\s+", " ", value.strip())
-    if re.fullmatch(r"\d{9,10}|\d{12,13}", text):
-        return {
-            "epoch": ("%s", datetime.fromtimestamp(int(text) // (1000 if len(text) > 10 else 1), UTC).date(), False)
-        }
+    text = _in_english(re.sub(r"\s+", " ", value.strip()))
+    if counted := re.fullmatch(r"(\d{9,10}|\d{12,13})(\.\d+)?", text):
+        seconds = int(counted[1]) // (1000 if len(counted[1]) > 10 else 1)
+        return {"epoch": ("%s", datetime.fromtimestamp(seconds, UTC).date(), False)}
+    if re.fullmatch(r"[345]\d{4}(\.\d+)?", text):
+        return {"excel": (EXCEL, date(1899, 12, 30) + timedelta(int(float(text))), False)}
     found = _DATE.match(text)
     if not found:
         return {}
@@ -78,6 +95,23 @@ def date_readings(value: str) -> dict[str, tuple[str, date, bool]]:
         if (read := _day(year, month, day)) is not None:
             readings[order] = (before + pattern + behind, read, zones)
     return readings
+
+
+def _in_english(text: str) -> str:
+    """The text with the English name of its month; see `_english_sql`."""
+    if not (found := re.search(r"[^\W\d_]{3,}", text)):
+        return text
+    bare = "".join(c for c in unicodedata.normalize("NFKD", found[0].lower()) if not unicodedata.combining(c))
+    if bare not in _FOREIGN:
+        return text
+    return re.sub(" de ", " ", text.replace(found[0], _FOREIGN[bare]), flags=re.IGNORECASE)
+
+
+def _english_sql(text: str) -> str:
+    bare = f"strip_accents(lower({text}))"
+    word = f"regexp_extract({bare}, '[a-z]{{3,}}')"
+    months = ", ".join(f"{literal(name)}: {literal(month)}" for name, month in _FOREIGN.items())
+    return f"replace(replace({bare}, {word}, map {{{months}}}[{word}]), ' de ', ' ')"
 
 
 def _start(found: re.Match[str]) -> int:
@@ -121,7 +155,9 @@ def _readings(found: re.Match[str]) -> dict[str, tuple[str, int, int, int]]:
         is_long = len(found["y1"]) == 4
         year, sign = (int(found["y1"]), "%Y") if is_long else (_century(found["y1"]), "%y")
         return {"dmy": (f"%d{found['s1']}{name}{found['s2']}{sign}", year, month, int(found["d1"]))}
-    return {"mdy": (f"{name}{found['s3']}%d{found['s4']}%Y", int(found["y2"]), month, int(found["d2"]))}
+    is_long = len(found["y2"]) == 4
+    year, sign = (int(found["y2"]), "%Y") if is_long else (_century(found["y2"]), "%y")
+    return {"mdy": (f"{name}{found['s3']}%d{found['s4']}{sign}", year, month, int(found["d2"]))}
 
 
 def _century(digits: str) -> int:
@@ -158,7 +194,7 @@ class DateEvidence:
         return evidence
 
     def _add(self, value: str) -> None:
-        if ISO.match(value.strip()):
+        if ISO.match(value.strip()) and value.strip()[5:7] <= "12":
             self.iso += 1
             return
         readings = date_readings(value)
@@ -208,11 +244,20 @@ def date_sql(column: str, chosen: DateFormat) -> str:
         ending = r"([0-9]\s?([AaPp][Mm])?)"
         text = f"regexp_replace({text}, {literal(ending + zone)}, '\\1')"
     if chosen.formats == ("%s",):
-        number = f"try_cast({text} as bigint)"
-        day = f"cast(epoch_ms(case when length({text}) > 10 then {number} else {number} * 1000 end) as date)"
+        number = f"try_cast(floor(try_cast({text} as decimal(20, 6))) as bigint)"
+        day = f"cast(epoch_ms(case when {number} > 99999999999 then {number} else {number} * 1000 end) as date)"
         return f"case when {day} is not null then cast({day} as varchar) else {column} end"
+    if chosen.formats == (EXCEL,):
+        number = f"try_cast(floor(try_cast({text} as decimal(20, 6))) as integer)"
+        return (
+            f"case when {number} between 30000 and 59999 "
+            f"then cast(date '1899-12-30' + {number} as varchar) else {column} end"
+        )
     formats = ", ".join(literal(each) for each in chosen.formats)
-    stripped = f"try_strptime({text}, [{formats}])" if len(chosen.formats) > 1 else f"try_strptime({text}, {formats})"
+    formats = f"[{formats}]" if len(chosen.formats) > 1 else formats
+    stripped = f"try_strptime({text}, {formats})"
+    if re.search("%[bB]", formats):
+        stripped = f"coalesce({stripped}, try_strptime({_english_sql(text)}, {formats}))"
     day = f"cast({stripped} as date)"
     return f"case when {day} >= date '1000-01-01' then cast({day} as varchar) else {column} end"
 
@@ -224,7 +269,7 @@ SIGNS = {"$": "$", "€": "EUR", "£": "GBP", "¥": "¥", "₹": "INR", "₽": "
 _CURRENCY = r"(?:US\$|R\$|C\$|A\$|[$€£¥₹₽₩₺₴₪]|zł|Kč|kr\.?|Fr\.|[A-Z]{3})"
 _BODY = re.compile(
     rf"(?P<open>\()?\s*(?P<sign>[-+−])?\s*(?P<before>{_CURRENCY})?\s*(?P<sign2>[-+−])?\s*"
-    r"(?P<digits>\d[\d.,'’  \u202f]*|[.,]\d+)\s*"
+    r"(?P<digits>\d[\d.,'’  \u202f]*|[.,]\d+)(?P<round>(?<=[.,])[-–—]{1,2})?\s*"
     rf"(?P<after>{_CURRENCY})?\s*(?P<sign3>-)?\s*(?P<close>\))?"
 )
 _GROUPED = {
@@ -334,6 +379,7 @@ def number_sql(column: str, chosen: NumberFormat) -> str:
     if chosen.is_plain:
         return column
     text = f"trim({column}, ' ' || chr(9) || chr(160) || chr(8239))"
+    text = f"regexp_replace({text}, '([0-9][.,])[-–—]{{1,2}}([^0-9]*)$', '\\1\\2')"  # 20.- is 20.00
     marks = "|".join(re.escape(mark) for mark in chosen.marks)
     currency = f"({marks})?" if marks else ""
     other = "," if chosen.decimal == "." else r"\."

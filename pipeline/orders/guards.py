@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from pipeline.orders.formats import NumberFormat, literal
 from pipeline.orders.mapping import EMPTY, NOT_EMPTY
 from pipeline.orders.names import normalised
 
@@ -23,6 +24,10 @@ _NOT_ORDERS = re.compile(
 )
 _FLAG = re.compile(
     r"istest|^test$|testorder|testmode|deleted|fraud|cancel|annul|stornier|storno|void|refund|erstattet|rembours|reembols|chargeback|returned|isreturn|^returns?$|devuelto|devolvido|unavailable"
+)
+_PAID = re.compile(r"(is|was|order)?(paid|captured|confirmed|completed|valid|bezahlt|paye|pagado|pago)")
+_DEDUCTION = re.compile(
+    r"(lineitem|line|item|order|total)?(discounts?|rabatt|remise|descuento|desconto)(amount|betrag|value|total|percent|percentage|pct|rate)?"
 )
 _NOT_FLAG = re.compile(r"policy|reasoncode$|returning|window|deadline|allowed|ratio|rate$|count$")
 
@@ -47,7 +52,7 @@ MOST_VALUES = 60
 
 @dataclass(frozen=True)
 class Guard:
-    """A column of the file that has to be looked at: `kind` is currency, status or flag."""
+    """A column of the file that has to be looked at: `kind` is currency, status, paid, deduction or flag."""
 
     name: str
     position: int
@@ -85,7 +90,11 @@ def find(names: Sequence[str], settled: Sequence[str]) -> list[Guard]:
         spelled = normalised(name)
         if name in settled or not spelled:
             continue
-        if _CURRENCY.fullmatch(spelled):
+        if _PAID.fullmatch(spelled):
+            found.append(Guard(name, position, "paid"))
+        elif _DEDUCTION.fullmatch(spelled):
+            found.append(Guard(name, position, "deduction"))
+        elif _CURRENCY.fullmatch(spelled):
             found.append(Guard(name, position, "currency"))
         elif _FLAG.search(spelled) and not _NOT_FLAG.search(spelled):
             found.append(Guard(name, position, "flag"))
@@ -100,6 +109,10 @@ def judge(guard: Guard, values: Sequence[Value], revenue: str) -> Doubt | None:
         return _currencies(guard, values)
     if guard.kind == "status":
         return _status(guard, values)
+    if guard.kind == "deduction":
+        return None
+    if guard.kind == "paid":
+        return _paid(guard, values)
     return _flag(guard, values, revenue)
 
 
@@ -131,6 +144,15 @@ def _status(guard: Guard, values: Sequence[Value]) -> Doubt | None:
         return None
     proposed = [value.text for value in bad or strange]
     return Doubt(guard, says, tuple(values), (("leave_out", {guard.name: proposed}),))
+
+
+def _paid(guard: Guard, values: Sequence[Value]) -> Doubt | None:
+    if not {normal(value.text) for value in values} <= _TRUE | _FALSE:
+        return None
+    false = [value.text for value in values if value.text and normal(value.text) in _FALSE]
+    if not false:
+        return None
+    return Doubt(guard, "says that some lines were not paid", tuple(values), (("leave_out", {guard.name: false}),))
 
 
 def _flag(guard: Guard, values: Sequence[Value], revenue: str) -> Doubt | None:
@@ -166,10 +188,23 @@ def normal(text: str) -> str:
     return re.sub(r"\s+", " ", text.strip().lower())
 
 
+def amount(values: Sequence[Value], numbers: NumberFormat) -> Decimal:
+    """What a column of money holds in all; 0 where something in it is no number."""
+    total = Decimal(0)
+    for value in values:
+        bare = re.sub(r"[^0-9.,-]", "", value.text)
+        bare = bare.replace(".", "").replace(",", ".") if numbers.decimal == "," else bare.replace(",", "")
+        if not bare:
+            continue
+        try:
+            total += Decimal(bare) * value.lines
+        except InvalidOperation:
+            return Decimal(0)
+    return total
+
+
 def condition(column: str, values: Sequence[str]) -> str:
     """SQL that is true where the column, which may be null, has one of the values."""
-    from pipeline.orders.formats import literal
-
     tests = []
     texts = [value for value in values if value not in (EMPTY, NOT_EMPTY)]
     if EMPTY in values or "" in values:

@@ -20,6 +20,7 @@ from pipeline.orders.formats import literal
 from pipeline.orders.mapping import Mapping
 from pipeline.orders.source import Part
 
+_NOTHING = r"['', '\N']"  # \N is how databases write NULL into text
 _MOST_FIELDS = 20  # past it, an expression with a term for each field is longer than DuckDB takes
 
 
@@ -82,8 +83,18 @@ def _keys(beginning: str) -> list[str]:
         except ValueError:
             continue
         if isinstance(record, dict):
-            found.update(dict.fromkeys(record))
-    return list(found)
+            found.update(dict.fromkeys(_nested(record)))
+    parents = {name[:place] for name in found for place, letter in enumerate(name) if letter == "."}
+    return [name for name in found if name not in parents]
+
+
+def _nested(record: dict[str, object], before: str = "") -> Iterator[str]:
+    """The keys of a record, those of a record within it as `customer.id`."""
+    for key, value in record.items():
+        if isinstance(value, dict) and value:
+            yield from _nested(value, f"{before}{key}.")
+        else:
+            yield before + key
 
 
 @contextmanager
@@ -143,7 +154,7 @@ def rows(layout: Layout, path: Path, *, strict: bool = False, skip: int | None =
         from read_csv(
             {file_literal(path)}, columns = {{{names}}}, header = false,
             skip = {layout.lines_before if skip is None else skip}, delim = {literal(_delimiter(layout))},
-            quote = '"', escape = '"', nullstr = '', auto_detect = false, max_line_size = 16777216, {errors}
+            quote = '"', escape = '"', nullstr = {_NOTHING}, auto_detect = false, max_line_size = 16777216, {errors}
             {", compression = 'gzip'" if layout.part.is_gzip and path == layout.part.path else ""}
         )
         where coalesce({", ".join(fields)}) is not null
@@ -164,8 +175,16 @@ def _line_breaks(fields: Sequence[str]) -> str:
 
 
 def _json_rows(layout: Layout, path: Path, fields: Sequence[str]) -> str:
-    keys = ", ".join(literal('$."' + name.replace("\\", "\\\\").replace('"', '\\"') + '"') for name in layout.names)
-    found = ", ".join(f"found[{i + 1}] as {field}" for i, field in enumerate(fields))
+    # A point in a name may be the key's own, or stand between the keys of a record and of one within it.
+    spelled = [name.replace("\\", "\\\\").replace('"', '\\"') for name in layout.names]
+    nested = {name: len(spelled) + place for place, name in enumerate(n for n in spelled if "." in n)}
+    paths = [f'$."{name}"' for name in spelled] + ['$."' + name.replace(".", '"."') + '"' for name in nested]
+    keys = ", ".join(map(literal, paths))
+    found = ", ".join(
+        (f"coalesce(found[{i + 1}], found[{nested[name] + 1}])" if name in nested else f"found[{i + 1}]")
+        + f" as {field}"
+        for i, (name, field) in enumerate(zip(spelled, fields, strict=True))
+    )
     return f"""
         select
             {found},

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,7 +35,7 @@ class Warning:
 
     code: str
     text: str
-    figures: dict[str, int]
+    figures: dict[str, int | float]
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,12 @@ def load(
         if (again.dates, again.numbers, again.folded) != (reading.dates, reading.numbers, reading.folded):
             reading = again
             _Loader(connection, table, folder).into_table(reading)
-    warnings = _overlap(connection, table, reading)
+    warnings = (
+        *_overlap(connection, table, reading),
+        *_not_taken_off(reading),
+        *_shortened_ids(connection, table, reading),
+        *_returns_that_add(connection, table),
+    )
     _write_down(connection, table, Loaded(reading, warnings))
     return Loaded(reading, warnings)
 
@@ -237,6 +244,51 @@ def _overlap(connection: duckdb.DuckDBPyConnection, table: str, reading: Reading
             {"lines": count},
         ),
     )
+
+
+def _not_taken_off(reading: Reading) -> Iterator[Warning]:
+    """Discounts and refunds of a known export, which stand on an order's first line and not on what they are for."""
+    for name, amount in reading.deductions.items():
+        revenue = f"{reading.mapping.columns['revenue']} {'-' if amount > 0 else '+'} {name}"
+        yield Warning(
+            "amounts_not_taken_off",
+            f"{plain(name)} holds {amount:,.2f}, which is not taken off; with `columns: {{revenue: {revenue}}}` "
+            "in the mapping it is",
+            {"amount": float(amount)},
+        )
+
+
+def _shortened_ids(connection: duckdb.DuckDBPyConnection, table: str, reading: Reading) -> Iterator[Warning]:
+    """Long numbers that a spreadsheet wrote as 1.23E+12: what made them different is gone."""
+    pattern = r"\d(\.\d+)?[eE]\+?\d\d"
+    expression = reading.columns["customer_id"]
+    if not expression or not any(re.fullmatch(pattern, row[expression.positions[0]] or "") for row in reading.rows):
+        return
+    ((lines, ids),) = connection.execute(
+        f"select count(*), count(distinct customer_id) from {table} where regexp_full_match(customer_id, '{pattern}')"
+    ).fetchall()
+    if lines:
+        yield Warning(
+            "shortened_ids",
+            f"{lines:,} lines have a customer such as 1.23E+12: a spreadsheet has cut their numbers off, so several "
+            f"customers may be one of these {ids:,}. Export them anew, as text",
+            {"lines": lines, "customers": ids},
+        )
+
+
+def _returns_that_add(connection: duckdb.DuckDBPyConnection, table: str) -> Iterator[Warning]:
+    """Returns, of negative pieces, whose money is positive: it is added where it has to be taken off."""
+    ((lines, money),) = connection.execute(
+        f"select count(*), sum(try_cast(revenue as decimal(18, 6))) from {table} where num_items like '-%' "
+        "and not left_out and try_cast(num_items as double) < 0 and try_cast(revenue as double) > 0"
+    ).fetchall()
+    if lines:
+        yield Warning(
+            "returns_that_add",
+            f"{lines:,} line{'s have' if lines > 1 else ' has'} negative pieces and positive money, "
+            f"{money:,.2f} in all: if they are returns, it has to be taken off",
+            {"lines": lines, "money": float(money)},
+        )
 
 
 def _write_down(connection: duckdb.DuckDBPyConnection, table: str, loaded: Loaded) -> None:

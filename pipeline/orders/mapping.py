@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from pipeline.orders.errors import NoSuchOrders, OrdersError, plain
+from pipeline.orders.formats import EXCEL
 from pipeline.orders.names import COLUMNS
 
 EMPTY, NOT_EMPTY = "empty", "not empty"
@@ -138,8 +139,10 @@ def _checked(key: str, value: Any, where: str) -> Any:
         return {column: _texts(values) for column, values in value.items()}
     if key in ("dates", "fill_down", "ignore", "silence"):
         texts = _texts(value)
-        if key == "dates" and not all(re.search("%[a-zA-Z]", text) for text in texts):
-            raise wrong('a format as in strftime, such as "%d/%m/%Y".')
+        if key == "dates" and texts != (EXCEL,) and not all(re.search("%[a-zA-Z]", text) for text in texts):
+            raise wrong(
+                'a format as in strftime, such as "%d/%m/%Y", or excel, for the days that a spreadsheet counts.'
+            )
         return texts
     text = str(value)
     if key == "decimal" and text not in (".", ","):
@@ -209,7 +212,9 @@ class Expression:
         return not self.operators
 
 
-def resolve(column: Column, names: Sequence[str], fields_in_line: int, where: str) -> Expression:
+def resolve(
+    column: Column, names: Sequence[str], fields_in_line: int, where: str, named_by: str = "the mapping names."
+) -> Expression:
     """Where in the file a column of the mapping is. Raises OrdersError where the file has none such."""
     if isinstance(column, int) or (not names and str(column).isdigit()):
         if not 1 <= int(column) <= fields_in_line:
@@ -225,7 +230,7 @@ def resolve(column: Column, names: Sequence[str], fields_in_line: int, where: st
     missing = next((p for p in re.split(r"\s+[*+-]\s+", column) if _position(p, names, where) is None), column)
     near = difflib.get_close_matches(missing, names, 1, 0.7)
     raise OrdersError(
-        f"{where} has no column {plain(missing)}, which the mapping names. "
+        f"{where} has no column {plain(missing)}, which {named_by} "
         + (f"Is {plain(near[0])} meant? " if near else "")
         + f"It has: {plain(', '.join(names) or f'{fields_in_line} columns without names', 400)}."
     )

@@ -11,6 +11,7 @@ from pipeline.orders import exports
 
 SAMPLES = Path(__file__).parent / "exports"
 RIGHT = {  # name: (customers, revenue, lines left out)
+    "amazon": (2, "60.50", 1),
     "fivetran_shopify": (2, "132.00", 0),
     "magento": (2, "35.50", 1),
     "olist": (1, "45.00", 1),

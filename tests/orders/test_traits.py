@@ -1,0 +1,141 @@
+"""Traits of real shops' files that once gave wrong numbers, or stopped without need, each with the right numbers."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+import yaml
+
+from pipeline import orders
+
+NAMES = "customer_id,order_id,quantity,revenue,order_date"
+SHOPIFY = (
+    "Name,Email,Financial Status,Created at,Discount Amount,Refunded Amount,"
+    "Lineitem quantity,Lineitem name,Lineitem price\n"
+    "#1,a@x,paid,2024-05-01 10:00:00 +0200,5.00,0.00,2,Tee,10.00\n#1,,,,,,1,Hat,30.00\n"
+    "#2,b@x,partially_refunded,2024-05-13 10:00:00 +0200,0.00,7.00,1,Hat,30.00\n"
+)
+
+
+def of_dates(*dates: str, delimiter: str = ";") -> str:
+    return "\n".join([f"customer_id{delimiter}revenue{delimiter}order_date"]
+                     + [f"{n}{delimiter}10{delimiter}{day}" for n, day in enumerate(dates)]) + "\n"  # fmt: skip
+
+
+DATES = {
+    "German names of months": (("15. Januar 2024", "3. März 2024"), "2024-01-15 2024-03-03"),
+    "German short names": (("15-Mai-2024", "03-Okt-2024", "01-Apr-2024"), "2024-05-15 2024-10-03 2024-04-01"),
+    "French names": (("15 janvier 2024", "3 août 2024 10:05", "1 févr. 2024"), "2024-01-15 2024-08-03 2024-02-01"),
+    "Spanish and Portuguese names": (("15 de enero de 2024", "3 de março de 2024"), "2024-01-15 2024-03-03"),
+    "English names with a point": (("15 Jan. 2024", "3 Feb. 2024"), "2024-01-15 2024-02-03"),
+    "month, day and year of two digits": (("Jan-05-24", "Feb-15-24"), "2024-01-05 2024-02-15"),
+    "days of a spreadsheet": (("45292", "45300.75"), "2024-01-01 2024-01-09"),
+    "seconds as a data frame writes them": (("1704448800.0", "1707127200.0"), "2024-01-05 2024-02-05"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("trait", DATES)
+def test_dates_are_read_and_the_mapping_that_inspect_writes_reads_them_alike(reader, trait):
+    written, right = DATES[trait]
+    path = reader.write("orders.csv", of_dates(*written))
+    read = reader.read(path)
+    assert " ".join(row["created_at_date"] for row in read.used) == right
+    again = reader.read(path, orders.report(orders.find(str(path))).mapping)
+    assert [row["created_at_date"] for row in again.used] == right.split()
+
+
+def test_a_day_before_its_month_behind_the_year_is_asked_about_and_read_as_stated(reader):
+    path = reader.write("orders.csv", of_dates("2024-15-01", "2024-16-02"))
+    assert "2024-15-01" in str(reader.asked(path))
+    read = reader.read(path, 'dates: "%Y-%d-%m"\n')
+    assert [row["created_at_date"] for row in read.used] == ["2024-01-15", "2024-02-16"]
+
+
+def test_round_money_with_a_dash_for_the_cents_is_not_less_than_nothing(reader):
+    path = reader.write("orders.csv", "customer_id;revenue;order_date\n1;CHF 1'500.50;2024-01-15\n"
+                        "2;CHF 20.-;2024-01-16\n3;CHF -5.50;2024-01-16\n4;7.00-;2024-01-16\n")  # fmt: skip
+    assert reader.read(path).revenue == Decimal("1508.00")
+
+
+def test_what_a_database_writes_for_nothing_is_nothing(reader):
+    path = reader.write("orders.csv", f"{NAMES}\n\\N,1,2,10.50,2024-01-15\n3,3,\\N,20.00,2024-01-16\n")
+    read = reader.read(path)
+    assert (read.customers, read.rows[0]["customer_id"], read.rows[1]["num_items"]) == ({"3"}, None, None)
+
+
+def test_where_there_is_no_discount_nothing_is_taken_off(reader):
+    path = reader.write("orders.csv", "customer_id,order_id,quantity,unit_price,discount,order_date\n"
+                        "1,1,2,10,5,2024-01-15\n2,2,1,20,,2024-01-16\n3,3,1,30,NA,2024-01-16\n")  # fmt: skip
+    assert "discount holds 5.00" in str(reader.asked(path))
+    assert reader.answered(path).revenue == Decimal(65)
+    assert reader.answered(path, choose=9).revenue == Decimal(70)
+
+
+def test_a_known_export_says_what_it_does_not_take_off_and_how_to(reader):
+    path = reader.write("orders.csv", SHOPIFY)
+    read, taken = reader.read(path), ""
+    assert read.revenue == Decimal(80)
+    while read.loaded.warnings:
+        taken = read.loaded.warnings[0].text.split("`")[1] + "\n"
+        read = reader.read(path, taken)
+    assert read.revenue == Decimal(68)
+    assert yaml.safe_load(taken)["columns"]["revenue"].endswith("- Discount Amount - Refunded Amount")
+
+
+def test_a_status_that_only_a_later_file_has_is_asked_about_and_its_answer_works(reader):
+    reader.write("months/1.csv", f"{NAMES}\n1,1,1,10,2024-01-15\n")
+    reader.write("months/2.csv", f"{NAMES},status\n2,3,1,500,2024-02-15,cancelled\n2,4,1,10,2024-02-16,paid\n")
+    folder = reader.folder / "months"
+    assert "cancelled: 1 line, 500.00" in str(reader.asked(folder))
+    assert reader.answered(folder).revenue == Decimal(20)
+
+
+def test_a_mark_of_what_was_paid_is_asked_about(reader):
+    path = reader.write("orders.csv", f"{NAMES},is_paid\n1,1,1,20,2024-01-15,true\n2,2,1,500,2024-01-15,false\n")
+    assert "is_paid" in str(reader.asked(path))
+    assert reader.answered(path).revenue == Decimal(20)
+
+
+def test_money_that_is_the_same_on_every_line_of_each_order_is_asked_about(reader):
+    lines = [f"{n},{n},{n % 3 + 1},{50 + n},2024-01-15" for n in range(1, 20) for _ in "abc"]
+    path = reader.write("orders.csv", "\n".join(["customer_id,order_id,quantity,amount,order_date", *lines]) + "\n")
+    assert "amount is the same on all lines of an order" in str(reader.asked(path))
+
+
+def test_records_within_records_are_columns(reader):
+    records = [
+        {"id": n, "created_at": "2024-01-15", "customer": {"id": 7, "orders_count": n}, "total_price": "10.00"}
+        for n in (1, 2)
+    ]
+    path = reader.write(
+        "orders.jsonl", "".join(json.dumps(each) + "\n" for each in [*records, {"customer": None, "total_price": "1"}])
+    )
+    read = reader.read(path)
+    assert (read.customers, read.revenue, len(read.rows)) == ({"7"}, Decimal(20), 3)
+
+
+def test_a_time_beside_a_date_is_no_second_date(reader):
+    path = reader.write("orders.csv", "customer_id,revenue,date,time\n1,10,2024-01-15,10:00\n2,10,2024-02-15,3:05 PM\n")
+    assert [row["created_at_date"] for row in reader.read(path).used] == ["2024-01-15", "2024-02-15"]
+
+
+@pytest.mark.parametrize(("line", "code"), [
+    ("1.23E+12,1,1,10,2024-01-15", "shortened_ids"),
+    ("1,1,-1,10,2024-01-15", "returns_that_add"),
+])  # fmt: skip
+def test_what_cannot_be_told_from_the_file_is_a_warning(reader, line, code):
+    path = reader.write("orders.csv", f"{NAMES}\n2,2,1,10,2024-01-15\n3,3,-1,-10,2024-01-15\n")
+    assert not reader.read(path).loaded.warnings
+    path = reader.write("orders.csv", f"{NAMES}\n{line}\n2,2,1,10,2024-01-15\n")
+    assert [warning.code for warning in reader.read(path).loaded.warnings] == [code]
+
+
+def test_a_file_that_is_no_orders_is_named_with_what_reads_the_others(reader):
+    reader.write("export/a.csv", f"{NAMES}\n1,1,1,10,2024-01-15\n")
+    reader.write("export/readme.txt", "Files of our shop.\nRead me.\n")
+    with pytest.raises(orders.OrdersError) as stopped:
+        reader.read(reader.folder / "export")
+    pattern = str(stopped.value).split("ORDERS=")[1].split(". It has")[0]
+    assert reader.read(pattern.strip("'")).revenue == Decimal(10)
