@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 import predictor
-from pipeline import build_info, history, orders, orders_file
+from pipeline import build_info, doubts, history, orders, orders_file
 from pipeline.build_lock import build_lock
 from pipeline.dbt import import_dbt, run_dbt, temporary_files
 from pipeline.errors import ClvError, DiskFull
@@ -59,6 +59,7 @@ class _Build:
         self._listener = listener
         self._steps = Steps(listener)
         self._warnings: list[Warned] = []
+        self._silenced = orders_file.mapping(settings).silence
 
     def run(self) -> Built:
         settings, warehouse, step = self._settings, self._warehouse, self._steps.step
@@ -74,7 +75,7 @@ class _Build:
             with step("start dbt"):
                 import_dbt()
             with step("start"):
-                self._warn(missing_walls(box.result(), settings), *carried_over.result())
+                self._warn(*doubts.about_box(box.result(), settings), *carried_over.result())
             try:
                 found = self._run_models_and_tests(model)
             except ClvError:
@@ -96,8 +97,12 @@ class _Build:
         warehouse = self._warehouse
         # dbt is given a copy, because the file may be replaced meanwhile: one build uses one model.
         folder = warehouse.temporary / "model"
+        # And it is not strict: what it finds odd stops a build in `_warn`, unless the mapping silences it.
         copy = replace(
-            self._settings, model=model.save(folder), predictor=replace(self._settings.predictor, manifests=folder)
+            self._settings,
+            model=model.save(folder),
+            predictor=replace(self._settings.predictor, manifests=folder),
+            strict=False,
         )
         with (
             listening(self._listener, warehouse.logs / "model.log") as model_errors,
@@ -115,14 +120,15 @@ class _Build:
             raise explain(result, self._settings, warehouse.build_file, warehouse.logs / "dbt.log")
         return [found for each in results if (found := warning(each, warehouse.build_file))]
 
-    def _warn(self, *warnings: Warned | None) -> None:
-        """Raises ClvError where the build is to be strict."""
+    def _warn(self, *warnings: Warned) -> None:
+        """Raises ClvError where the build is to be strict. What the mapping silences is as if it were not there."""
         for each in warnings:
-            if each and self._settings.strict:
+            if each.code in self._silenced:
+                continue
+            if self._settings.strict:
                 raise ClvError(f"Stopped, because STRICT=1: {each.text}.")
-            if each:
-                self._warnings.append(each)
-                self._listener(each)
+            self._warnings.append(each)
+            self._listener(each)
 
     def _publish(
         self, training: Mapping[str, Any], fingerprint: orders.Fingerprint, found: list[Warned]
@@ -134,12 +140,12 @@ class _Build:
         with warehouse.open_build() as file:
             with orders_file.told():
                 orders.stop_where_lines_are_lost(self._source, fingerprint, file, "orders")
-            doubts, silenced = orders_file.doubts(file)
-            trained_here = training["orders_sha256"] == fingerprint.sha256 if training else None
-            trained_as_of = date.fromisoformat(training["trained_as_of"]) if training else None
-            if trained_here and trained_as_of and (known_later := later_than_as_of(trained_as_of, file)):
-                found = [*found, known_later]
-            self._warn(*(each for each in (*doubts, *found) if each.code not in silenced))
+            self._warn(*orders_file.doubts(file), *found, *doubts.about_values(training.get("horizon_days"), file))
+            trained_here = trained_as_of = None
+            if training:
+                trained_here = training["orders_sha256"] == fingerprint.sha256
+                trained_as_of = date.fromisoformat(training["trained_as_of"])
+                self._warn(*doubts.about_training(training, trained_here, self._settings, file))
             info = build_info.write(
                 file,
                 build_id=build_id,
@@ -157,32 +163,6 @@ class _Build:
             file.execute("checkpoint")
         warehouse.publish(build_id)
         return info
-
-
-def later_than_as_of(trained_as_of: date, build: duckdb.DuckDBPyConnection) -> Warned | None:
-    """Where a model that was trained on these orders has seen what came after the day that it predicts from."""
-    ((as_of,),) = build.execute("select as_of_date from int_as_of").fetchall()
-    if trained_as_of <= as_of:
-        return None
-    text = (
-        f"the model was trained on these orders up to {trained_as_of}, so it knows what came after {as_of}: its values "
-        f"look better than they are. To judge it by what came, train with AS_OF={as_of}"
-    )
-    return Warned("model_knows_later_orders", text, {"trained_as_of": str(trained_as_of), "as_of": str(as_of)})
-
-
-def missing_walls(box: predictor.Box, settings: Settings) -> Warned | None:
-    """Raises ClvError where the settings do not allow that one is missing."""
-    if not box.missing:
-        return None
-    missing = ", ".join(box.missing)
-    if settings.require_box:
-        raise ClvError(
-            f"Stopped, because REQUIRE_BOX=1: this system does not offer the model's box {missing}. "
-            "See docs/models-and-the-box.md for what that takes."
-        )
-    text = f"the model's box lacks {missing}, which this system does not offer: {box}. REQUIRE_BOX=1 would stop here"
-    return Warned("box_walls_missing", text, {"missing": missing})
 
 
 def _export_predictions(file: duckdb.DuckDBPyConnection, path: Path) -> None:

@@ -27,6 +27,7 @@ from pipeline.events import Failed, Listener, json_lines, to_all
 from pipeline.postgres import Address
 from pipeline.settings import TAKES, Settings, short
 from pipeline.steps import progress_bar
+from pipeline.terminal import printable
 
 PREFIX = "CLV_"
 
@@ -37,10 +38,10 @@ def main(arguments: Sequence[str]) -> int:
         _refuse_unknown_environment(os.environ)
         return commands.main(arguments, prog_name="python -m pipeline", standalone_mode=False) or 0
     except ClvError as error:
-        print(error, file=sys.stderr)
+        print(printable(error), file=sys.stderr)
         return error.exit_status
     except click.UsageError as error:
-        print(_explain(error), file=sys.stderr)
+        print(printable(_explain(error)), file=sys.stderr)
         return UsageError.exit_status
     except click.Abort:
         print("Stopped. What was published before is as it was.", file=sys.stderr)

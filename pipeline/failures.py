@@ -38,7 +38,7 @@ def _explain_node(failed: Any, settings: Settings, build_file: Path, log: Path) 
             case "as_of_before_first_order":
                 return _too_early(settings, build_file)
         if found := warning(failed, build_file):
-            return f"Stopped, because STRICT=1: {found.text}." if settings.strict else f"{found.text}."
+            return f"{found.text}."
         rows = "1 row fails" if failed.failures == 1 else f"{failed.failures} rows fail"
         return f"The test {node.name} fails: {rows}. See what it asks in {node.original_file_path}, and {log}."
     return f"{node.resource_type} {node.name} failed: {plain(message)} See {log}."

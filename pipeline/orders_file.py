@@ -21,15 +21,16 @@ def find(settings: Settings) -> orders.Source:
 
 
 def mapping(settings: Settings) -> orders.Mapping:
-    """What is stated of how the orders are read."""
-    stated = orders.Mapping() if settings.mapping is None else orders.load_mapping(settings.mapping)
+    """What is stated of how the orders are read. Raises ClvError where the file that states it cannot be used."""
+    with told():
+        stated = orders.Mapping() if settings.mapping is None else orders.load_mapping(settings.mapping)
     return stated.ignoring(settings.ignore)
 
 
-def doubts(build: duckdb.DuckDBPyConnection) -> tuple[list[Warned], list[str]]:
-    """What the reader found doubtful about the orders of this build; and the codes that the mapping silences."""
-    ((warnings, silence),) = build.execute(f"select warnings, silence from {orders.READING}").fetchall()
-    return [Warned(**warning) for warning in json.loads(warnings)], json.loads(silence)
+def doubts(build: duckdb.DuckDBPyConnection) -> list[Warned]:
+    """What the reader found doubtful about the orders of this build."""
+    ((warnings,),) = build.execute(f"select warnings from {orders.READING}").fetchall()
+    return [Warned(**warning) for warning in json.loads(warnings)]
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from pipeline.failures import rejected_by_reason
 from pipeline.settings import Settings, command_line, short
+from pipeline.terminal import printable
 from pipeline.warehouse import PUBLISHED_FILE
 
 BARS = " ▁▂▃▄▅▆▇█"
@@ -50,7 +51,7 @@ def show(console: Console, settings: Settings, info: dict[str, Any], seconds: di
     if info["lines_after_as_of"]:
         line("", f"{info['lines_after_as_of']:,} of those used are dated after the as-of date and count for nothing")
     line("Customers", f"{info['customers']:,} with {info['orders']:,} orders as of {info['as_of_date']}")
-    line("Model", _plain(_model(info, settings)))
+    line("Model", _plain(_model(info)))
     line("Value", f"{total:,.2f} in total, {median:,.2f} in the median")
     if total > 0 and len(deciles) == 10:
         shares = [max(0, value) for (value,) in deciles]
@@ -72,13 +73,12 @@ def _missing(lost: tuple[int, Decimal]) -> str:
     return f"with them {who}{money:,.2f} of money are missing" if customers or money else ""
 
 
-def _model(info: dict[str, Any], settings: Settings) -> str:
-    """The model, over which time its values are, and whether it knows these orders; where its manifest tells."""
+def _model(info: dict[str, Any]) -> str:
+    """The model, what it was trained on and over which time its values are; where its manifest tells."""
     if info["horizon_days"] is None:
         return info["model_id"]
-    orders = "these orders" if info["trained_on_these_orders"] else "other orders than these"
-    mend = "" if info["trained_on_these_orders"] else f" (mend that with: {command_line('train', settings)})"
-    return f"{info['model_id']}, trained on {orders}{mend}; a value is that of the next {info['horizon_days']} days"
+    orders = "these orders" if info["trained_on_these_orders"] else f"orders up to {info['trained_as_of']}"
+    return f"{info['model_id']}, trained on {orders}; a value is that of the next {info['horizon_days']} days"
 
 
 def _spark(values: list[float]) -> str:
@@ -87,5 +87,5 @@ def _spark(values: list[float]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that stays what it is: no markup, no control characters that could move a terminal's cursor."""
-    return "".join(c if c.isprintable() else "�" for c in text).replace("[", r"\[")
+    """Text that stays what it is and on its line: no markup, nothing that a terminal takes for a command."""
+    return printable(text).replace("\n", "�").replace("[", r"\[")

@@ -295,16 +295,14 @@ def _write_down(connection: duckdb.DuckDBPyConnection, table: str, loaded: Loade
     schema = table.rpartition(".")[0]
     name = f"{schema}.{READING}" if schema else READING
     connection.execute(
-        f"create or replace table {name} "
-        "(read_as varchar, warnings varchar, silence varchar, currency varchar, files varchar)"
+        f"create or replace table {name} (read_as varchar, warnings varchar, currency varchar, files varchar)"
     )
     files = {each.part.name: each.lines_before for each in loaded.reading.layouts}
     connection.execute(
-        f"insert into {name} values (?, ?, ?, ?, ?)",
+        f"insert into {name} values (?, ?, ?, ?)",
         [
             "\n".join(loaded.reading.read_as) or None,
             json.dumps([vars(warning) for warning in loaded.warnings], ensure_ascii=False),
-            json.dumps(loaded.reading.mapping.silence, ensure_ascii=False),
             loaded.reading.mapping.currency,
             json.dumps(files, ensure_ascii=False),
         ],

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pipeline.settings import Settings, command_line, short
+from pipeline.terminal import printable
 from pipeline.training.command import Training
 from predictor.training import report
 
@@ -34,7 +35,7 @@ def show(console: Console, settings: Settings, training: Training) -> None:
     )
     line("Seconds", f"{sum(seconds.values()):.1f}: " + ", ".join(f"{name} {s:.1f}" for name, s in seconds.items()))
     for doubt in training.doubts:
-        console.print(f"[yellow]Warning[/yellow]     {escape(doubt.text)}", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]Warning[/yellow]     {escape(printable(doubt.text))}", highlight=False, soft_wrap=True)
     console.print()
     report_file = short(settings.warehouse / "training_report.html")
     line("Written", f"{short(settings.model)}, registered; {report_file} and .json")

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 import predictor
-from pipeline.build import missing_walls
+from pipeline.doubts import about_box
 from pipeline.errors import ClvError
 from pipeline.settings import Settings
 from tests.pipeline.conftest import Shop
@@ -44,7 +44,12 @@ def test_a_build_tells_its_steps_its_warnings_and_what_it_published(built: Shop)
     warned = [
         {each: event[each] for each in ("code", "text", "figures")} for event in told if event["event"] == "warned"
     ]
-    assert {each["code"] for each in warned} == {"published_file_gone", "history_from_another_file", "repeated_lines"}
+    assert {each["code"] for each in warned} == {
+        "published_file_gone",
+        "history_from_another_file",
+        "repeated_lines",
+        "model_of_other_orders",
+    }
     (repetition,) = (each for each in warned if each["code"] == "repeated_lines")
     assert repetition == {
         "code": "repeated_lines",
@@ -75,7 +80,7 @@ def test_a_file_for_events_that_cannot_be_written_is_refused(shop: Shop):
 def test_each_wall_that_is_missing_around_the_model_is_named_in_one_warning_or_stops_the_build():
     everything = predictor.box_here().walls | {"landlock", "network"}
     box = predictor.Box(everything - {"landlock", "network"})
-    warning = missing_walls(box, Settings())
-    assert warning and "Landlock" in warning.text and "a network namespace" in warning.text
+    (warning,) = about_box(box, Settings())
+    assert "Landlock" in warning.text and "a network namespace" in warning.text
     with pytest.raises(ClvError, match=r"REQUIRE_BOX=1.*Landlock"):
-        missing_walls(box, Settings(require_box=True))
+        list(about_box(box, Settings(require_box=True)))

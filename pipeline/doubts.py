@@ -1,0 +1,98 @@
+"""What makes the values of a build doubtful though nothing about it failed: each in one plain sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+import duckdb
+
+import predictor
+from pipeline.errors import ClvError
+from pipeline.events import Warned
+from pipeline.settings import Settings, command_line
+from predictor.doubts import HIGH
+
+_SAME_CUSTOMERS = 0.1  # the share that two counts of them may differ by: one is estimated, and lines get mended
+
+
+def about_box(box: predictor.Box, settings: Settings) -> Iterator[Warned]:
+    """Raises ClvError where a wall is missing and the settings do not allow that."""
+    if not box.missing:
+        return
+    missing = ", ".join(box.missing)
+    if settings.require_box:
+        raise ClvError(
+            f"Stopped, because REQUIRE_BOX=1: this system does not offer the model's box {missing}. "
+            "See docs/models-and-the-box.md for what that takes."
+        )
+    text = f"the model's box lacks {missing}, which this system does not offer: {box}. REQUIRE_BOX=1 would stop here"
+    yield Warned("box_walls_missing", text, {"missing": missing})
+
+
+def about_training(
+    training: Mapping[str, Any], trained_here: bool, settings: Settings, build: duckdb.DuckDBPyConnection
+) -> Iterator[Warned]:
+    """What is doubtful about a model for these orders, by what its manifest says of its training.
+
+    `trained_here`: whether the very files of this build were its orders.
+    """
+    trained_as_of = date.fromisoformat(training["trained_as_of"])
+    ((as_of,),) = build.execute("select as_of_date from int_as_of").fetchall()
+    if not trained_here and not _are_the_same_customers(training, build):
+        yield Warned(
+            "model_of_other_orders",
+            f"the model was trained on other orders than these: on {training['orders']:,} of "
+            f"{training['customers']:,} customers, {training['trained_from']} to {trained_as_of}. Its values say "
+            f"little about these customers until you train one of your own: {command_line('train', settings)}",
+            {name: training[name] for name in ("orders", "customers", "trained_from", "trained_as_of")},
+        )
+    elif trained_as_of > as_of:
+        yield Warned(
+            "model_knows_later_orders",
+            f"the model was trained on these orders up to {trained_as_of}, so it knows what came after {as_of}: its "
+            f"values look better than they are. To judge it by what came, train with AS_OF={as_of}",
+            {"trained_as_of": str(trained_as_of), "as_of": str(as_of)},
+        )
+
+
+def about_values(horizon_days: int | None, build: duckdb.DuckDBPyConnection) -> Iterator[Warned]:
+    """What is odd about the predicted values beside what the same customers have brought before."""
+    customers, only_0_and_1, negative, mean, spent, days = build.execute(
+        """
+        select
+            count(*),
+            bool_and(predicted_clv in (0, 1)),
+            bool_and(predicted_clv < 0),
+            avg(predicted_clv),
+            avg(total_revenue),
+            (select as_of_date - first_order_date from int_as_of)
+        from predictions join customer_features using (customer_id)
+        """
+    ).fetchall()[0]
+    figures = {"customers": customers, "mean_predicted": round(mean, 2), "mean_past_revenue": round(float(spent), 2)}
+    who = f"for {customers:,} customers, who have brought {spent:,.2f} each in the mean before"
+    # A model that does not say which time its values are of is held to all the time before.
+    usual = float(spent) * horizon_days / days if horizon_days else float(spent)
+    if only_0_and_1:
+        text = f"the model answers only 0 and 1, as a classifier does, {who}; a value in money is expected"
+        yield Warned("model_answers_classes", text, figures)
+    elif negative:
+        yield Warned(
+            "model_answers_negative", f"the model predicts less than 0, {mean:,.2f} in the mean, {who}", figures
+        )
+    elif mean > HIGH * usual > 0:
+        within = f" in as long a time ({horizon_days:,} days)" if horizon_days else ""
+        text = f"the model predicts {mean:,.2f} in the mean {who}: {mean / usual:,.0f} times as much{within}"
+        yield Warned("model_answers_high", text, figures | {"times": round(mean / usual, 1)})
+
+
+def _are_the_same_customers(training: Mapping[str, Any], build: duckdb.DuckDBPyConnection) -> bool:
+    """Whether these are the orders of a training, gone on since or mended: from the same day, as many customers."""
+    first, customers = build.execute(
+        "select min(created_at_date), approx_count_distinct(customer_id) from stg_orders where created_at_date <= ?",
+        [training["trained_as_of"]],
+    ).fetchall()[0]
+    differ = abs(customers - training["customers"])
+    return str(first) == training["trained_from"] and differ <= _SAME_CUSTOMERS * training["customers"]
