@@ -29,6 +29,7 @@ from pipeline.orders.formats import (
     DateFormat,
     NumberEvidence,
     NumberFormat,
+    date_readings,
     date_sql,
     literal,
     number_sql,
@@ -78,7 +79,7 @@ class Reading:
             name: mapping.resolve(stated, each.names, each.fields, str(each.part.path)) if stated is not None else None
             for name, stated in self.mapping.columns.items()
         }
-        relation = self._filled_down(each, relation, columns)
+        relation = self._counted_once(each, self._filled_down(each, relation, columns), columns)
         found = {name: self._text(name, expression) for name, expression in columns.items()}
         if found["order_id"] is None:
             # A customer's lines of one day are one order.
@@ -156,6 +157,22 @@ class Reading:
         )
         return f"select * replace ({fields}) from ({inner}) order by place"
 
+    def _counted_once(self, each: Layout, relation: str, columns: dict[str, Expression | None]) -> str:
+        """What is of an order as a whole, and stands on each of its lines, stays on the first that is not left out."""
+        if not self.mapping.once:
+            return relation
+        where, order = str(each.part.path), columns["order_id"]
+        if order is None:
+            raise OrdersError(f"{where}: once: {plain(str(self.mapping.once[0]))} needs a column for order_id.")
+        fields = ", ".join(
+            f"case when row_number() over (partition by field_{order.positions[0]}, {self.left_out(each)} "
+            f"order by place) = 1 then field_{i} end as field_{i}"
+            for column in self.mapping.once
+            for i in mapping.resolve(column, each.names, each.fields, where).positions
+        )
+        placed = f"select *, row_number() over () as place from ({relation})"
+        return f"select * replace ({fields}) from ({placed}) order by place"
+
     def left_out(self, each: Layout) -> str:
         where = str(each.part.path)
 
@@ -207,6 +224,8 @@ class Reading:
         said += [f"{name}: 17850.0 is 17850" for name in self.folded]
         for verb, setting in (("left out", self.mapping.leave_out), ("only", self.mapping.only)):
             said += [f"{verb}: {plain(str(column))} {plain(', '.join(values))}" for column, values in setting.items()]
+        if self.mapping.once:
+            said.append(f"counted once an order: {plain(', '.join(map(str, self.mapping.once)))}")
         if self.mapping.ignore:
             said.append(f"not looked at: {plain(', '.join(self.mapping.ignore))}")
         only_money = [x for x in said if not x.startswith("money in ")]
@@ -426,8 +445,8 @@ class _Decision:
                 f"The first line names no column. What stands in it: {shown}.",
                 (
                     (
-                        "columns: {customer_id: 1, order_id: 2, num_items: 3, revenue: 4, created_at_date: 5}",
-                        "with the positions of this file; order_id and num_items may be left out",
+                        _line("columns", _positions(rows)),
+                        "such as this, with the positions of this file; order_id and num_items may be left out",
                     ),
                 ),
             )
@@ -462,7 +481,7 @@ class _Decision:
     ) -> None:
         """An order's total that stands on each of its lines would be added up once a line."""
         revenue, order = expressions["revenue"], expressions["order_id"]
-        if not revenue or not revenue.is_column or not order or columns["revenue"] == "revenue":
+        if not revenue or not revenue.is_column or not order or columns["revenue"] in ("revenue", *self._stated.once):
             return
         is_named_so = _ORDER_TOTAL.fullmatch(names.normalised(str(columns["revenue"])))
         found: dict[str, list[str]] = {}
@@ -477,7 +496,10 @@ class _Decision:
             return
         titles = self._first.names
         prices, pieces = names.candidates("unit_price", titles), columns["num_items"]
-        answers = [(_line("columns", {"revenue": columns["revenue"]}), "it is the line's, all the same")]
+        answers = [
+            (_line("once", [columns["revenue"]]), "it is the order's, and counts once"),
+            (_line("columns", {"revenue": columns["revenue"]}), "it is the line's, all the same"),
+        ]
         if prices:
             product = f"{pieces} * {titles[prices[0]]}" if pieces else titles[prices[0]]
             answers.insert(0, (_line("columns", {"revenue": product}), "the line's own money"))
@@ -799,6 +821,19 @@ def _line(setting: str, value: object) -> str:
     if setting == "decimal":
         return f'decimal: "{value}"'
     return yaml.safe_dump({setting: value}, default_flow_style=True, allow_unicode=True, width=10_000).strip()[1:-1]
+
+
+def _positions(rows: Rows) -> dict[str, int]:
+    """Where our columns may stand in a file without names: the date by its looks, the others in our own order."""
+    fields = range(len(rows[0])) if rows else range(5)
+    looks = [i for i in fields if rows and all(ISO.match(row[i] or "") or date_readings(row[i] or "") for row in rows)]
+    day = looks[0] if looks else fields[-1]
+    others = [i for i in fields if i != day]
+    wanted = {1: ["revenue"], 2: ["customer_id", "revenue"], 3: ["customer_id", "num_items", "revenue"]}.get(
+        len(others), ["customer_id", "order_id", "num_items", "revenue"]
+    )
+    found = {name: i + 1 for name, i in zip(wanted, others, strict=False)} | {"created_at_date": day + 1}
+    return {name: found[name] for name in COLUMNS if name in found}
 
 
 def _shell(name: str) -> str:

@@ -67,6 +67,7 @@ def _as_spelled(export: Export, spelled: dict[str, str]) -> Export:
             dates=given.dates,
             decimal=given.decimal,
             fill_down=tuple(own(column) for column in given.fill_down if own(column)),
+            once=tuple(own(column) for column in given.once if own(column)),
             leave_out={own(column): values for column, values in given.leave_out.items() if own(column)},
             only={own(column): values for column, values in given.only.items() if own(column)},
             ignore=tuple(own(column) for column in given.ignore if own(column)),

@@ -29,6 +29,7 @@ class Mapping:
     delimiter: str | None = None
     encoding: str | None = None
     fill_down: tuple[Column, ...] = ()
+    once: tuple[Column, ...] = ()
     leave_out: dict[Column, tuple[str, ...]] = field(default_factory=dict)
     only: dict[Column, tuple[str, ...]] = field(default_factory=dict)
     currency: str | None = None
@@ -137,7 +138,7 @@ def _checked(key: str, value: Any, where: str) -> Any:
         if not isinstance(value, dict):
             raise wrong("a column with its values, such as `status: [cancelled, refunded]`.")
         return {column: _texts(values) for column, values in value.items()}
-    if key in ("dates", "fill_down", "ignore", "silence"):
+    if key in ("dates", "fill_down", "once", "ignore", "silence"):
         texts = _texts(value)
         if key == "dates" and texts != (EXCEL,) and not all(re.search("%[a-zA-Z]", text) for text in texts):
             raise wrong(

@@ -96,7 +96,7 @@ def find(given: str) -> Source:
     """The files that `given` names. Raises NoSuchOrders where there are none that can be read."""
     path = Path(os.path.abspath(given))
     if path.is_dir():
-        files = [each for each in sorted(path.iterdir()) if each.is_file() and _kind(each) and each.name[0] not in "._"]
+        files = [each for each in sorted(path.iterdir()) if each.is_file() and _kind(each) and _is_data(each)]
         if not files:
             raise NoSuchOrders(f"{path} is a folder without a file of orders in it. Such a file ends in {NAMED}.")
     elif path.exists():
@@ -106,6 +106,10 @@ def find(given: str) -> Source:
         if not files:
             raise NoSuchOrders(f"There is no file {path}. Name the file of order lines: make build ORDERS=orders.csv")
     return Source(str(path), tuple(part for file in files for part in _parts(file)))
+
+
+def _is_data(path: Path) -> bool:
+    return path.name[0] not in "._" and not path.name.lower().startswith("readme")
 
 
 def _kind(path: Path) -> str | None:
@@ -138,7 +142,7 @@ def _parts(path: Path) -> list[Part]:
             members = [
                 Part(path, inner, name)
                 for name in sorted(archive.namelist())
-                if not name.endswith("/") and not name.startswith("__MACOSX/")
+                if not name.endswith("/") and not name.startswith("__MACOSX/") and _is_data(Path(name))
                 if (inner := _kind(Path(name))) in ("text", "json") and not name.lower().endswith(".gz")
             ]
     except zipfile.BadZipFile as error:

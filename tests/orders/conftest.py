@@ -25,7 +25,7 @@ class Read:
 
     @property
     def revenue(self) -> Decimal:
-        return sum((Decimal(row["revenue"]) for row in self.used if row["customer_id"]), Decimal(0))
+        return sum((Decimal(row["revenue"] or 0) for row in self.used if row["customer_id"]), Decimal(0))
 
     @property
     def customers(self) -> set[str]:

@@ -102,6 +102,28 @@ def test_money_that_is_the_same_on_every_line_of_each_order_is_asked_about(reade
     lines = [f"{n},{n},{n % 3 + 1},{50 + n},2024-01-15" for n in range(1, 20) for _ in "abc"]
     path = reader.write("orders.csv", "\n".join(["customer_id,order_id,quantity,amount,order_date", *lines]) + "\n")
     assert "amount is the same on all lines of an order" in str(reader.asked(path))
+    assert reader.answered(path).revenue == sum(range(51, 70))
+    assert reader.answered(path, choose=9).revenue == 3 * sum(range(51, 70))
+
+
+def test_an_order_counts_once_on_its_first_line_that_is_not_left_out(reader):
+    path = reader.write("orders.csv", "customer_id,order_id,order_total,order_date,status\n"
+                        "1,1,50,2024-01-15,cancelled\n1,1,50,2024-01-15,paid\n1,1,50,2024-01-15,paid\n2,2,7,2024-01-16,paid\n")  # fmt: skip
+    read = reader.read(path, "once: [order_total]\nleave_out: {status: [cancelled]}\n")
+    assert [row["revenue"] for row in read.used] == ["50", None, "7"]
+
+
+def test_a_status_in_numbers_is_asked_about_and_the_usual_one_stays(reader):
+    lines = ("1,1,1,20,2024-01-15,3", "1,2,1,20,2024-01-15,3", "2,3,1,500,2024-01-15,7")
+    path = reader.write("orders.csv", "\n".join([f"{NAMES},order_status", *lines]) + "\n")
+    assert "order_status may say" in str(reader.asked(path))
+    assert reader.answered(path).revenue == Decimal(40)
+
+
+def test_the_positions_that_are_proposed_for_a_file_without_names_fit_it(reader):
+    path = reader.write("orders.txt", "00001 19970101  1   11.77\n00004 19970118 12   29.33\n")
+    read = reader.answered(path)
+    assert (read.customers, read.revenue, read.used[1]["num_items"]) == ({"00001", "00004"}, Decimal("41.10"), "12")
 
 
 def test_records_within_records_are_columns(reader):
@@ -133,8 +155,9 @@ def test_what_cannot_be_told_from_the_file_is_a_warning(reader, line, code):
 
 
 def test_a_file_that_is_no_orders_is_named_with_what_reads_the_others(reader):
+    reader.write("export/README.txt", "Read me.\n")  # is passed over
     reader.write("export/a.csv", f"{NAMES}\n1,1,1,10,2024-01-15\n")
-    reader.write("export/readme.txt", "Files of our shop.\nRead me.\n")
+    reader.write("export/notes.txt", "Files of our shop.\nHandle with care.\n")
     with pytest.raises(orders.OrdersError) as stopped:
         reader.read(reader.folder / "export")
     pattern = str(stopped.value).split("ORDERS=")[1].split(". It has")[0]
