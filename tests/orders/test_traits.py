@@ -108,7 +108,8 @@ def test_money_that_is_the_same_on_every_line_of_each_order_is_asked_about(reade
 
 def test_an_order_counts_once_on_its_first_line_that_is_not_left_out(reader):
     path = reader.write("orders.csv", "customer_id,order_id,order_total,order_date,status\n"
-                        "1,1,50,2024-01-15,cancelled\n1,1,50,2024-01-15,paid\n1,1,50,2024-01-15,paid\n2,2,7,2024-01-16,paid\n")  # fmt: skip
+                        "1,1,50,2024-01-15,cancelled\n1,1,50,2024-01-15,paid\n1,1,50,2024-01-15,paid\n"
+                        "2,2,7,2024-01-16,paid\n")  # fmt: skip
     read = reader.read(path, "once: [order_total]\nleave_out: {status: [cancelled]}\n")
     assert [row["revenue"] for row in read.used] == ["50", None, "7"]
 
