@@ -197,7 +197,8 @@ class Reading:
         if self.export:
             said.append(f"known export: {self.export}")
         if len(self.layouts) > 1:
-            said.append(f"{len(self.layouts)} files as one")
+            are_sheets = len(self.source.files) == 1 and self.layouts[0].part.kind == "excel"
+            said.append(f"{len(self.layouts)} {'sheets' if are_sheets else 'files'} as one")
         kinds = {each.part.kind for each in self.layouts}
         said += [spoken for kind, spoken in (("json", "JSON lines"), ("excel", "Excel")) if kind in kinds]
         delimiters = {each.delimiter for each in self.layouts if each.part.kind == "text"} - {","}

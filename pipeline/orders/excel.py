@@ -13,19 +13,21 @@ from python_calamine import CalamineSheet, CalamineWorkbook, load_workbook
 
 from pipeline.orders import names
 from pipeline.orders.errors import OrdersError, plain
+from pipeline.orders.source import Part
 from pipeline.orders.text import unnamed_file
 
 
 @contextmanager
-def as_csv(path: Path, folder: Path) -> Iterator[Path]:
+def as_csv(part: Part, folder: Path) -> Iterator[Path]:
     """A CSV file of the sheet, gone afterwards. Raises OrdersError where it is no workbook or has several sheets."""
+    path = part.path
     try:
         workbook = load_workbook(str(path))
     except Exception as error:  # calamine raises what its reader of zip, XML or OLE raises
         raise OrdersError(
             f"{path} is damaged or no Excel file: {error}. Open it and save it as .xlsx or .csv."
         ) from None
-    sheet = _sheet(workbook, path)
+    sheet = workbook.get_sheet_by_name(part.member) if part.member else _sheet(workbook, path)
     with unnamed_file(folder) as (file, csv_path):
         text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         writer = csv.writer(text, lineterminator="\n")

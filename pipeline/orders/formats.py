@@ -268,10 +268,11 @@ SIGNS = {"$": "$", "€": "EUR", "£": "GBP", "¥": "¥", "₹": "INR", "₽": "
          "US$": "USD", "kr": "kr", "Fr.": "CHF", "₺": "TRY", "₴": "UAH", "₪": "ILS", "Kč": "CZK"}  # fmt: skip
 _CURRENCY = r"(?:US\$|R\$|C\$|A\$|[$€£¥₹₽₩₺₴₪]|zł|Kč|kr\.?|Fr\.|[A-Z]{3})"
 _BODY = re.compile(
-    rf"(?P<open>\()?\s*(?P<sign>[-+−])?\s*(?P<before>{_CURRENCY})?\s*(?P<sign2>[-+−])?\s*"
+    rf"(?P<outside>{_CURRENCY}\s*(?=\())?(?P<open>\()?\s*(?P<sign>[-+−])?\s*(?P<before>{_CURRENCY})?\s*(?P<sign2>[-+−])?\s*"
     r"(?P<digits>\d[\d.,'’  \u202f]*|[.,]\d+)(?P<round>(?<=[.,])[-–—]{1,2})?\s*"
     rf"(?P<after>{_CURRENCY})?\s*(?P<sign3>-)?\s*(?P<close>\))?"
 )
+_NOTHING = re.compile(rf"({_CURRENCY})\s*[-–—]+")  # as accounts write 0
 _GROUPED = {
     ".": re.compile(r"(?:[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}|[1-9]\d{0,2}(?:[ '’\u00a0\u202f]\d{3})+|\d+)(?:\.\d*)?|\.\d+"),
     ",": re.compile(r"(?:[1-9]\d{0,2}(?:\.\d{3})+|[1-9]\d{0,2}(?:[ '’\u00a0\u202f]\d{3})+|\d+)(?:,\d*)?|,\d+"),
@@ -319,6 +320,9 @@ class NumberEvidence:
     def _add(self, value: str) -> None:
         if value.lower() in MISSING:
             return
+        if nothing := _NOTHING.fullmatch(value):
+            self.marks.setdefault(nothing[1], value)
+            return
         found = _BODY.fullmatch(value)
         if not found:
             if PLAIN_NUMBER.fullmatch(value):
@@ -340,8 +344,8 @@ class NumberEvidence:
         for decimal in DECIMALS:
             if decimal not in fits:
                 self.against.setdefault(decimal, value)
-        for mark in (found["before"], found["after"]):
-            if mark:
+        for mark in (found["outside"], found["before"], found["after"]):
+            if mark := (mark or "").strip():
                 self.marks.setdefault(mark, value)
         self.parentheses |= bool(found["open"])
         if PLAIN_NUMBER.fullmatch(value):
@@ -355,7 +359,7 @@ class NumberEvidence:
 
     @property
     def is_plain(self) -> bool:
-        return self.plain == self.numbers
+        return self.plain == self.numbers and not self.marks
 
     @property
     def currencies(self) -> dict[str, str]:
@@ -393,15 +397,17 @@ def number_sql(column: str, chosen: NumberFormat) -> str:
     simple = f"try_cast({easy} as decimal(18, 6)) is not null and not contains({column}, '_')"
     if chosen.decimal == ",":
         simple = f"not contains({column}, '.') and {simple}"
-    pattern = rf"\(?\s*[-+−]?\s*{currency}\s*[-+−]?\s*({body})\s*{currency}\s*-?\s*\)?"
+    pattern = rf"{currency}\s*\(?\s*[-+−]?\s*{currency}\s*[-+−]?\s*({body})\s*{currency}\s*-?\s*\)?"
     negative = f"regexp_matches({text}, '[-−(]')"
     bare = f"regexp_replace({text}, '{marks}', '', 'g')" if marks else text
     bare = f"regexp_replace({bare}, '[^0-9{chosen.decimal}]', '', 'g')"
     if chosen.decimal == ",":
         bare = f"replace({bare}, ',', '.')"
     other = f"case when try_cast({column} as double) is null then {column} else {column} || ' ?' end"
+    nothing = f"when regexp_full_match({text}, {literal(f'({marks}) *[-–—]+')}) then '0' " if marks else ""
     return (
         f"case when {simple} then {easy} "
+        f"{nothing}"
         f"when regexp_full_match({text}, {literal(pattern)}) then case when {negative} then '-' else '' end || {bare} "
         f"else {other if chosen.decimal == ',' else column} end"
     )

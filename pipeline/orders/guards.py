@@ -12,9 +12,9 @@ from pipeline.orders.formats import NumberFormat, literal
 from pipeline.orders.mapping import EMPTY, NOT_EMPTY
 from pipeline.orders.names import normalised
 
-_CURRENCY = re.compile(r"(.*currency(code|iso)?|wahrung|waehrung|devise|moneda|moeda|divisa)")
+_CURRENCY = re.compile(r"(.*currency(code|iso)?|cur|curr|ccy|wkz|waers|wahrung|waehrung|devise|moneda|moeda|divisa)")
 _STATUS = re.compile(
-    r".*(status|statut|eventtype|transactiontype|ordertype|invoicetype|orderstate|zustand)|status.*|state|type|estado|etat|tipo|typ"
+    r".*(status|statut|eventtype|transactiontype|ordertype|invoicetype|orderstate|zustand|belegart|documenttype)|status.*|state|type|kind|estado|etat|tipo|typ"
 )
 _SURE = re.compile(
     r"(order|payment|financial|transaction|sale|sales|invoice|bestell|auftrags)?(status|statut)|statut(de)?(la)?commande|orderstate"

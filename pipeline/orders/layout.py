@@ -49,7 +49,7 @@ def of(part: Part, mapping: Mapping, folder: Path) -> Layout:
         return Layout(part, tuple(name for name, *_ in described), len(described))
     by_position = any(isinstance(column, int) for column in mapping.columns.values())
     if part.kind == "excel":
-        with excel.as_csv(part.path, folder) as path:
+        with excel.as_csv(part, folder) as path:
             found = dialect.detect(part, _beginning(path), ",", by_position)
         return Layout(part, found.names, found.fields, found.lines_before)
     seen = text.sample(part)
@@ -101,7 +101,7 @@ def _nested(record: dict[str, object], before: str = "") -> Iterator[str]:
 def opened(layout: Layout, folder: Path) -> Iterator[Path]:
     """A path under which DuckDB reads the part: its own, or that of a copy as UTF-8 that is gone afterwards."""
     if layout.part.kind == "excel":
-        with excel.as_csv(layout.part.path, folder) as path:
+        with excel.as_csv(layout.part, folder) as path:
             yield path
     elif layout.part.kind == "parquet":
         yield layout.part.path

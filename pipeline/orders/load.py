@@ -69,7 +69,7 @@ def load(
         *_overlap(connection, table, reading),
         *_not_taken_off(reading),
         *_shortened_ids(connection, table, reading),
-        *_returns_that_add(connection, table),
+        *_odd_money(connection, table, reading),
     )
     _write_down(connection, table, Loaded(reading, warnings))
     return Loaded(reading, warnings)
@@ -276,12 +276,19 @@ def _shortened_ids(connection: duckdb.DuckDBPyConnection, table: str, reading: R
         )
 
 
-def _returns_that_add(connection: duckdb.DuckDBPyConnection, table: str) -> Iterator[Warning]:
-    """Returns, of negative pieces, whose money is positive: it is added where it has to be taken off."""
-    ((lines, money),) = connection.execute(
-        f"select count(*), sum(try_cast(revenue as decimal(18, 6))) from {table} where num_items like '-%' "
-        "and not left_out and try_cast(num_items as double) < 0 and try_cast(revenue as double) > 0"
+def _odd_money(connection: duckdb.DuckDBPyConnection, table: str, reading: Reading) -> Iterator[Warning]:
+    """Many lines without money; returns, of negative pieces, whose money is added where it has to be taken off."""
+    adding = "num_items like '-%' and try_cast(num_items as double) < 0 and try_cast(revenue as double) > 0"
+    ((lines, money, without, every),) = connection.execute(
+        f"select count(*) filter ({adding}), sum(try_cast(revenue as decimal(18, 6))) filter ({adding}), "
+        f"count(*) filter (revenue is null), count(*) from {table} where not left_out and malformed_line is null"
     ).fetchall()
+    if without * 10 > every and not reading.mapping.once:
+        yield Warning(
+            "no_money",
+            f"{without:,} of {every:,} lines have no money, and count as 0",
+            {"lines": without, "of": every},
+        )
     if lines:
         yield Warning(
             "returns_that_add",

@@ -13,9 +13,12 @@ import yaml
 COLUMNS = ("customer_id", "order_id", "order_item_id", "num_items", "revenue", "created_at_date")
 
 
+_UNIT = re.compile(r"\s*[(\[](?!VAT|TAX|INC|EXC|NET)[A-Z]{3}[)\]]$")
+
+
 def normalised(name: str) -> str:
-    """The name without case, accents and what separates words, so that `Kunden-Nr.` is `kundennr`."""
-    spelled = name.strip().lower().replace("ß", "ss").replace("n°", "no ").replace("nº", "no ")
+    """The name without case, accents, what separates words, or a currency behind: `Kunden-Nr. (EUR)` is `kundennr`."""
+    spelled = _UNIT.sub("", name.strip()).lower().replace("ß", "ss").replace("n°", "no ").replace("nº", "no ")
     bare = "".join(c for c in unicodedata.normalize("NFKD", spelled) if not unicodedata.combining(c))
     return re.sub(r"[^a-z0-9]+", "", bare)
 

@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from python_calamine import load_workbook
+
 from pipeline.orders.errors import NoSuchOrders, OrdersError, plain
+from pipeline.orders.names import known
 
 KINDS = {
     ".csv": "text",
@@ -32,7 +35,8 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class Part:
-    """One file of orders. `kind` is text, json, parquet or excel; `member` names the file within a zip archive."""
+    """One file of orders. `kind` is text, json, parquet or excel; `member` names the file
+    within a zip archive, or the sheet of a workbook that has several alike."""
 
     path: Path
     kind: str
@@ -135,6 +139,8 @@ def _parts(path: Path) -> list[Part]:
         raise NoSuchOrders(f"{path} cannot be read: permission denied. See who may: ls -l {path}")
     if path.stat().st_size == 0:
         raise OrdersError(f"{path} is empty: it has no line that names the columns.")
+    if kind == "excel":
+        return [Part(path, kind, sheet) for sheet in _sheets(path)]
     if kind != "zip":
         return [Part(path, kind)]
     try:
@@ -152,6 +158,22 @@ def _parts(path: Path) -> list[Part]:
     if not members:
         raise OrdersError(f"{path} holds no text file of orders. Unpack it and name the file: unzip {path}")
     return members
+
+
+def _sheets(path: Path) -> list[str]:
+    """The sheets whose columns have the same names, as files of a folder have; else "" for the one with the orders."""
+    try:
+        workbook = load_workbook(str(path))
+        headers: dict[tuple[str, ...], list[str]] = {}
+        for title in workbook.sheet_names:
+            rows = workbook.get_sheet_by_name(title).iter_rows()
+            header = max((tuple(map(str, row)) for _, row in zip(range(10), rows, strict=False)), key=known, default=())
+            if known(header) >= 3:
+                headers.setdefault(header, []).append(title)
+    except Exception:  # whatever calamine raises of a damaged file is said where the file is read
+        return [""]
+    titles = next(iter(headers.values()), [])
+    return titles if len(headers) == 1 and len(titles) > 1 else [""]
 
 
 @dataclass(frozen=True)

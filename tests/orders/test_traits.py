@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from decimal import Decimal
 
 import pytest
@@ -163,3 +165,78 @@ def test_a_file_that_is_no_orders_is_named_with_what_reads_the_others(reader):
         reader.read(reader.folder / "export")
     pattern = str(stopped.value).split("ORDERS=")[1].split(". It has")[0]
     assert reader.read(pattern.strip("'")).revenue == Decimal(10)
+
+
+CONTENT = "http://schemas.openxmlformats.org/package/2006/content-types"
+RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+
+
+def workbook(**sheets: list[list[str | int]]) -> bytes:
+    """An .xlsx file of these sheets, as little of it as a reader needs."""
+    numbered = list(enumerate(sheets.items(), 1))
+    files = {
+        "[Content_Types].xml": f'<Types xmlns="{CONTENT}"><Default Extension="xml" '
+        'ContentType="application/xml"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{RELATIONS}"><Relationship Id="r" Type="{OFFICE}/officeDocument" '
+        'Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets>'
+        + "".join(f'<sheet name="{name}" sheetId="{n}" r:id="r{n}"/>' for n, (name, _) in numbered)
+        + "</sheets></workbook>",
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{RELATIONS}">'
+        + "".join(f'<Relationship Id="r{n}" Type="{OFFICE}/worksheet" Target="s{n}.xml"/>' for n, _ in numbered)
+        + "</Relationships>",
+    }
+    for n, (_, rows) in numbered:
+        cells = (
+            "".join(
+                f'<c r="{chr(65 + i)}{r}"><v>{value}</v></c>' if isinstance(value, int)
+                else f'<c r="{chr(65 + i)}{r}" t="inlineStr"><is><t>{value}</t></is></c>'
+                for i, value in enumerate(row)
+            )
+            for r, row in enumerate(rows, 1)
+        )  # fmt: skip
+        lines = "".join(f'<row r="{r}">{row}</row>' for r, row in enumerate(cells, 1))
+        files[f"xl/s{n}.xml"] = f'<worksheet xmlns="{MAIN}"><sheetData>{lines}</sheetData></worksheet>'
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def test_sheets_with_the_same_columns_are_one_source_and_others_are_passed_over(reader):
+    header: list[str | int] = ["Customer ID", "Order ID", "Revenue", "Order Date"]
+    path = reader.write("orders.xlsx", workbook(
+        Summary=[["Total"], [60]],
+        First=[["Sales"], header, ["007", 1, 10, "2023-05-01"], ["008", 2, 20, "2023-05-02"]],
+        Second=[header, ["007", 3, 30, "2024-05-01"]],
+    ))  # fmt: skip
+    read = reader.read(path)
+    assert (read.customers, read.revenue, "2 sheets as one" in read.loaded.reading.read_as) == (
+        {"007", "008"},
+        60,
+        True,
+    )
+    assert [row["source_file"] for row in read.rows] == ["orders.xlsx/First"] * 2 + ["orders.xlsx/Second"]
+
+
+def test_money_as_accounts_write_it(reader):
+    path = reader.write("orders.csv", 'Customer ID,Revenue (USD),Order Date (UTC)\n1," $ 1,010.50 ",2024-01-15\n'
+                        "2, $ (20.00),2024-01-16\n3, $ -   ,2024-01-16\n")  # fmt: skip
+    assert [Decimal(row["revenue"]) for row in reader.read(path).used] == [Decimal("1010.50"), Decimal(-20), 0]
+
+
+@pytest.mark.parametrize(("column", "values"), [("WKZ", ("EUR", "CHF")), ("kind", ("charge", "refund"))])
+def test_columns_that_shops_name_otherwise_are_asked_about(reader, column, values):
+    lines = (f"1,1,1,10,2024-01-15,{values[0]}", f"2,2,1,500,2024-01-15,{values[1]}", f"1,3,1,5,2024-01-15,{values[0]}")
+    path = reader.write("orders.csv", "\n".join([f"{NAMES},{column}", *lines]) + "\n")
+    assert column in str(reader.asked(path))
+    assert reader.answered(path).revenue == Decimal(15)
+
+
+def test_lines_without_a_price_are_said(reader):
+    lines = [f"{n},{n},2,{'' if n % 2 else 10},2024-01-15" for n in range(1, 100)]
+    path = reader.write("orders.csv", "\n".join(["customer_id,order_id,qty,unit_price,date", *lines]) + "\n")
+    assert [warning.figures for warning in reader.read(path).loaded.warnings] == [{"lines": 50, "of": 99}]
