@@ -54,13 +54,18 @@ class Warehouse:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._stop_unless_ours()
+            self._stop_at_links()
             self.builds.mkdir(exist_ok=True)
         except (FileExistsError, NotADirectoryError):
             raise ClvError(f"{self.folder} is not a folder. Choose another one with WAREHOUSE=folder.") from None
         if not os.access(self.folder, os.W_OK | os.X_OK) or not os.access(self.builds, os.W_OK | os.X_OK):
             raise PermissionError(13, "Permission denied", str(self.folder))
+
+    def _stop_at_links(self) -> None:
+        """Raises ClvError where a link would have something written, or removed, in another place."""
         logs = (self.logs / name for name in ("dbt.log", "model.log"))
-        for path in (self.logs, self.target, self.temporary, self.training, *logs):
+        reports = (self.folder / f"training_report.{kind}" for kind in ("html", "json"))
+        for path in (self.builds, self.logs, self.target, self.temporary, self.training, *logs, *reports):
             if path.is_symlink():
                 raise ClvError(f"{path} is a link, and a build writes only into its own folder. Remove the link.")
 

@@ -40,11 +40,11 @@ def test_what_somebody_keeps_in_a_warehouse_stays(built: Shop):
     built.assert_whole()
 
 
-@pytest.mark.parametrize("name", ["build.lock", "logs", "target", "logs/dbt.log"])
+@pytest.mark.parametrize("name", ["build.lock", "builds", "logs", "target", "logs/dbt.log", "training_report.html"])
 def test_a_planted_link_is_not_followed(built: Shop, name: str):
     outside = built.folder / "outside"
     path = built.warehouse / name
-    if name in ("logs", "target"):
+    if name in ("builds", "logs", "target"):
         outside.mkdir()
         path.rename(built.folder / "before")
     else:
