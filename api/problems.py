@@ -56,11 +56,11 @@ def from_validation(error: ValidationError) -> Response:
     found = error.errors()
     if not found[0]["loc"]:
         return _bad_body()
-    told = "; ".join(_told(item, error.title) for item in found[:5])
-    return problem(422, f"{told}. {BODY}" if error.title == LookupBody.__name__ else f"{told}.")
+    message = "; ".join(_in_words(item, error.title) for item in found[:5])
+    return problem(422, f"{message}. {BODY}" if error.title == LookupBody.__name__ else f"{message}.")
 
 
-def _told(item: ErrorDetails, model: str) -> str:
+def _in_words(item: ErrorDetails, model: str) -> str:
     name = ".".join(map(str, item["loc"]))
     if item["type"] == "extra_forbidden":
         known = ", ".join(KNOWN[model].model_fields)

@@ -21,7 +21,7 @@ from pipeline.build_lock import build_lock
 from pipeline.dbt import import_dbt, run_dbt, temporary_files
 from pipeline.errors import ClvError, DiskFull
 from pipeline.events import Listener, Published, Warned
-from pipeline.failures import explain, told_plainly, warning
+from pipeline.failures import explain, plain_errors, warning
 from pipeline.model_log import listening
 from pipeline.settings import ROOT, Settings
 from pipeline.steps import Steps
@@ -40,11 +40,11 @@ def build(settings: Settings, listener: Listener) -> Built:
     """Builds and publishes what the settings ask for. Raises ClvError, whose text is for people."""
     source = orders_file.find(settings)
     warehouse = Warehouse(settings.warehouse)
-    with told_plainly("build", settings):
+    with plain_errors("build", settings):
         warehouse.create()
         with build_lock(warehouse.lock_file):
             try:
-                with told_plainly("build", settings):
+                with plain_errors("build", settings):
                     return _Build(settings, source, warehouse, listener).run()
             except DiskFull:
                 warehouse.discard_unfinished()  # what nobody can use must not keep the disk full
@@ -79,10 +79,10 @@ class _Build:
             try:
                 found = self._run_models_and_tests(model)
             except ClvError:
-                with orders_file.told():  # that the file is damaged, or changed, says more than what came of it
+                with orders_file.plain_errors():  # that the file is damaged, or changed, says more than what came of it
                     orders.stop_where_changed(self._source, counted.result())
                 raise
-            with orders_file.told():
+            with orders_file.plain_errors():
                 fingerprint = counted.result()
                 orders.stop_where_changed(self._source, fingerprint)
 
@@ -138,7 +138,7 @@ class _Build:
         now = datetime.now(UTC)
         build_id = build_info.new_build_id(now, secrets.token_hex(3))
         with warehouse.open_build() as file:
-            with orders_file.told():
+            with orders_file.plain_errors():
                 orders.stop_where_lines_are_lost(self._source, fingerprint, file, "orders")
             self._warn(*orders_file.doubts(file), *found, *doubts.about_values(training.get("horizon_days"), file))
             trained_here = trained_as_of = None

@@ -90,8 +90,8 @@ def to_all(*listeners: Listener) -> Listener:
 def as_json(event: Event, at: datetime) -> str:
     """One line: `event` and `at` (UTC), then what the event says."""
     name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
-    said = {each.name: getattr(event, each.name) for each in dataclasses.fields(event)}
-    return json.dumps({"event": name, "at": f"{at:%Y-%m-%dT%H:%M:%S.%fZ}", **said}, default=str, ensure_ascii=False)
+    content = {each.name: getattr(event, each.name) for each in dataclasses.fields(event)}
+    return json.dumps({"event": name, "at": f"{at:%Y-%m-%dT%H:%M:%S.%fZ}", **content}, default=str, ensure_ascii=False)
 
 
 @contextmanager

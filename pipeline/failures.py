@@ -119,7 +119,7 @@ def rejected_by_reason(connection: duckdb.DuckDBPyConnection) -> list[tuple[str,
 
 
 @contextmanager
-def told_plainly(command: str, settings: Settings) -> Iterator[None]:
+def plain_errors(command: str, settings: Settings) -> Iterator[None]:
     """Raises ClvError for what the model and the machine can put in the way."""
     try:
         yield

@@ -14,7 +14,7 @@ from pipeline.settings import Settings, command_line, short
 def inspect(settings: Settings, out: Path | None) -> None:
     """Prints the report, writes the mapping to `out`. Raises ClvError where questions are open or nothing is read."""
     source = orders_file.find(settings)
-    with orders_file.told():
+    with orders_file.plain_errors():
         report = orders.report(source, orders_file.mapping(settings))
     console = Console()
     for name, lines in report.sections:

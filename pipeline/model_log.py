@@ -25,18 +25,18 @@ def listening(listener: Listener, printed: Path) -> Iterator[list[ModelError]]:
         elif hasattr(record, "rows"):
             listener(RowsScored(record.rows))
 
-    told = logging.Handler(logging.INFO)
-    told.emit = emit  # type: ignore[method-assign]
+    progress = logging.Handler(logging.INFO)
+    progress.emit = emit  # type: ignore[method-assign]
     to_file = logging.FileHandler(printed, mode="w", encoding="utf-8", delay=True)
     predictor, model = logging.getLogger("predictor"), logging.getLogger("predictor.printed")
     predictor.setLevel(logging.INFO)
     model.setLevel(logging.DEBUG)
     predictor.propagate = model.propagate = False  # shown here, and nowhere else
-    predictor.addHandler(told)
+    predictor.addHandler(progress)
     model.addHandler(to_file)
     try:
         yield errors
     finally:
-        predictor.removeHandler(told)
+        predictor.removeHandler(progress)
         model.removeHandler(to_file)
         to_file.close()

@@ -16,13 +16,13 @@ from pipeline.settings import Settings
 
 def find(settings: Settings) -> orders.Source:
     """Raises UsageError where ORDERS names nothing that can be read, and ClvError where it is damaged."""
-    with told():
+    with plain_errors():
         return orders.find(str(settings.orders))
 
 
 def mapping(settings: Settings) -> orders.Mapping:
     """What is stated of how the orders are read. Raises ClvError where the file that states it cannot be used."""
-    with told():
+    with plain_errors():
         stated = orders.Mapping() if settings.mapping is None else orders.load_mapping(settings.mapping)
     return stated.ignoring(settings.ignore)
 
@@ -34,7 +34,7 @@ def doubts(build: duckdb.DuckDBPyConnection) -> list[Warned]:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def plain_errors() -> Iterator[None]:
     """Raises what the reader says in the pipeline's own errors, which the command line knows the exit status of."""
     try:
         yield

@@ -84,8 +84,8 @@ def explain(problem: ModelError, made_with: Mapping[str, str], loaded: Mapping[s
     differs = difference(made_with, loaded, where)
     if not differs:
         return problem
-    said = str(problem).partition("\n")[0]
-    text = f"The model was {differs}: {said}\n{differs.venv}"
+    message = str(problem).partition("\n")[0]
+    text = f"The model was {differs}: {message}\n{differs.venv}"
     return ModelError(text, Remedy.OTHER_PYTHON, "model-venv/bin/python")
 
 

@@ -193,44 +193,43 @@ class Reading:
     @property
     def read_as(self) -> list[str]:
         """What was found out or stated, in lines for people; none for the plain contract."""
-        said = []
+        facts = []
         if self.export:
-            said.append(f"known export: {self.export}")
+            facts.append(f"known export: {self.export}")
         if len(self.layouts) > 1:
             are_sheets = len(self.source.files) == 1 and self.layouts[0].part.kind == "excel"
-            said.append(f"{len(self.layouts)} {'sheets' if are_sheets else 'files'} as one")
+            facts.append(f"{len(self.layouts)} {'sheets' if are_sheets else 'files'} as one")
         kinds = {each.part.kind for each in self.layouts}
-        said += [spoken for kind, spoken in (("json", "JSON lines"), ("excel", "Excel")) if kind in kinds]
+        facts += [spoken for kind, spoken in (("json", "JSON lines"), ("excel", "Excel")) if kind in kinds]
         delimiters = {each.delimiter for each in self.layouts if each.part.kind == "text"} - {","}
-        said += [f"fields divided by {SPOKEN.get(each, each)}" for each in sorted(delimiters)]
-        said += [f"encoding {each}" for each in sorted({each.encoding for each in self.layouts} - {"utf-8"})]
+        facts += [f"fields divided by {SPOKEN.get(each, each)}" for each in sorted(delimiters)]
+        facts += [f"encoding {each}" for each in sorted({each.encoding for each in self.layouts} - {"utf-8"})]
         first = self.layouts[0]
         for name, expression in self.columns.items():
             stated = self.mapping.columns.get(name)
             if expression is None:
                 if name == "order_id":
-                    said.append("order_id: a customer's lines of one day are one order")
+                    facts.append("order_id: a customer's lines of one day are one order")
                 elif name == "num_items":
-                    said.append("num_items: 1 a line")
+                    facts.append("num_items: 1 a line")
             elif isinstance(stated, int) or not expression.is_column or str(stated).lower() != name:
-                said.append(
+                facts.append(
                     f"{name}: {plain(str(stated)) if first.names or not expression.is_column else f'column {stated}'}"
                 )
         if self.dates:
-            said.append(f"dates {self.dates.spoken}")
+            facts.append(f"dates {self.dates.spoken}")
         if not self.numbers.is_plain:
-            said.append(f"numbers with {self.numbers.spoken}" + (", (…) is minus" if self.numbers.parentheses else ""))
+            facts.append(f"numbers with {self.numbers.spoken}" + (", (…) is minus" if self.numbers.parentheses else ""))
         if self.mapping.currency:
-            said.append(f"money in {self.mapping.currency}")
-        said += [f"{name}: 17850.0 is 17850" for name in self.folded]
+            facts.append(f"money in {self.mapping.currency}")
+        facts += [f"{name}: 17850.0 is 17850" for name in self.folded]
         for verb, setting in (("left out", self.mapping.leave_out), ("only", self.mapping.only)):
-            said += [f"{verb}: {plain(str(column))} {plain(', '.join(values))}" for column, values in setting.items()]
+            facts += [f"{verb}: {plain(str(column))} {plain(', '.join(values))}" for column, values in setting.items()]
         if self.mapping.once:
-            said.append(f"counted once an order: {plain(', '.join(map(str, self.mapping.once)))}")
+            facts.append(f"counted once an order: {plain(', '.join(map(str, self.mapping.once)))}")
         if self.mapping.ignore:
-            said.append(f"not looked at: {plain(', '.join(self.mapping.ignore))}")
-        only_money = [x for x in said if not x.startswith("money in ")]
-        return said if only_money else []
+            facts.append(f"not looked at: {plain(', '.join(self.mapping.ignore))}")
+        return facts if any(not fact.startswith("money in ") for fact in facts) else []
 
 
 def decide(
@@ -466,16 +465,16 @@ class _Decision:
         if column in self._stated.columns.values():
             return "the mapping names."
         mine, first = each.part, self._first.part
-        said = f"{first.member or first.path.name} has: files that are read as one have the same columns."
+        problem = f"{first.member or first.path.name} has: files that are read as one have the same columns."
         if not each.names and each.fields == self._first.fields and not mine.is_packed:
             files = " ".join(shlex.quote(str(path)) for path in self._source.files[:4])
-            return f"{said} Glue pieces of one file together: cat {files} > orders.csv."
+            return f"{problem} Glue pieces of one file together: cat {files} > orders.csv."
         if mine.member:
-            return f"{said} Unpack it and name the files that are orders: unzip {shlex.quote(str(mine.path))}."
+            return f"{problem} Unpack it and name the files that are orders: unzip {shlex.quote(str(mine.path))}."
         if mine.path.suffix != first.path.suffix:
             pattern = mine.path.parent / f"*{first.path.suffix}"
-            return f"{said} Name those that are orders, with a pattern: ORDERS={shlex.quote(str(pattern))}."
-        return f"{said} Name one of them, or keep those that are orders in a folder of their own."
+            return f"{problem} Name those that are orders, with a pattern: ORDERS={shlex.quote(str(pattern))}."
+        return f"{problem} Name one of them, or keep those that are orders in a folder of their own."
 
     def _ask_of_order_totals(
         self, rows: Rows, expressions: dict[str, Expression | None], columns: dict[str, mapping.Column | None]
@@ -659,7 +658,7 @@ class _Decision:
                 ).fetchall()
             except duckdb.Error as error:
                 raise OrdersError(
-                    f"dates: {', '.join(chosen.formats)} is no format that can be read: {str(error).splitlines()[0]}"
+                    f"dates: {', '.join(chosen.formats)} cannot be read as a format: {str(error).splitlines()[0]}"
                 ) from None
         if len(wrong) * 2 > len(some):
             raise OrdersError(

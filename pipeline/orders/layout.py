@@ -60,7 +60,7 @@ def of(part: Part, mapping: Mapping, folder: Path) -> Layout:
         names = _keys(beginning)
         if not names:
             raise OrdersError(
-                f"{part.path}, line 1: it is no JSON object. Each line has to be one, with the columns as keys."
+                f"{part.path}, line 1: it is not a JSON object. Each line has to be one, with the columns as keys."
             )
         return Layout(part, tuple(names), len(names), 0, "", encoding, "lf", seen.is_whole)
     found = dialect.detect(part, beginning, mapping.delimiter, by_position)

@@ -180,9 +180,7 @@ class _Loader:
         ).fetchall()
         if rows:
             quote = 'a quote (") is opened there and not closed before the line ends. Close it, double it, or remove it'
-            long = (
-                "what begins there is no order line, and too long to be kept as a rejected one. Mend it, or remove it"
-            )
+            long = "what begins there is not an order line, and too long to be kept as one. Mend it, or remove it"
             raise OrdersError(
                 f"{each.part.path}, line {rows[0][0]}: {quote if rows[0][1] else long}, then build again."
             )

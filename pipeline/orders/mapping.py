@@ -66,7 +66,7 @@ def load(path: Path) -> Mapping:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "it is no YAML"
+        problem = getattr(error, "problem", None) or "it is not YAML"
         raise OrdersError(f"{path}{line}: {problem}. A text with : or # in it has to stand in quotes.") from None
     return parse(content, str(path))
 

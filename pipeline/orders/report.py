@@ -93,10 +93,10 @@ def _formats(reading: Reading) -> Iterable[str]:
     if reading.dates:
         yield f"dates: {reading.dates.spoken}, {dates.dates:,} different values"
     if dates.others:
-        yield f"dates: {dates.others:,} different values are no date that is known"
+        yield f"dates: {dates.others:,} different values are not a date in a known format"
     yield f"numbers: {reading.numbers.spoken}, {numbers.numbers:,} different values"
     if numbers.others:
-        yield f"numbers: {numbers.others:,} different values are no number"
+        yield f"numbers: {numbers.others:,} different values are not a number"
     if not reading.saw_all:
         seen = f"{len(reading.rows):,} lines from all over the files"
         yield f"looked at {seen}; a build holds all others against what they say"

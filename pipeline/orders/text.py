@@ -58,8 +58,8 @@ def _whole_lines(head: bytes, part: Part) -> bytes:
     end = max(head.rfind(b"\n"), head.rfind(b"\r"))
     if end < 0:
         raise OrdersError(
-            f"{part.path}, line 1: it goes on for more than {_HEAD >> 20} MB without a line end, so it is no line that "
-            f"names columns. See how it begins: head -c 300 {part.path}"
+            f"{part.path}, line 1: it goes on for more than {_HEAD >> 20} MB without a line end, so it is not a line "
+            f"that names columns. See how it begins: head -c 300 {part.path}"
         )
     return head[: end + 1]
 

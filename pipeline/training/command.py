@@ -15,7 +15,7 @@ from pipeline import orders, orders_file
 from pipeline.build_lock import build_lock
 from pipeline.errors import UsageError
 from pipeline.events import Listener, Trained, Warned
-from pipeline.failures import told_plainly
+from pipeline.failures import plain_errors
 from pipeline.settings import Settings, command_line
 from pipeline.steps import Steps
 from pipeline.training import doubts
@@ -47,7 +47,7 @@ def train(settings: Settings, listener: Listener) -> Training:
         )
     warehouse = Warehouse(settings.warehouse)
     steps = Steps(listener)
-    with told_plainly("train", settings):
+    with plain_errors("train", settings):
         _stop_unless_writable(settings.model)
         warehouse.create()
         with build_lock(warehouse.folder / "training.lock", "training"):
@@ -63,10 +63,14 @@ def train(settings: Settings, listener: Listener) -> Training:
 
 def _stop_unless_writable(model: Path) -> None:
     """Raises OSError where the model could not be written after all the work."""
-    if model.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(model))
-    with tempfile.NamedTemporaryFile(dir=model.parent):
-        pass
+    try:
+        if model.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with tempfile.TemporaryFile(dir=model.parent):
+            pass
+    except OSError as error:
+        error.filename = str(model)  # what was typed, not what it was tried with
+        raise
 
 
 def _train(
@@ -75,7 +79,7 @@ def _train(
     """What the report is made of, and what is doubtful about the model."""
     horizon, rate = settings.horizon, settings.discount_rate
     with ExitStack() as opened:
-        with steps.step("load lines"), orders_file.told():
+        with steps.step("load lines"), orders_file.plain_errors():
             fingerprint = orders.fingerprint(source)
             snapshots = opened.enter_context(open_orders(settings, scratch))
             orders.stop_where_changed(source, fingerprint)

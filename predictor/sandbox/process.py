@@ -187,7 +187,7 @@ class Worker:
             self.versions |= {plain(name): plain(version) for name, version in versions.items()}
         install = f"{shlex.quote(self._interpreter)} -m pip install"
         if problem.get("out_of_memory"):
-            text = f"The model ran out of memory while {doing}; its limit is {self._memory()}.\nIt said: {line}"
+            text = f"The model ran out of memory while {doing}; its limit is {self._memory()}.\nIt last: {line}"
             return ModelError(text, Remedy.MORE_MEMORY)
         if problem.get("exit_status") is not None:
             return ModelError(f"The model called sys.exit({plain(problem['exit_status'])}) while {doing}.")
@@ -228,16 +228,16 @@ class Worker:
             return ModelError(text, Remedy.MORE_MEMORY)
         if excess == "processes":
             return ModelError(f"The model started more processes than it may have at a time, while {DOING[stage]}.")
-        said = plain(self._last_lines[0]) if self._last_lines else ""
-        said = f"\nThe last line it printed: {said}" if said else ""
+        last = plain(self._last_lines[0]) if self._last_lines else ""
+        last = f"\nThe last line it printed: {last}" if last else ""
         if status >= 0:
-            return ModelError(f"The model's process ended with exit status {status} while {DOING[stage]}.{said}")
+            return ModelError(f"The model's process ended with exit status {status} while {DOING[stage]}.{last}")
         name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
         why = {
             "SIGSEGV": ", a crash in compiled code, as bytecode of another Python or too little memory cause",
             "SIGKILL": ", as the system does where memory runs out",
         }.get(name, "")
-        return ModelError(f"The model's process was ended by {name}{why}, while {DOING[stage]}.{said}")
+        return ModelError(f"The model's process was ended by {name}{why}, while {DOING[stage]}.{last}")
 
     def _memory(self) -> str:
         return f"{self._limits.memory / 2**30:.3g} GB"
