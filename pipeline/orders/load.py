@@ -276,10 +276,9 @@ def _shortened_ids(connection: duckdb.DuckDBPyConnection, table: str, reading: R
 
 def _odd_money(connection: duckdb.DuckDBPyConnection, table: str, reading: Reading) -> Iterator[Warning]:
     """Many lines without money; returns, of negative pieces, whose money is added where it has to be taken off."""
-    adding = "num_items like '-%' and try_cast(num_items as double) < 0 and try_cast(revenue as double) > 0"
-    ((lines, money, without, every),) = connection.execute(
-        f"select count(*) filter ({adding}), sum(try_cast(revenue as decimal(18, 6))) filter ({adding}), "
-        f"count(*) filter (revenue is null), count(*) from {table} where not left_out and malformed_line is null"
+    ((returns, without, every),) = connection.execute(
+        f"select count(*) filter (num_items like '-%'), count(*) filter (revenue is null), count(*) from {table} "
+        "where not left_out and malformed_line is null"
     ).fetchall()
     if without * 10 > every and not reading.mapping.once:
         yield Warning(
@@ -287,6 +286,12 @@ def _odd_money(connection: duckdb.DuckDBPyConnection, table: str, reading: Readi
             f"{without:,} of {every:,} lines have no money, and count as 0",
             {"lines": without, "of": every},
         )
+    if not returns:
+        return
+    ((lines, money),) = connection.execute(
+        f"select count(*), sum(try_cast(revenue as decimal(18, 6))) from {table} where not left_out "
+        "and num_items like '-%' and try_cast(num_items as double) < 0 and try_cast(revenue as double) > 0"
+    ).fetchall()
     if lines:
         yield Warning(
             "returns_that_add",
