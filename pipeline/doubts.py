@@ -43,7 +43,7 @@ def about_training(
     if not trained_here and not _are_the_same_customers(training, build):
         yield Warned(
             "model_of_other_orders",
-            f"the model was trained on other orders than these: on {training['orders']:,} of "
+            f"the model was trained on other orders than these: on {training['orders']:,} orders of "
             f"{training['customers']:,} customers, {training['trained_from']} to {trained_as_of}. Its values say "
             f"little about these customers until you train one of your own: {command_line('train', settings)}",
             {name: training[name] for name in ("orders", "customers", "trained_from", "trained_as_of")},

@@ -25,7 +25,7 @@ def test_a_model_of_another_shop_is_said_to_be_until_the_mapping_silences_it(sho
     """The shipped model was trained on the demo orders."""
     shop.write_orders({"a": 10, "b": 20})
     printed = shop.run()
-    assert "was trained on other orders than these: on 14,679 of 5,000 customers" in printed
+    assert "was trained on other orders than these: on 14,679 orders of 5,000 customers" in printed
     assert f"make train ORDERS={shop.orders}" in printed.replace(f"-C {ROOT} ", "")
     assert warnings(shop)["model_of_other_orders"]["customers"] == 5_000
 
