@@ -58,8 +58,11 @@ def about_training(
 
 
 def about_values(horizon_days: int | None, build: duckdb.DuckDBPyConnection) -> Iterator[Warned]:
-    """What is odd about the predicted values beside what the same customers have brought before."""
-    customers, only_0_and_1, negative, mean, spent, days = build.execute(
+    """What is odd about the predicted values beside what the same customers have brought before.
+
+    A model that does not say how many days its values cover is held to all that they have brought.
+    """
+    customers, only_0_and_1, negative, mean, spent, usual = build.execute(
         """
         select
             count(*),
@@ -67,21 +70,19 @@ def about_values(horizon_days: int | None, build: duckdb.DuckDBPyConnection) -> 
             bool_and(predicted_clv < 0),
             avg(predicted_clv),
             avg(total_revenue),
-            (select as_of_date - first_order_date from int_as_of)
+            avg(total_revenue * coalesce(least(1, $horizon_days / greatest(customer_age, 1)), 1))
         from predictions join customer_features using (customer_id)
-        """
+        """,
+        {"horizon_days": horizon_days},
     ).fetchall()[0]
     figures = {"customers": customers, "mean_predicted": round(mean, 2), "mean_past_revenue": round(float(spent), 2)}
     who = f"for {customers:,} customers, who have brought {spent:,.2f} each in the mean before"
-    # A model that does not say which time its values are of is held to all the time before.
-    usual = float(spent) * horizon_days / days if horizon_days else float(spent)
     if only_0_and_1:
         text = f"the model answers only 0 and 1, as a classifier does, {who}; a value in money is expected"
         yield Warned("model_answers_classes", text, figures)
     elif negative:
-        yield Warned(
-            "model_answers_negative", f"the model predicts less than 0, {mean:,.2f} in the mean, {who}", figures
-        )
+        text = f"the model predicts less than 0, {mean:,.2f} in the mean, {who}"
+        yield Warned("model_answers_negative", text, figures)
     elif mean > HIGH * usual > 0:
         within = f" in as long a time ({horizon_days:,} days)" if horizon_days else ""
         text = f"the model predicts {mean:,.2f} in the mean {who}: {mean / usual:,.0f} times as much{within}"

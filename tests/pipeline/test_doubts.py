@@ -9,8 +9,10 @@ import sys
 from typing import Any
 
 import dill
+import duckdb
 import pytest
 
+from pipeline.doubts import about_values
 from tests.pipeline.conftest import ROOT, Shop
 
 DEMO = ROOT / "dbt_project" / "seeds" / "orders.csv"
@@ -97,6 +99,21 @@ def test_a_build_says_what_the_numbers_of_an_odd_model_look_like(shop: Shop, mod
     printed = shop.run(**given)
     assert ("Warning" in printed) == bool(warnings(shop)) == bool(said)
     assert not said or said in printed
+
+
+@pytest.mark.parametrize(("value", "times"), [(400, None), (401, 20.1)])
+def test_values_are_held_to_what_a_customer_has_brought_in_as_many_days(value, times):
+    """100 in 900 days is 20 in 180; one who came 10 days ago is not taken to go on at that pace."""
+    with duckdb.connect() as build:
+        build.execute(
+            f"""
+            create table customer_features as
+                from (values ('old', 100, 900), ('new', 20, 10)) t(customer_id, total_revenue, customer_age);
+            create table predictions as select customer_id, {value}::double as predicted_clv from customer_features;
+            """
+        )
+        found = list(about_values(180, build))
+    assert [(each.code, each.figures["times"]) for each in found] == ([("model_answers_high", times)] if times else [])
 
 
 def test_what_a_file_holds_never_moves_the_cursor_of_who_reads_an_error(shop: Shop):
