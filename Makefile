@@ -92,7 +92,7 @@ help: ## print this list; `python -m pipeline <command> --help` explains the var
 		/^[a-z-]+: .*## / { split($$0, part, /: .*## /); printf "  make %-14s %s\n%s", part[1], part[2], shown[part[1]] }' Makefile
 
 test: $(VENV)/dev ## the everyday tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto
 
 test-slow: $(VENV)/dev ## the tests that take longer
 	@$(BIN)/python -m pytest -m slow
