@@ -324,7 +324,7 @@ class NumberEvidence:
             self.marks.setdefault(nothing[1], value)
             return
         found = _BODY.fullmatch(value)
-        if not found:
+        if not found or sum(found[sign] is not None for sign in ("sign", "sign2", "sign3")) > 1:
             if PLAIN_NUMBER.fullmatch(value):
                 self.plain += 1  # with an exponent
                 self.fits["."] += 1
@@ -398,6 +398,7 @@ def number_sql(column: str, chosen: NumberFormat) -> str:
     if chosen.decimal == ",":
         simple = f"not contains({column}, '.') and {simple}"
     pattern = rf"{currency}\s*\(?\s*[-+−]?\s*{currency}\s*[-+−]?\s*({body})\s*{currency}\s*-?\s*\)?"
+    two_signs = f"regexp_matches({text}, '[-+−].*[-+−]')"  # --1 is no number
     negative = f"regexp_matches({text}, '[-−(]')"
     bare = f"regexp_replace({text}, '{marks}', '', 'g')" if marks else text
     bare = f"regexp_replace({bare}, '[^0-9{chosen.decimal}]', '', 'g')"
@@ -408,7 +409,8 @@ def number_sql(column: str, chosen: NumberFormat) -> str:
     return (
         f"case when {simple} then {easy} "
         f"{nothing}"
-        f"when regexp_full_match({text}, {literal(pattern)}) then case when {negative} then '-' else '' end || {bare} "
+        f"when regexp_full_match({text}, {literal(pattern)}) and not {two_signs} "
+        f"then case when {negative} then '-' else '' end || {bare} "
         f"else {other if chosen.decimal == ',' else column} end"
     )
 

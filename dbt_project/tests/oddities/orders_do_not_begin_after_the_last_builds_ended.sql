@@ -3,8 +3,7 @@
         meta={
             'code': 'orders_begin_after_last_build',
             'message': "the orders begin on {examples}, after those of the last build ended: where they are only the newest part, give all parts as one folder"
-        },
-        fail_calc='count(*)'
+        }
     )
 }}
 
