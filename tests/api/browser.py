@@ -64,7 +64,7 @@ class Page:
         found = f"document.querySelector({json.dumps(selector)})"
         return self.run(f"{found}?.checkVisibility() ? {found}.innerText : ''")
 
-    def wait(self, script: str, seconds: float = 20) -> None:
+    def wait(self, script: str, seconds: float = 60) -> None:
         """Until an expression is true."""
         deadline = time.monotonic() + seconds
         while not self.run(f"Boolean({script})"):
