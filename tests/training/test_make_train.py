@@ -50,7 +50,7 @@ def train(folder: Path, orders: Path, status: int = 0, **given: str) -> str:
     clean = {name: value for name, value in os.environ.items() if name not in ("AS_OF", "HORIZON", "DISCOUNT_RATE")}
     models = folder / "models"
     models.mkdir(exist_ok=True)
-    own = {"ORDERS": str(orders), "WAREHOUSE": str(folder), "MODEL": str(models / "model.dill")}
+    own = {"ORDERS": str(orders), "WAREHOUSE": str(folder / "warehouse"), "MODEL": str(models / "model.dill")}
     done = subprocess.run(
         [sys.executable, "-m", "pipeline", "train"],
         cwd=ROOT,
@@ -90,8 +90,8 @@ def test_the_model_is_registered_with_what_it_was_made_of(trained, lines):
 @pytest.mark.slow
 def test_the_report_stands_alone_and_says_the_same_as_json(trained):
     folder, _ = trained
-    page = (folder / "training_report.html").read_text(encoding="utf-8")
-    report = json.loads((folder / "training_report.json").read_text(encoding="utf-8"))
+    page = (folder / "warehouse" / "training_report.html").read_text(encoding="utf-8")
+    report = json.loads((folder / "warehouse" / "training_report.json").read_text(encoding="utf-8"))
     assert page.count("<svg") == 5
     assert not any(each in page for each in ("<script", "src=", 'href="http', "@import"))
     earlier, test = report["tests"]
