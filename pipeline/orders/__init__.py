@@ -1,10 +1,11 @@
 """Any shop's orders into one table: what holds them is looked at, decided, shown, or asked about; never guessed."""
 
-from pipeline.orders.decide import Question, Reading, decide
+from pipeline.orders.decide import Question, decide
 from pipeline.orders.errors import NoSuchOrders, OrdersError, Undecided
 from pipeline.orders.load import READING, Loaded, Warning, load, stop_where_lines_are_lost
 from pipeline.orders.mapping import Mapping
 from pipeline.orders.mapping import load as load_mapping
+from pipeline.orders.reading import Reading
 from pipeline.orders.report import Report, report
 from pipeline.orders.source import Fingerprint, Source, find, fingerprint, stop_where_changed
 

@@ -16,9 +16,9 @@ import duckdb
 
 from pipeline.orders import dialect, excel, text
 from pipeline.orders.errors import OrdersError
-from pipeline.orders.formats import literal
 from pipeline.orders.mapping import Mapping
 from pipeline.orders.source import Part
+from pipeline.orders.sql import literal
 
 _NOTHING = r"['', '\N']"  # \N is how databases write NULL into text
 _MOST_FIELDS = 20  # past it, an expression with a term for each field is longer than DuckDB takes

@@ -13,12 +13,14 @@ from pathlib import Path
 import duckdb
 
 from pipeline.orders import layout, text
-from pipeline.orders.decide import Reading, decide
+from pipeline.orders.decide import decide
 from pipeline.orders.errors import OrdersError, plain
 from pipeline.orders.layout import Layout
 from pipeline.orders.mapping import Mapping
 from pipeline.orders.names import COLUMNS
+from pipeline.orders.reading import Reading
 from pipeline.orders.source import Fingerprint, Part, Source
+from pipeline.orders.spoken import read_as
 
 TABLE = (
     "customer_id varchar, order_id varchar, order_item_id varchar, num_items varchar, revenue varchar, "
@@ -311,7 +313,7 @@ def _write_down(connection: duckdb.DuckDBPyConnection, table: str, loaded: Loade
     connection.execute(
         f"insert into {name} values (?, ?, ?, ?)",
         [
-            "\n".join(loaded.reading.read_as) or None,
+            "\n".join(read_as(loaded.reading)) or None,
             json.dumps([vars(warning) for warning in loaded.warnings], ensure_ascii=False),
             loaded.reading.mapping.currency,
             json.dumps(files, ensure_ascii=False),

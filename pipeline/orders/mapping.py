@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
+from pipeline.orders.dates import EXCEL
 from pipeline.orders.errors import NoSuchOrders, OrdersError, plain
-from pipeline.orders.formats import EXCEL
 from pipeline.orders.names import COLUMNS
 
 EMPTY, NOT_EMPTY = "empty", "not empty"

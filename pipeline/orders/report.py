@@ -10,12 +10,14 @@ from tempfile import gettempdir
 import duckdb
 
 from pipeline.orders import mapping
-from pipeline.orders.decide import Question, Reading, propose
+from pipeline.orders.decide import Question, propose
 from pipeline.orders.errors import plain
 from pipeline.orders.load import load
 from pipeline.orders.mapping import Mapping
 from pipeline.orders.names import COLUMNS
+from pipeline.orders.reading import Reading
 from pipeline.orders.source import Source
+from pipeline.orders.spoken import read_as
 
 _LOADED_WHOLE = 64 << 20  # bytes; what is larger is told by a sample, so that it takes seconds whatever the size
 
@@ -38,7 +40,7 @@ def report(source: Source, stated: Mapping | None = None) -> Report:
         ("Orders", (plain(source.given), f"{len(source.parts)} files" if len(source.parts) > 1 else _bytes(size)))
     ]
     if reading:
-        sections.append(("Read as", tuple(reading.read_as) or ("the six columns as they are",)))
+        sections.append(("Read as", tuple(read_as(reading)) or ("the six columns as they are",)))
         sections.append(("Columns", tuple(_columns(reading))))
         sections.append(("Formats", tuple(_formats(reading))))
         if not questions:

@@ -12,6 +12,7 @@ import yaml
 
 from pipeline import orders
 from pipeline.orders import mapping
+from pipeline.orders.spoken import read_as
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class Read:
     @property
     def revenue(self) -> Decimal:
         return sum((Decimal(row["revenue"] or 0) for row in self.used if row["customer_id"]), Decimal(0))
+
+    @property
+    def read_as(self) -> list[str]:
+        return read_as(self.loaded.reading)
 
     @property
     def customers(self) -> set[str]:

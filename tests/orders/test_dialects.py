@@ -173,4 +173,4 @@ def test_a_mapping_that_was_written_reads_the_same_again(room, orders, dialect):
     first = room.read(path, stated)
     again = room.read(path, mapping.dump(first.loaded.reading.mapping))
     assert again.rows == first.rows
-    assert again.loaded.reading.read_as == first.loaded.reading.read_as
+    assert again.read_as == first.read_as

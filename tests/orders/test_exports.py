@@ -41,5 +41,5 @@ def test_a_known_export_is_recognised_and_read_as_what_it_is(reader, name):
         Decimal(revenue),
         left_out,
     )
-    assert read.loaded.reading.read_as[0].startswith("known export: ")
+    assert read.read_as[0].startswith("known export: ")
     assert len(read.rows) == content.count(b"\n") - 1

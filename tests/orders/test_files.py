@@ -18,7 +18,7 @@ PLAIN = "\n".join([HEADER, *LINES]) + "\n"
 def test_the_plain_contract_is_read_without_a_word(reader):
     read = reader.read(reader.write("orders.csv", PLAIN.replace("revenue", "REVENUE")))
     assert (read.revenue, read.loaded.reading.mapping.delimiter, read.loaded.warnings) == (Decimal(60), None, ())
-    assert [fact for fact in read.loaded.reading.read_as if "order_item_id" in fact] == []
+    assert [fact for fact in read.read_as if "order_item_id" in fact] == []
 
 
 def test_a_folder_is_one_source_whose_lines_name_their_file(reader):
@@ -70,7 +70,7 @@ def test_ids_that_a_data_frame_wrote_are_folded_and_that_is_said(reader):
     content = "\n".join([HEADER, "17850.0,1,1,10.00,2024-01-01", "17850,2,1,20.00,2024-01-02"]) + "\n"
     read = reader.read(reader.write("orders.csv", content))
     assert read.customers == {"17850"}
-    assert any(".0" in fact for fact in read.loaded.reading.read_as)
+    assert any(".0" in fact for fact in read.read_as)
     versions = reader.read(reader.write("v.csv", content.replace("17850,2", "1.1,2")))
     assert versions.customers == {"17850.0", "1.1"}  # with true decimals among them they are names
 

@@ -214,7 +214,7 @@ def test_sheets_with_the_same_columns_are_one_source_and_others_are_passed_over(
         Second=[header, ["007", 3, 30, "2024-05-01"]],
     ))  # fmt: skip
     read = reader.read(path)
-    assert (read.customers, read.revenue, "2 sheets as one" in read.loaded.reading.read_as) == (
+    assert (read.customers, read.revenue, "2 sheets as one" in read.read_as) == (
         {"007", "008"},
         60,
         True,

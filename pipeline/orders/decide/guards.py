@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from pipeline.orders.formats import NumberFormat, literal
-from pipeline.orders.mapping import EMPTY, NOT_EMPTY
+from pipeline.orders.mapping import NOT_EMPTY
 from pipeline.orders.names import normalised
+from pipeline.orders.numbers import NumberFormat
 
 _CURRENCY = re.compile(r"(.*currency(code|iso)?|cur|curr|ccy|wkz|waers|wahrung|waehrung|devise|moneda|moeda|divisa)")
 _STATUS = re.compile(
@@ -202,16 +202,3 @@ def amount(values: Sequence[Value], numbers: NumberFormat) -> Decimal:
         except InvalidOperation:
             return Decimal(0)
     return total
-
-
-def condition(column: str, values: Sequence[str]) -> str:
-    """SQL that is true where the column, which may be null, has one of the values."""
-    tests = []
-    texts = [value for value in values if value not in (EMPTY, NOT_EMPTY)]
-    if EMPTY in values or "" in values:
-        tests.append(f"coalesce(trim({column}), '') = ''")
-    if NOT_EMPTY in values:
-        tests.append(f"coalesce(trim({column}), '') <> ''")
-    if texts:
-        tests.append(f"coalesce(trim({column}) in ({', '.join(literal(text.strip()) for text in texts)}), false)")
-    return "(" + " or ".join(tests) + ")"

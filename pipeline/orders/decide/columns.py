@@ -1,0 +1,169 @@
+"""Which column of the file is which of ours: by name, or asked; and, where the file names none, by position."""
+
+from __future__ import annotations
+
+from pipeline.orders import names
+from pipeline.orders.dates import ISO, TIME_OF_DAY, date_readings
+from pipeline.orders.decide.questions import Question, line
+from pipeline.orders.errors import plain
+from pipeline.orders.exports import Export
+from pipeline.orders.layout import Layout
+from pipeline.orders.mapping import Column, Mapping
+from pipeline.orders.names import COLUMNS
+from pipeline.orders.reading import Rows
+
+Columns = dict[str, Column | None]
+_NEEDED = {"customer_id": "the customer", "revenue": "the money", "created_at_date": "the date"}
+
+
+def choose(first: Layout, stated: Mapping, export: Export | None, rows: Rows) -> tuple[Columns, list[Question]]:
+    """The column for each of ours, None where there is none, and what has to be asked.
+
+    `stated` is what the mapping and the known export say.
+    """
+    found: Columns = {name: stated.columns.get(name) for name in COLUMNS}
+    if not first.names:
+        return found, _positions_missing(found, rows)
+    chooser = _Chooser(first.names, stated, rows)
+    for name in COLUMNS:
+        if name in stated.columns:
+            continue
+        if name == "revenue" and export and name in export.choose:
+            found[name] = chooser.ask_between(export.choose[name])
+        else:
+            found[name] = chooser.choose(name)
+    return found, chooser.questions
+
+
+class _Chooser:
+    def __init__(self, titles: tuple[str, ...], stated: Mapping, rows: Rows):
+        self._titles, self._stated, self._rows = titles, stated, rows
+        self.questions: list[Question] = []
+
+    def choose(self, name: str) -> str | None:
+        among = names.candidates(name, self._titles)
+        if name == "revenue":
+            return self._revenue(among)
+        if name == "created_at_date" and len(among) > 1:
+            among = self._without_times(among)
+        if not among:
+            if name in _NEEDED:
+                self._ask_for_missing(name)
+            return None
+        if len(among) > 1 and name != "order_item_id":
+            self._ask_which(name, among)
+        return self._titles[among[0]]
+
+    def ask_between(self, choices: dict[str, str]) -> str:
+        """Of two that a known export has, each with what it means."""
+        self.questions.append(
+            Question(
+                f"Two columns could be the revenue: {' and '.join(map(plain, choices))}.",
+                tuple((line("columns", {"revenue": column}), why) for column, why in choices.items()),
+            )
+        )
+        return next(iter(choices))
+
+    def _without_times(self, among: list[int]) -> list[int]:
+        """Without the columns that hold a time of day, which stand beside the date's."""
+        dates = [i for i in among if not all(TIME_OF_DAY.fullmatch((row[i] or "").strip()) for row in self._rows[:200])]
+        return dates or among
+
+    def _revenue(self, among: list[int]) -> str | None:
+        titles = self._titles
+        exact = bool(among) and names.normalised(titles[among[0]]) == "revenue"
+        if exact:
+            among = [i for i in among if names.normalised(titles[i]) == "revenue"]
+        if len(among) > 1:
+            self._ask_which("revenue", among)
+        return titles[among[0]] if among else self._price()
+
+    def _price(self) -> str | None:
+        """Where there is no column of money for the whole line: pieces by unit price."""
+        titles = self._titles
+        units, pieces = names.candidates("unit_price", titles), names.candidates("num_items", titles)
+        if not units:
+            self._ask_for_missing("revenue")
+            return None
+        price = titles[units[0]]
+        number = self._stated.columns.get("num_items") or (titles[pieces[0]] if pieces else None)
+        if not number:
+            return price
+        product = f"{number} * {price}"
+        if len(units) > 1:
+            self.questions.append(
+                Question(
+                    f"Several columns could be the price: {', '.join(plain(titles[i]) for i in units)}.",
+                    tuple(
+                        (line("columns", {"revenue": f"{number} * {titles[i]}"}), "pieces × unit price") for i in units
+                    ),
+                )
+            )
+        elif names.normalised(price) in names.synonyms()["unit_price"][1]:
+            self.questions.append(
+                Question(
+                    f"{plain(price)} could be the price of one piece or of the whole line.",
+                    (
+                        (line("columns", {"revenue": product}), "pieces × price of one piece"),
+                        (line("columns", {"revenue": price}), "the price of the line"),
+                    ),
+                )
+            )
+        return product
+
+    def _ask_which(self, name: str, among: list[int]) -> None:
+        titles = [self._titles[i] for i in among]
+        if len(set(titles)) < len(titles):
+            self.questions.append(
+                Question(
+                    f"There is more than one column named {plain(titles[0])}.",
+                    tuple((line("columns", {name: i + 1}), f"the {i + 1}th column") for i in among),
+                )
+            )
+            return
+        self.questions.append(
+            Question(
+                f"{'Two' if len(among) == 2 else 'Several'} columns could be {name}: "
+                f"{' and '.join(map(plain, titles[:6]))}.",
+                tuple((line("columns", {name: title}), "") for title in titles[:6]),
+            )
+        )
+
+    def _ask_for_missing(self, name: str) -> None:
+        shown = plain(", ".join(title for title in self._titles if title), 300)
+        self.questions.append(
+            Question(
+                f"No column is known to be {name}, {_NEEDED[name]} of a line. The file has: {shown}.",
+                ((line("columns", {name: "…"}), "with the name of that column"),),
+            )
+        )
+
+
+def _positions_missing(found: Columns, rows: Rows) -> list[Question]:
+    if all(found[name] is not None for name in _NEEDED):
+        return []
+    shown = "; ".join(f"{i + 1}: {plain(value or '', 30)}" for i, value in enumerate(rows[0])) if rows else ""
+    return [
+        Question(
+            f"The first line names no column. What stands in it: {shown}.",
+            (
+                (
+                    line("columns", _likely_positions(rows[:3])),
+                    "such as this, with the positions of this file; order_id and num_items may be left out",
+                ),
+            ),
+        )
+    ]
+
+
+def _likely_positions(rows: Rows) -> dict[str, int]:
+    """Where our columns may stand in a file without names: the date by its looks, the others in our own order."""
+    fields = range(len(rows[0])) if rows else range(5)
+    looks = [i for i in fields if rows and all(ISO.match(row[i] or "") or date_readings(row[i] or "") for row in rows)]
+    day = looks[0] if looks else fields[-1]
+    others = [i for i in fields if i != day]
+    wanted = {1: ["revenue"], 2: ["customer_id", "revenue"], 3: ["customer_id", "num_items", "revenue"]}.get(
+        len(others), ["customer_id", "order_id", "num_items", "revenue"]
+    )
+    found = {name: i + 1 for name, i in zip(wanted, others, strict=False)} | {"created_at_date": day + 1}
+    return {name: found[name] for name in COLUMNS if name in found}

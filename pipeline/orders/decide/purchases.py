@@ -1,0 +1,150 @@
+"""What columns say of lines that are no purchases, looked at over all lines of all files: settled, or asked about."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+
+from pipeline.orders import layout, names
+from pipeline.orders.decide import guards
+from pipeline.orders.decide.guards import Doubt, Guard, Value
+from pipeline.orders.decide.questions import Question, line
+from pipeline.orders.errors import OrdersError, plain
+from pipeline.orders.reading import Reading
+
+
+def examine(reading: Reading, folder: Path) -> tuple[Reading, list[Question]]:
+    """The reading with what these columns settle, and what they leave to a person."""
+    found = guards.find(_all_names(reading), _settled(reading))
+    if not found or reading.mapping.columns["revenue"] is None:
+        return reading, []
+    examined = _Examined(reading)
+    for guard, values in _values(reading, found, folder).items():
+        examined.take(guard, values)
+    return replace(
+        reading, mapping=replace(reading.mapping, currency=examined.currency), deductions=examined.deductions
+    ), examined.questions
+
+
+@dataclass
+class _Examined:
+    """What has come of the columns that were looked at."""
+
+    reading: Reading
+    questions: list[Question] = field(default_factory=list)
+    deductions: dict[str, Decimal] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.currency = self.reading.mapping.currency
+        self._revenue = str(self.reading.mapping.columns["revenue"])
+        expression = self.reading.columns["revenue"]
+        self._is_product = expression is not None and "*" in expression.operators
+
+    def take(self, guard: Guard, values: list[Value]) -> None:
+        doubt = guards.judge(guard, values, self._revenue)
+        is_amount = guard.kind == "deduction" or (doubt is not None and doubt.answers[0][0] == "columns")
+        if is_amount and self._is_product and (guard.kind == "deduction" or self.reading.export):
+            self._take_deduction(guard, values)
+        elif doubt:
+            self.questions.append(_question(doubt))
+        elif guard.kind == "currency" and not self.currency:
+            named = {value.text for value in values if value.text}
+            self.currency = named.pop() if len(named) == 1 else None
+
+    def _take_deduction(self, guard: Guard, values: list[Value]) -> None:
+        amount = guards.amount(values, self.reading.numbers)
+        if amount and self.reading.export:
+            self.deductions[guard.name] = amount
+        elif amount:
+            self.questions.append(_of_deduction(guard.name, amount, self._revenue))
+
+
+def _all_names(reading: Reading) -> list[str]:
+    return list(dict.fromkeys(name for each in reading.layouts for name in each.names))
+
+
+def _settled(reading: Reading) -> list[str]:
+    """The columns that are used, or that the mapping says something of. Raises OrdersError where one is not there."""
+    first, stated = reading.layouts[0], reading.mapping
+    there = _all_names(reading)
+    unknown = [name for name in stated.ignore if name not in there]
+    if unknown and not reading.export:
+        raise OrdersError(
+            f"{first.part.path} has no column {plain(unknown[0])} that could be ignored. "
+            f"It has: {plain(', '.join(first.names), 400)}."
+        )
+    used = [
+        first.names[position]
+        for expression in reading.columns.values()
+        if expression and first.names
+        for position in expression.positions
+    ]
+    return [*used, *map(str, stated.leave_out), *map(str, stated.only), *stated.ignore]
+
+
+def _question(doubt: Doubt) -> Question:
+    shown = [value.shown for value in doubt.values if value.text][:8]
+    name = doubt.guard.name
+    return Question(
+        f"The column {plain(name)} {doubt.says}: {plain('; '.join(shown), 400)}.",
+        (
+            *((line(setting, value), "") for setting, value in doubt.answers),
+            (line("ignore", [name]), f"take all lines; the same as IGNORE={shlex.quote(plain(name))}"),
+        ),
+    )
+
+
+def _of_deduction(name: str, amount: Decimal, revenue: str) -> Question:
+    ignore = (line("ignore", [name]), "the price is what was paid")
+    if re.search("percent|pct|rate", names.normalised(name)):
+        return Question(
+            f"The column {plain(name)} says that less was paid than {plain(revenue)}. What was paid for a line "
+            "has to stand in a column of its own.",
+            (ignore,),
+        )
+    taken_off = line("columns", {"revenue": f"{revenue} {'-' if amount > 0 else '+'} {name}"})
+    return Question(
+        f"The column {plain(name)} holds {amount:,.2f} in all, which {plain(revenue)} leaves out.",
+        ((taken_off, "it is money, of the line"), ignore),
+    )
+
+
+def _values(reading: Reading, found: list[Guard], folder: Path) -> dict[Guard, list[Value]]:
+    """The values of these columns over all lines that are not left out, the most frequent first."""
+    totals: dict[Guard, dict[str, tuple[int, Decimal | None]]] = {guard: {} for guard in found}
+    with duckdb.connect() as memory:
+        for each in reading.layouts:
+            places = {name: i for i, name in enumerate(each.names)}
+            here = [guard for guard in found if guard.name in places]
+            if not here:
+                continue
+            with layout.opened(each, folder) as path:
+                fields = ", ".join(
+                    f"trim(coalesce(field_{places[g.name]}, '')) as value_{i}" for i, g in enumerate(here)
+                )
+                counted = ", ".join(f"value_{i}, grouping(value_{i})" for i in range(len(here)))
+                sets = ", ".join(f"(value_{i})" for i in range(len(here)))
+                rows = memory.execute(
+                    f"select {counted}, count(*), sum(money) "
+                    f"from (select {fields}, {reading.money(each)} as money from ({layout.rows(each, path)}) "
+                    f"where malformed_line is null and not {reading.left_out(each)}) "
+                    f"group by grouping sets ({sets})"
+                ).fetchall()
+            for *pairs, lines, money in rows:
+                for i, guard in enumerate(here):
+                    if not pairs[2 * i + 1]:
+                        before = totals[guard].get(pairs[2 * i], (0, None))
+                        both = before[1] if money is None else money + (before[1] or 0)
+                        totals[guard][pairs[2 * i]] = (before[0] + lines, both)
+    return {
+        guard: sorted(
+            (Value(text, lines, money) for text, (lines, money) in values.items()),
+            key=lambda value: (-value.lines, value.text),
+        )
+        for guard, values in totals.items()
+    }

@@ -1,0 +1,191 @@
+"""Numbers as shops write them: which readings fit all values, and how DuckDB reads the one that does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from pipeline.orders.sql import literal
+
+PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+MISSING = ("", "na", "null", "none", "nan")
+
+SIGNS = {"$": "$", "€": "EUR", "£": "GBP", "¥": "¥", "₹": "INR", "₽": "RUB", "₩": "KRW", "zł": "PLN", "R$": "BRL",
+         "US$": "USD", "kr": "kr", "Fr.": "CHF", "₺": "TRY", "₴": "UAH", "₪": "ILS", "Kč": "CZK"}  # fmt: skip
+_CURRENCY = r"(?:US\$|R\$|C\$|A\$|[$€£¥₹₽₩₺₴₪]|zł|Kč|kr\.?|Fr\.|[A-Z]{3})"
+_BODY = re.compile(
+    rf"(?P<outside>{_CURRENCY}\s*(?=\())?(?P<open>\()?\s*(?P<sign>[-+−])?\s*(?P<before>{_CURRENCY})?\s*(?P<sign2>[-+−])?\s*"
+    r"(?P<digits>\d[\d.,'’  \u202f]*|[.,]\d+)(?P<round>(?<=[.,])[-–—]{1,2})?\s*"
+    rf"(?P<after>{_CURRENCY})?\s*(?P<sign3>-)?\s*(?P<close>\))?"
+)
+_NOTHING = re.compile(rf"({_CURRENCY})\s*[-–—]+")  # as accounts write 0
+_GROUPED = {
+    ".": re.compile(r"(?:[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}|[1-9]\d{0,2}(?:[ '’\u00a0\u202f]\d{3})+|\d+)(?:\.\d*)?|\.\d+"),
+    ",": re.compile(r"(?:[1-9]\d{0,2}(?:\.\d{3})+|[1-9]\d{0,2}(?:[ '’\u00a0\u202f]\d{3})+|\d+)(?:,\d*)?|,\d+"),
+}
+DECIMALS = {".": "a decimal point", ",": "a decimal comma"}
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """`decimal` is . or , and the other of the two groups thousands; `is_plain` where nothing has to be changed."""
+
+    decimal: str = "."
+    is_plain: bool = True
+    marks: tuple[str, ...] = ()
+    parentheses: bool = False
+
+    @property
+    def spoken(self) -> str:
+        return DECIMALS[self.decimal]
+
+
+@dataclass
+class NumberEvidence:
+    """What the values of the columns of numbers say about how they are written."""
+
+    plain: int = 0
+    others: int = 0
+    numbers: int = 0
+    fits: dict[str, int] = field(default_factory=lambda: {".": 0, ",": 0})
+    whole: bool = True
+    grouped_like: int = 0
+    points: int = 0
+    marks: dict[str, str] = field(default_factory=dict)
+    parentheses: bool = False
+    example: str = ""
+    against: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, values: Iterable[str]) -> NumberEvidence:
+        evidence = cls()
+        for value in dict.fromkeys(values):
+            evidence._add(value.strip())
+        return evidence
+
+    def _add(self, value: str) -> None:
+        if value.lower() in MISSING:
+            return
+        if nothing := _NOTHING.fullmatch(value):
+            self.marks.setdefault(nothing[1], value)
+            return
+        found = _BODY.fullmatch(value)
+        if not found or sum(found[sign] is not None for sign in ("sign", "sign2", "sign3")) > 1:
+            if PLAIN_NUMBER.fullmatch(value):
+                self.plain += 1  # with an exponent
+                self.fits["."] += 1
+                self.numbers += 1
+                self.against.setdefault(",", value)
+            else:
+                self.others += 1
+            return
+        digits = found["digits"].strip()
+        fits = [decimal for decimal, pattern in _GROUPED.items() if pattern.fullmatch(digits)]
+        if not fits:
+            self.others += 1
+            return
+        self.numbers += 1
+        for decimal in fits:
+            self.fits[decimal] += 1
+        for decimal in DECIMALS:
+            if decimal not in fits:
+                self.against.setdefault(decimal, value)
+        for mark in (found["outside"], found["before"], found["after"]):
+            if mark := (mark or "").strip():
+                self.marks.setdefault(mark, value)
+        self.parentheses |= bool(found["open"])
+        if PLAIN_NUMBER.fullmatch(value):
+            self.plain += 1
+        if not digits.isdigit() and len(fits) == 2 and not self.example:
+            self.example = value
+
+    @property
+    def fitting(self) -> list[str]:
+        return [decimal for decimal in DECIMALS if self.fits[decimal] == self.numbers]
+
+    @property
+    def is_plain(self) -> bool:
+        return self.plain == self.numbers and not self.marks
+
+    @property
+    def currencies(self) -> dict[str, str]:
+        """Each currency that is named, with an example."""
+        found: dict[str, str] = {}
+        for mark, example in self.marks.items():
+            found.setdefault(SIGNS.get(mark, mark.rstrip(".")), example)
+        if "USD" in found:
+            found.pop("$", None)
+        return found
+
+    def format(self, decimal: str) -> NumberFormat:
+        return NumberFormat(decimal, self.is_plain and decimal == ".", tuple(self.marks), self.parentheses)
+
+
+def number_sql(column: str, chosen: NumberFormat) -> str:
+    """The number with a decimal point and nothing else where the text has the format.
+
+    Text that has another form stays as it is, marked where it could be taken for a number of another value.
+    """
+    if chosen.is_plain:
+        return column
+    text = f"trim({column}, ' ' || chr(9) || chr(160) || chr(8239))"
+    text = f"regexp_replace({text}, '([0-9][.,])[-–—]{{1,2}}([^0-9]*)$', '\\1\\2')"  # 20.- is 20.00
+    marks = "|".join(re.escape(mark) for mark in chosen.marks)
+    currency = f"({marks})?" if marks else ""
+    other = "," if chosen.decimal == "." else r"\."
+    groups = ",[0-9]{2,3}" if other == "," else r"\.[0-9]{3}"  # lakhs are grouped by two
+    point = r"\." if chosen.decimal == "." else ","
+    whole = (
+        rf"[1-9][0-9]{{0,2}}({groups})*{other}[0-9]{{3}}|[1-9][0-9]{{0,2}}([ '’\x{{a0}}\x{{202f}}][0-9]{{3}})+|[0-9]+"
+    )
+    body = rf"({whole})({point}[0-9]*)?|{point}[0-9]+"
+    easy = column if chosen.decimal == "." else f"replace({column}, ',', '.')"
+    simple = f"try_cast({easy} as decimal(18, 6)) is not null and not contains({column}, '_')"
+    if chosen.decimal == ",":
+        simple = f"not contains({column}, '.') and {simple}"
+    pattern = rf"{currency}\s*\(?\s*[-+−]?\s*{currency}\s*[-+−]?\s*({body})\s*{currency}\s*-?\s*\)?"
+    two_signs = f"regexp_matches({text}, '[-+−].*[-+−]')"  # --1 is no number
+    negative = f"regexp_matches({text}, '[-−(]')"
+    bare = f"regexp_replace({text}, '{marks}', '', 'g')" if marks else text
+    bare = f"regexp_replace({bare}, '[^0-9{chosen.decimal}]', '', 'g')"
+    if chosen.decimal == ",":
+        bare = f"replace({bare}, ',', '.')"
+    other = f"case when try_cast({column} as double) is null then {column} else {column} || ' ?' end"
+    nothing = f"when regexp_full_match({text}, {literal(f'({marks}) *[-–—]+')}) then '0' " if marks else ""
+    return (
+        f"case when {simple} then {easy} "
+        f"{nothing}"
+        f"when regexp_full_match({text}, {literal(pattern)}) and not {two_signs} "
+        f"then case when {negative} then '-' else '' end || {bare} "
+        f"else {other if chosen.decimal == ',' else column} end"
+    )
+
+
+def computed_sql(fields: Sequence[str], operators: Sequence[str], chosen: NumberFormat) -> str:
+    """What + - * of columns come to, as text; where one of them is no number, what stands in them as it is."""
+    texts = [number_sql(each, chosen) for each in fields]
+    if not operators:
+        return texts[0]
+    numbers = [f"try_cast({text} as decimal(18, 6))" for text in texts]
+    terms = [numbers[0]]
+    signs = []
+    following = [*operators[1:], ""]
+    for operator, number, column, after in zip(operators, numbers[1:], fields[1:], following, strict=True):
+        if operator == "*":
+            terms[-1] = f"{terms[-1]} * {number}"
+        else:
+            signs.append(operator)
+            # Where there is no discount, nothing is taken off.
+            nothing = f"coalesce(lower(trim({column})), '') in ({', '.join(map(literal, MISSING))})"
+            terms.append(number if after == "*" else f"case when {nothing} then 0 else {number} end")
+    total = terms[0] + "".join(f" {sign} {term}" for sign, term in zip(signs, terms[1:], strict=True))
+    exact = f"try_cast({total} as decimal(18, 6))"
+    spelled = " || ' ' || ".join(
+        x for pair in zip(fields, [*(literal(o) for o in operators), ""], strict=True) for x in pair if x
+    )
+    # Two decimals where two are enough, as money is mostly written.
+    return (
+        f"case when {exact} is null then {spelled} when {exact} = round({exact}, 2) "
+        f"then cast(cast({exact} as decimal(18, 2)) as varchar) else cast({exact} as varchar) end"
+    )
