@@ -19,7 +19,8 @@ import duckdb
 
 from benchmarks.generate_orders import DEMO_SEED, generate_orders
 from benchmarks.measure import run, seconds_by_step
-from pipeline.warehouse import FILE_FORMAT, Warehouse
+from pipeline.engines.duckdb_settings import FILE_FORMAT
+from pipeline.warehouse import Warehouse
 
 ROOT = Path(__file__).resolve().parent.parent
 STEPS = ("start", "rank, history", "audit", "publish")  # where history takes part

@@ -39,7 +39,7 @@ class Built:
 def build(settings: Settings, listener: Listener) -> Built:
     """Builds and publishes what the settings ask for. Raises ClvError, whose text is for people."""
     source = orders_file.find(settings)
-    warehouse = Warehouse(settings.warehouse)
+    warehouse = Warehouse(settings.warehouse, settings.memory)
     with plain_errors("build", settings):
         warehouse.create()
         with build_lock(warehouse.lock_file):
@@ -117,8 +117,8 @@ class _Build:
         if model_errors:
             raise model_errors[-1]
         if not result.success:
-            raise explain(result, self._settings, warehouse.build_file, warehouse.logs / "dbt.log")
-        return [found for each in results if (found := warning(each, warehouse.build_file))]
+            raise explain(result, self._settings, warehouse, warehouse.logs / "dbt.log")
+        return [found for each in results if (found := warning(each, warehouse))]
 
     def _warn(self, *warnings: Warned) -> None:
         """Raises ClvError where the build is to be strict. What the mapping silences is as if it were not there."""

@@ -22,6 +22,7 @@ import click
 from rich.console import Console
 
 import predictor
+from pipeline.engines.duckdb_settings import read_memory
 from pipeline.errors import ClvError, UsageError
 from pipeline.events import Failed, Listener, json_lines, to_all
 from pipeline.postgres import Address
@@ -168,6 +169,9 @@ VARIABLES = {
     "STRICT": Variable("1 stops a build at what is only odd.", "0|1", _yes_or_no, "0"),
     "REQUIRE_BOX": Variable(
         "1 stops a build where this system does not offer every wall of the model's box.", "0|1", _yes_or_no, "0"),
+    "MEMORY": Variable(
+        "What DuckDB may hold before it goes on on disk: 4GB, 512MB, or a share of the machine's or container's.",
+        "SIZE", read_memory, Settings.memory),
     "JSON": Variable("A file for what happens, one JSON object a line.", "FILE", _path, "none"),
     "HORIZON": Variable(
         "How many days ahead a predicted value covers.", "DAYS",

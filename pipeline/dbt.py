@@ -88,6 +88,7 @@ def _variables(settings: Settings) -> dict[str, object]:
         "max_rejected": settings.max_rejected,
         "history_days": settings.history_days or "",
         "strict": settings.strict,
+        "memory": settings.memory,
         "discount_rate": settings.discount_rate,
         "model_python": settings.predictor.python or "",
         "model_memory": str(settings.predictor.memory),

@@ -10,41 +10,45 @@ from typing import Any
 import duckdb
 
 import predictor
-from pipeline.engines.duckdb_messages import disk_is_full, plain, words_of_a_plugin
+from pipeline.engines.duckdb_messages import disk_is_full, memory_is_full, plain, words_of_a_plugin
+from pipeline.engines.duckdb_settings import more_memory
 from pipeline.errors import ClvError, DiskFull
 from pipeline.events import Warned
 from pipeline.settings import Settings, command_line
+from pipeline.warehouse import Warehouse
 
 
-def explain(result: Any, settings: Settings, build_file: Path, log: Path) -> ClvError:
+def explain(result: Any, settings: Settings, warehouse: Warehouse, log: Path, command: str = "build") -> ClvError:
     """What to raise for a dbtRunnerResult that is no success."""
     failed = [r for r in result.result.results if r.status in ("error", "fail")] if result.result else []
     texts = [str(r.message) for r in failed] + [str(result.exception or "")]
     if any(map(disk_is_full, texts)):
         return DiskFull(settings.warehouse)
+    if any(map(memory_is_full, texts)):
+        return _too_little_memory(command, settings)
     if not failed:
         return ClvError(f"dbt could not start: {plain(texts[-1])} See {log}.")
-    return ClvError("\n".join(_explain_node(r, settings, build_file, log) for r in failed))
+    return ClvError("\n".join(_explain_node(r, settings, warehouse, log) for r in failed))
 
 
-def _explain_node(failed: Any, settings: Settings, build_file: Path, log: Path) -> str:
+def _explain_node(failed: Any, settings: Settings, warehouse: Warehouse, log: Path) -> str:
     node, meta, message = failed.node, failed.node.config.meta, str(failed.message)
     if meta.get("reader") == "orders":
         return words_of_a_plugin(message)
     if failed.status == "fail":
         match meta.get("code"):
             case "rejected_lines" | "no_usable_line":
-                return _unusable_lines(settings, build_file)
+                return _unusable_lines(settings, warehouse)
             case "as_of_before_first_order":
-                return _too_early(settings, build_file)
-        if found := warning(failed, build_file):
+                return _too_early(settings, warehouse)
+        if found := warning(failed, warehouse):
             return f"{found.text}."
         rows = "1 row fails" if failed.failures == 1 else f"{failed.failures} rows fail"
         return f"The test {node.name} fails: {rows}. See what it asks in {node.original_file_path}, and {log}."
     return f"{node.resource_type} {node.name} failed: {plain(message)} See {log}."
 
 
-def warning(result: Any, build_file: Path) -> Warned | None:
+def warning(result: Any, warehouse: Warehouse) -> Warned | None:
     """What a test has found, in the words of its meta; None for other results."""
     meta = result.node.config.meta
     if result.status not in ("warn", "fail") or "message" not in meta:
@@ -52,20 +56,27 @@ def warning(result: Any, build_file: Path) -> Warned | None:
     text = meta["message"].replace("{n}", f"{result.failures:,}")
     figures: dict[str, float | str] = {"n": result.failures}
     if "{examples}" in text:
-        figures["examples"] = shown = _examples(result, build_file)
+        figures["examples"] = shown = _examples(result, warehouse)
         text = text.replace("{examples}", shown)
     return Warned(meta["code"], text, figures)
 
 
-def _examples(result: Any, build_file: Path) -> str:
+def _examples(result: Any, warehouse: Warehouse) -> str:
     """The first two of what a test has found, from its own query's column `example`."""
-    with duckdb.connect(build_file, read_only=True) as build:
+    with warehouse.read(warehouse.build_file) as build:
         found = build.execute(f"select cast(example as varchar) from ({result.node.compiled_code}) limit 2").fetchall()
     return ", ".join(example for (example,) in found)
 
 
-def _too_early(settings: Settings, build_file: Path) -> str:
-    with duckdb.connect(build_file, read_only=True) as build:
+def _too_little_memory(command: str, settings: Settings) -> ClvError:
+    return ClvError(
+        f"MEMORY={settings.memory} is too little for these orders. "
+        f"Give them more: {command_line(command, settings, MEMORY=more_memory(settings.memory))}"
+    )
+
+
+def _too_early(settings: Settings, warehouse: Warehouse) -> str:
+    with warehouse.read(warehouse.build_file) as build:
         first, last = build.sql("select first_order_date, last_order_date from int_as_of").fetchall()[0]
     return (
         f"AS_OF={settings.as_of} is before the first order: {settings.orders} has orders from {first} to {last}. "
@@ -73,8 +84,8 @@ def _too_early(settings: Settings, build_file: Path) -> str:
     )
 
 
-def _unusable_lines(settings: Settings, build_file: Path) -> str:
-    with duckdb.connect(build_file, read_only=True) as build:
+def _unusable_lines(settings: Settings, warehouse: Warehouse) -> str:
+    with warehouse.read(warehouse.build_file) as build:
         lines = build.sql("select count(*) from orders").fetchall()[0][0]
         reasons = rejected_by_reason(build)
     if not lines:
@@ -129,6 +140,8 @@ def plain_errors(command: str, settings: Settings) -> Iterator[None]:
     except (OSError, duckdb.Error) as error:
         if disk_is_full(str(error)):
             raise DiskFull(settings.warehouse) from error
+        if memory_is_full(str(error)):
+            raise _too_little_memory(command, settings) from error
         if isinstance(error, duckdb.Error):
             raise ClvError(f"DuckDB could not go on: {str(error).splitlines()[0]}") from error
         raise ClvError(

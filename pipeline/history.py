@@ -54,7 +54,7 @@ def carry_over(warehouse: Warehouse) -> list[Warned]:
 
 def _begin_with(published: Path, warehouse: Warehouse) -> list[Warned]:
     """Returns what is to be said of a file that another DuckDB wrote."""
-    with duckdb.connect(published, read_only=True, config={"memory_limit": "512MB"}) as file:
+    with warehouse.read(published) as file:
         columns = _columns(file)
         _stop_unless_ours(file, published, columns)
         other_engine = _another_engine(file, published)

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import predictor
+from pipeline.engines.duckdb_settings import USUAL_MEMORY
 from pipeline.postgres import Address
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +28,7 @@ TAKES = {  # which variables each command takes; they are its options, and make'
         "HISTORY_DAYS",
         "STRICT",
         "REQUIRE_BOX",
+        "MEMORY",
         "JSON",
         *_DELIVERY,
         *_MODEL_RUNS,
@@ -40,6 +42,7 @@ TAKES = {  # which variables each command takes; they are its options, and make'
         "DISCOUNT_RATE",
         "MODEL",
         "WAREHOUSE",
+        "MEMORY",
         "JSON",
         *_MODEL_RUNS,
     ),
@@ -70,9 +73,10 @@ class Settings:
     last order. `model`: the dill file to predict with; of a training, the one to write. `max_rejected`: the share of
     lines, 0 to 1, that may be unusable. `history_days`: how many days of history are kept; None is all. `strict`:
     whether what is only odd stops the build. `require_box`: whether a wall of the model's box that this system does not
-    offer does. `json`: the file that events are written to. `horizon`: days ahead that a trained model values.
-    `discount_rate`: what money loses in a year, 0.10 for 10 %. `deliver_to`: the database that gets what is published;
-    None is none. `schema` and `tables`: where in it, and which. `predictor`: how the model is run.
+    offer does. `memory`: what DuckDB may hold before it goes on on disk, in its own words: 4GB, 50%. `json`: the file
+    that events are written to. `horizon`: days ahead that a trained model values. `discount_rate`: what money loses in
+    a year, 0.10 for 10 %. `deliver_to`: the database that gets what is published; None is none. `schema` and `tables`:
+    where in it, and which. `predictor`: how the model is run.
     """
 
     orders: Path = DEMO_ORDERS
@@ -85,6 +89,7 @@ class Settings:
     history_days: int | None = None
     strict: bool = False
     require_box: bool = False
+    memory: str = USUAL_MEMORY
     json: Path | None = None
     horizon: int = 180
     discount_rate: float = 0.10

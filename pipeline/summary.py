@@ -6,20 +6,19 @@ import json
 from decimal import Decimal
 from typing import Any
 
-import duckdb
 from rich.console import Console
 
 from pipeline.failures import rejected_by_reason
 from pipeline.settings import Settings, command_line, short
 from pipeline.terminal import printable
-from pipeline.warehouse import PUBLISHED_FILE
+from pipeline.warehouse import PUBLISHED_FILE, Warehouse
 
 BARS = " ▁▂▃▄▅▆▇█"
 
 
 def show(console: Console, settings: Settings, info: dict[str, Any], seconds: dict[str, float]) -> None:
     """Prints what the published file says; `info` is the row of its build_info, `seconds` are by step."""
-    with duckdb.connect(settings.warehouse / PUBLISHED_FILE, read_only=True) as build:
+    with Warehouse(settings.warehouse, settings.memory).read(settings.warehouse / PUBLISHED_FILE) as build:
         reasons = rejected_by_reason(build)
         lost = build.sql(
             "select count(distinct customer_id) "

@@ -21,19 +21,18 @@ from pathlib import Path
 
 import duckdb
 
+from pipeline.engines.duckdb_settings import USUAL_MEMORY, building
 from pipeline.errors import ClvError
 
 PUBLISHED_FILE = "clv.duckdb"
 PUBLISHED_CSV = "predictions.csv"
 PUBLISHED_FILES = (PUBLISHED_FILE, PUBLISHED_CSV)
-FILE_FORMAT: dict[str, str | bool | int | float | list[str]] = {
-    "storage_compatibility_version": "v1.3.0"
-}  # as in profiles.yml
 
 
 class Warehouse:
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, memory: str = USUAL_MEMORY):
         self.folder = folder
+        self.memory = memory
         self.build_file = folder / "build.duckdb"
         self.lock_file = folder / "build.lock"
         self.logs = folder / "logs"
@@ -101,9 +100,10 @@ class Warehouse:
         _remove(self.training)
 
     def open_build(self) -> duckdb.DuckDBPyConnection:
-        """The build file, with the settings that profiles.yml gives it for dbt."""
-        config = {**FILE_FORMAT, "fsync_mode": "NONE", "memory_limit": "1GB", "max_vacuum_tasks": 0}
-        return duckdb.connect(self.build_file, config=config)
+        return duckdb.connect(self.build_file, config=building(self.memory))
+
+    def read(self, file: Path) -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(file, read_only=True, config={"memory_limit": self.memory})
 
     def new_folder(self, build_id: str) -> Path:
         """The folder that the build will be published from; what else belongs beside the file goes in there."""

@@ -12,6 +12,10 @@ def disk_is_full(text: str) -> bool:
     return bool(_DISK_FULL.search(text))
 
 
+def memory_is_full(text: str) -> bool:
+    return "Out of Memory Error" in text
+
+
 def file_is_of_a_newer_duckdb(text: str) -> bool:
     return "newer version" in text or "Unsupported Storage Version" in text
 

@@ -56,7 +56,7 @@ class Snapshots:
 @contextmanager
 def open_orders(settings: Settings, scratch: Path) -> Iterator[Snapshots]:
     """Loads the orders into a warehouse in the folder `scratch`. Raises ClvError where none can be used."""
-    warehouse, logs = Warehouse(scratch), Warehouse(settings.warehouse).logs
+    warehouse, logs = Warehouse(scratch, settings.memory), Warehouse(settings.warehouse).logs
     done = run_dbt(
         *("build", "--select", "+customer_features", "customer_labels", "--no-write-json"),
         *("--resource-type", "seed", "--resource-type", "model"),
@@ -66,7 +66,7 @@ def open_orders(settings: Settings, scratch: Path) -> Iterator[Snapshots]:
         training=True,
     )
     if not done.success:
-        raise explain(done, settings, warehouse.build_file, logs / "dbt.log")
+        raise explain(done, settings, warehouse, logs / "dbt.log", "train")
     with warehouse.open_build() as build:
         first, last, orders = build.execute(
             f"select min(created_at_date), max(created_at_date), count(distinct (customer_id, order_id)) {_KNOWN}",
