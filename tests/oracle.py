@@ -1,15 +1,17 @@
-"""What the features and the rejected lines of a file are, in plain Python: the meaning to hold the SQL to."""
+"""What the features, the segments and the rejected lines are, in plain Python: the meaning to hold the SQL to."""
 
 from __future__ import annotations
 
 import csv
+import math
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 COLUMNS = ("customer_id", "order_id", "order_item_id", "num_items", "revenue", "created_at_date")
 WHITE_SPACE = " \t\r\n"
@@ -25,6 +27,16 @@ class Line:
     num_items: int
     revenue: Decimal
     day: date
+
+
+@dataclass(frozen=True)
+class Customer:
+    """What the segments of a customer depend on. `days`: its purchase days, oldest first."""
+
+    days: list[date]
+    spent: float
+    clv: float
+    chance: float | None = None
 
 
 @dataclass(frozen=True)
@@ -167,3 +179,60 @@ def _features(lines: list[Line], as_of: date) -> dict[str, tuple]:
             float(sum(money)) / max(len(purchases), 1),
         )
     return features
+
+
+def segments(customers: list[Customer], as_of: date, horizon_days: int | None) -> list[tuple]:
+    """(value_tier, lifecycle, recency score, frequency score, monetary score) of each customer."""
+    gaps = sorted(_mean_gap(each.days) for each in customers if len(each.days) > 1)
+    typical = gaps[(len(gaps) - 1) // 2] if gaps else None  # the lower one of two in the middle
+    tiers = _tiers([each.clv for each in customers])
+    silences = [(as_of - each.days[-1]).days for each in customers]
+    counts = [len(each.days) for each in customers]
+    spent = [each.spent for each in customers]
+    return [
+        (
+            tiers[each.clv],
+            _lifecycle(each, silence, typical, horizon_days),
+            6 - _fifth(silence, silences),
+            _fifth(len(each.days), counts),
+            _fifth(each.spent, spent),
+        )
+        for each, silence in zip(customers, silences, strict=True)
+    ]
+
+
+def _tiers(values: list[float]) -> dict[float, str]:
+    """By value: `high` while those above it hold less than half of all, `medium` while less than four fifths."""
+    total = sum(Fraction(value) for value in values if value > 0)
+    tiers, above = {}, Fraction(0)
+    for value, equal in groupby(sorted(values, reverse=True)):
+        if value <= 0 or above >= total * Fraction(4, 5):
+            tiers[value] = "low"
+        else:
+            tiers[value] = "high" if above < total / 2 else "medium"
+        above += Fraction(value) * len(list(equal))
+    return tiers
+
+
+def _lifecycle(customer: Customer, silence: int, typical: Fraction | None, horizon_days: int | None) -> str:
+    if typical is None:
+        return "new"
+    own = [(later - earlier).days for earlier, later in pairwise(customer.days)]
+    usual = (sum(own) + typical) / (len(own) + 1)
+    if len(customer.days) == 1 and silence <= usual:
+        return "new"
+    if customer.chance is None or horizon_days is None:
+        return "active" if silence <= 2 * usual else "slipping" if silence <= 6 * usual else "lapsed"
+    kept = customer.chance / (1 - math.exp(-horizon_days / usual))
+    return "active" if kept >= 0.5 else "slipping" if kept >= 0.1 else "lapsed"
+
+
+def _mean_gap(days: list[date]) -> Fraction:
+    return Fraction((days[-1] - days[0]).days, len(days) - 1)
+
+
+def _fifth(value: float, values: Sequence[float]) -> int:
+    """1 and how many of the bounds are below the value: the lowest that a fifth, two, three, four are not above."""
+    ordered = sorted(values)
+    bounds = [ordered[math.ceil(Fraction(fifths, 5) * len(ordered)) - 1] for fifths in range(1, 5)]
+    return 1 + sum(bound < value for bound in bounds)

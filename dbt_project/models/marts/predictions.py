@@ -23,12 +23,14 @@ def model(dbt, session):
     reader = session.cursor().sql(features.sql_query()).to_arrow_reader(65_536)
 
     answered = value_model.manifest.outputs
+    horizon_days = value_model.manifest.training.get("horizon_days")
     further = ", ".join(name if name in answered else f"cast(null as double) as {name}" for name in FURTHER_OUTPUTS)
     return session.from_arrow(predictor.score(reader, value_model, settings)).project(
         f"""
         customer_id,
         predicted_clv,
         {further},
+        cast({"null" if horizon_days is None else int(horizon_days)} as bigint) as horizon_days,
         date '{as_of_date}' as as_of_date,
         '{value_model.model_id}' as model_id,
         timestamp '{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}' as predicted_at

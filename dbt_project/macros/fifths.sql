@@ -1,0 +1,15 @@
+{# Where the fifths of a column part, as a list of four values. #}
+{% macro bounds_of_fifths(column) -%}
+  {{ quantiles(column, [0.2, 0.4, 0.6, 0.8]) }}
+{%- endmacro %}
+
+
+{# Which fifth a value is in, 1 for the lowest: equal values are in the same one. #}
+{% macro fifth_of(value, bounds) -%}
+  case
+    {%- for fifth in range(1, 5) %}
+    when {{ value }} <= {{ nth_of(bounds, fifth) }} then {{ fifth }}
+    {%- endfor %}
+    else 5
+  end
+{%- endmacro %}
