@@ -145,6 +145,67 @@ class Total(BaseModel):
     customers: int
     total: float
     model_id: str | None = Field(description="The model that said so: totals of two models are not to be compared.")
+    horizon_days: int | None = Field(description=HORIZON)
+
+
+class Movement(BaseModel):
+    """Those of the customers who moved in one way."""
+
+    movement: Literal["joined", "left", "risen", "fallen", "unchanged", "predicted anew"]
+    customers: int
+    before: float = Field(description="Sum of their values then.")
+    now: float = Field(description="Sum of their values now.")
+
+
+class Mover(BaseModel):
+    user_id: UserId
+    clv: Value
+    before: float = Field(description="The value then.")
+
+
+class Changes(BaseModel):
+    """What changed since an earlier as-of date: the one nearest to a week before."""
+
+    since: Day
+    comparable: bool = Field(description="Whether the same model said both, over the same number of days.")
+    movements: list[Movement] = Field(description="Every customer of then or now, in one of them.")
+    risers: list[Mover] = Field(description="The ten who rose most; none where the two are not comparable.")
+    fallers: list[Mover] = Field(description="The ten who fell most.")
+
+
+class OutcomeOfTenth(BaseModel):
+    decile: int
+    customers: int
+    customers_who_ordered: int
+    predicted: float
+    actual: float
+
+
+class Outcome(BaseModel):
+    """What was predicted then and what came of it, in money of then."""
+
+    as_of_date: Day
+    until: Day
+    model_id: str
+    horizon_days: int
+    predicted: float
+    actual: float
+    deciles: list[OutcomeOfTenth]
+
+
+class Cohort(BaseModel):
+    """The customers whose first order is of one month."""
+
+    month: Day = Field(description="The first day of the month.")
+    customers: int
+    repeat_customers: int = Field(description="How many bought on another day since.")
+    revenue: float = Field(description="What they have spent, together.")
+    clv: float = Field(description="What they are predicted to be worth, together.")
+
+
+class UnusedLines(BaseModel):
+    reason: str = Field(description="`left_out` as the mapping asks; any other is a line that cannot be used.")
+    lines: int
 
 
 class Summary(BaseModel):
@@ -158,6 +219,11 @@ class Summary(BaseModel):
     deciles: list[Decile]
     top: list[Prediction] = Field(description="The ten highest values.")
     history: list[Total] = Field(description="All customers' value per as-of date, oldest first.")
+    changes: Changes | None = Field(description="Null where there is no earlier date.")
+    outcome: Outcome | None = Field(description="Null where no date's horizon has passed yet.")
+    cohorts: list[Cohort] = Field(description="Oldest first.")
+    lines_not_used: list[UnusedLines] = Field(description="The order lines that were not used, by reason.")
+    training_report: str | None = Field(description="Where the report on this build's model is, if there is one here.")
     warnings: list[Warned]
 
 

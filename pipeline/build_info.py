@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-SCHEMA_VERSION = 1  # of the published tables; another one is refused by who reads them
+SCHEMA_VERSION = 2  # of the published tables; another one is refused by who reads them
 COLUMNS = {  # name: (type, what it says, the query that tells it, where the build itself can tell)
     "schema_version": ("bigint", "Which tables and columns the file has.", f"select {SCHEMA_VERSION}::bigint"),
     "build_id": ("varchar", "Names the build; its folder under builds/ too.", None),

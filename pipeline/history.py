@@ -18,6 +18,8 @@ HISTORY = {
     "as_of_date": "date",
     "predicted_clv": "double",
     "model_id": "varchar",
+    "horizon_days": "bigint",
+    "discount_rate": "double",
     "predicted_at": "timestamp",
 }
 LAST_BUILD = (

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from api.store.columns import Columns
 
-SCHEMA_VERSION = 1  # of build_info: which tables and columns there are, and what they mean
+SCHEMA_VERSION = 2  # of build_info: which tables and columns there are, and what they mean
 READ_MEMORY = "32MB"  # what DuckDB may keep of the file for the requests that ask it
 BUILD_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)  # it stands in headers
 

@@ -37,9 +37,14 @@ order by customer_id;
 create table prediction_history as
 select customer_id, as_of_date, predicted_clv, model_id, predicted_at from customer_value;
 
+create table value_by_date as
+select as_of_date, 'abcdef012345' as model_id, 365::bigint as horizon_days, null::double as discount_rate,
+    count(*) as customers, sum(predicted_clv) as predicted_clv
+from customer_value group by as_of_date;
+
 create table build_info as
 select
-    1::bigint as schema_version, '{build_id}' as build_id, now()::timestamp as built_at,
+    2::bigint as schema_version, '{build_id}' as build_id, now()::timestamp as built_at,
     date '2017-10-17' as as_of_date, 365::bigint as horizon_days, '[]' as warnings;
 """
 

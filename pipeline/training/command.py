@@ -110,8 +110,8 @@ def _train(
         "notes": notes,
         "tests": tests,
     }
-    with steps.step("report"):
-        report.write(content, test, settings.warehouse)
     with steps.step("register"):
         content["model_id"] = write_model(fitted, now, content, settings, scratch).model_id
+    with steps.step("report"):
+        report.write(content, test, settings.warehouse)
     return content, found

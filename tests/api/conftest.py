@@ -56,9 +56,11 @@ def write_tables(db: duckdb.DuckDBPyConnection, build_id: str, warnings: Sequenc
     db.execute(
         """
         create table prediction_history as
-        select customer_id, as_of_date, predicted_clv, model_id, predicted_at from customer_value
+        select customer_id, as_of_date, predicted_clv, model_id, 365::bigint as horizon_days,
+            0.1::double as discount_rate, predicted_at
+        from customer_value
         union all
-        select customer_id, date '2017-10-10', predicted_clv / 2, model_id, predicted_at - interval 7 days
+        select customer_id, date '2017-10-10', predicted_clv / 2, model_id, 365, 0.1, predicted_at - interval 7 days
         from customer_value
         """
     )
@@ -66,7 +68,7 @@ def write_tables(db: duckdb.DuckDBPyConnection, build_id: str, warnings: Sequenc
         """
         create table build_info as
         select
-            1::bigint as schema_version, 'duckdb' as engine, null::varchar as read_as, ? as warnings,
+            2::bigint as schema_version, 'duckdb' as engine, null::varchar as read_as, ? as warnings,
             ? as build_id, now()::timestamp as built_at, date '2017-10-17' as as_of_date,
             'abcdef012345' as model_id, 'orders.csv' as orders_file, 'no digest' as orders_sha256,
             10::bigint as lines, 1::bigint as lines_rejected, 0::bigint as lines_after_as_of, 5::bigint as orders,
@@ -76,6 +78,40 @@ def write_tables(db: duckdb.DuckDBPyConnection, build_id: str, warnings: Sequenc
         [json.dumps(list(warnings)), build_id],
     )
     db.execute("drop table given")
+    write_reports(db)
+
+
+def write_reports(db: duckdb.DuckDBPyConnection) -> None:
+    """The small tables that a build makes of the others, with a week in which everybody's value doubled."""
+    db.execute(
+        """
+        create or replace table value_by_date as
+        select as_of_date, any_value(model_id) as model_id, any_value(horizon_days) as horizon_days,
+            any_value(discount_rate) as discount_rate, count(*) as customers, sum(predicted_clv) as predicted_clv
+        from prediction_history group by as_of_date;
+        create or replace table int_compared_dates as
+        select date '2017-10-17' as as_of_date, date '2017-10-10' as compared_with, true as is_comparable;
+        create or replace table value_changes as
+        select 'risen' as movement, count(*) as customers, sum(predicted_clv) / 2 as predicted_before,
+            sum(predicted_clv) as predicted_now
+        from customer_value having count(*) > 0;
+        create or replace table movers as
+        select customer_id, predicted_clv / 2 as predicted_before, predicted_clv as predicted_now,
+            predicted_clv / 2 as change
+        from customer_value order by predicted_clv desc, customer_id limit 10;
+        create or replace table predicted_and_actual as
+        select date '2016-10-10' as as_of_date, 'abcdef012345' as model_id, 365::bigint as horizon_days,
+            n::bigint as decile, 10::bigint as customers, 5::bigint as customers_who_ordered,
+            100::double / n as predicted_value, 90::double / n as actual_value
+        from range(1, 11) tenths(n);
+        create or replace table cohorts as
+        select date_trunc('month', first_order_date)::date as first_order_month, count(*) as customers,
+            count(*) // 2 as repeat_customers, sum(total_revenue) as total_revenue, sum(predicted_clv) as predicted_clv
+        from customer_value group by all;
+        create or replace table rejected_orders as
+        select unnest(['invalid_date', 'left_out', 'left_out']) as reason
+        """
+    )
 
 
 def link(warehouse: Path, build_id: str) -> None:
@@ -197,6 +233,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One published build of 100 customers with awkward ids. Tests that publish make their own."""
     folder = tmp_path_factory.mktemp("published") / "warehouse"
     publish(folder, "first", VALUES)
+    (folder / "training_report.json").write_text('{"model_id": "abcdef012345"}')
+    (folder / "training_report.html").write_text("<h1>How good is the model?</h1>")
     return folder
 
 

@@ -32,6 +32,25 @@ def test_a_customer_has_features_value_rank_percentile_and_decile(server: Server
     assert (answer.json["as_of_date"], answer.json["model_id"]) == ("2017-10-17", "abcdef012345")
 
 
+def test_the_report_is_given_only_where_it_is_on_the_model_that_is_served(tmp_path: Path) -> None:
+    publish(tmp_path / "warehouse", "one", {"a": 1.0})
+    described, report = (tmp_path / "warehouse" / f"training_report.{kind}" for kind in ("json", "html"))
+    report.write_text("<h1>How good?</h1>")
+    with serving(tmp_path / "warehouse") as server:
+        for content, status in (
+            ('{"model_id": "another"}', 404),
+            ("[]", 404),
+            ("not JSON", 404),
+            ('{"model_id": "abcdef012345"}', 200),
+        ):
+            described.write_text(content)
+            assert server.get("/training-report").status == status
+        assert server.get("/summary").json["training_report"] == "training-report"
+        assert "sandbox" in server.get("/training-report").headers["content-security-policy"]
+        described.unlink()
+        assert "make train" in server.get("/training-report").json["detail"]
+
+
 def test_history_is_oldest_first(server: Server) -> None:
     answer = server.get("/customers/c010/history")
     assert answer.json["user_id"] == "c010"

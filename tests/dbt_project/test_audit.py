@@ -50,6 +50,12 @@ create table predictions as
     from customer_features;
 create table prediction_history as from predictions union all by name select 'c1' as customer_id, date '2016-01-01' as
     as_of_date, 1::double as predicted_clv, 'old' as model_id;
+create table value_by_date as select as_of_date, count(*) as customers from prediction_history group by all;
+create table int_compared_dates as select date '2016-01-01' as compared_with;
+create table value_changes as
+    select if(customer_id = 'c1', 'risen', 'joined') as movement, count(*) as customers from predictions group by all;
+create table predicted_and_actual as select date '2016-01-01' as as_of_date, 1 as customers;
+create table cohorts as select count(*) as customers from customer_features;
 """
 ODDITIES = ROOT / "dbt_project" / "tests" / "oddities"
 
@@ -174,7 +180,9 @@ def test_lines_that_were_left_out_are_none_that_cannot_be_used(tmp_path):
          "delete from int_customer_orders where customer_id = 'c1';"
          "delete from customer_features where customer_id = 'c1';"
          "delete from predictions where customer_id = 'c1';"
-         "delete from prediction_history where customer_id = 'c1'",
+         "delete from prediction_history where customer_id = 'c1';"
+         "update value_by_date set customers = 92 where customers = 93; update cohorts set customers = 92;"
+         "update value_changes set movement = 'left' where movement = 'risen'",
          "rejected_lines_are_few"),
         ("update rejected_orders set revenue = 14.000001 where customer_id = 'r4'", "rejected_money_is_little"),
         ("insert into orders select 1", "lines_are_conserved"),
@@ -185,6 +193,12 @@ def test_lines_that_were_left_out_are_none_that_cannot_be_used(tmp_path):
         ("update predictions set as_of_date = date '2017-01-01' where customer_id = 'c2'",
          "every_customer_has_one_prediction"),
         ("update customer_features set total_revenue = 10.1 where customer_id = 'c2'", "features_add_up_to_the_orders"),
+        ("delete from value_by_date where as_of_date > date '2016-01-01'", "reports_count_every_customer"),
+        ("update cohorts set customers = 92", "reports_count_every_customer"),
+        ("update value_changes set customers = 91 where movement = 'joined'", "reports_count_every_customer"),
+        ("update value_changes set movement = 'left' where movement = 'risen'", "reports_count_every_customer"),
+        ("delete from value_changes", "reports_count_every_customer"),
+        ("update predicted_and_actual set customers = 2", "reports_count_every_customer"),
         ("update customer_features set total_orders = 2 where customer_id = 'c2'", "features_add_up_to_the_orders"),
         ("update int_customer_orders set order_lines = 2 where customer_id = 'c2'", "features_add_up_to_the_orders"),
     ],

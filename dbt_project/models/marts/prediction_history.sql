@@ -23,6 +23,8 @@ final as (
         as_of_date,
         predicted_clv,
         model_id,
+        horizon_days,
+        discount_rate,
         predicted_at
 
     from predictions

@@ -8,6 +8,11 @@ import predictor
 FURTHER_OUTPUTS = ("purchase_probability", "expected_purchases", "clv_lower", "clv_upper")
 
 
+def as_sql(number, kind):
+    """A number as a constant of this type; null for None. TypeError for what is no number: a manifest may hold it."""
+    return f"cast({'null' if number is None else number + 0} as {kind})"
+
+
 def model(dbt, session):
     # dbt finds the keys by reading this file: not within another call.
     model_file = dbt.config.get("model_file")
@@ -22,15 +27,16 @@ def model(dbt, session):
     # each build.
     reader = session.cursor().sql(features.sql_query()).to_arrow_reader(65_536)
 
+    training = value_model.manifest.training
     answered = value_model.manifest.outputs
-    horizon_days = value_model.manifest.training.get("horizon_days")
     further = ", ".join(name if name in answered else f"cast(null as double) as {name}" for name in FURTHER_OUTPUTS)
     return session.from_arrow(predictor.score(reader, value_model, settings)).project(
         f"""
         customer_id,
         predicted_clv,
         {further},
-        cast({"null" if horizon_days is None else int(horizon_days)} as bigint) as horizon_days,
+        {as_sql(training.get("horizon_days"), "bigint")} as horizon_days,
+        {as_sql(training.get("discount_rate"), "double")} as discount_rate,
         date '{as_of_date}' as as_of_date,
         '{value_model.model_id}' as model_id,
         timestamp '{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}' as predicted_at

@@ -43,7 +43,7 @@ discounted as (
         days_ahead,
         case
             when days_ahead between 1 and label_days
-                then cast(revenue / power(1 + discount_rate, days_ahead / 365.0) as decimal(38, 6))
+                then {{ discounted('revenue', 'days_ahead', 'discount_rate') }}
             else 0
         end as value_today
 
