@@ -5,7 +5,7 @@ import contextlib
 import os
 import sys
 
-status = 0
+status = 1  # of a traceback, which no command lets through that anybody foresaw
 
 
 @atexit.register  # before any other, so that it is the last to be called

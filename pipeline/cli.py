@@ -25,6 +25,7 @@ import predictor
 from pipeline.engines.duckdb_settings import read_memory
 from pipeline.errors import ClvError, UsageError
 from pipeline.events import Failed, Listener, json_lines, to_all
+from pipeline.extras import stop_unless_installed
 from pipeline.postgres import Address
 from pipeline.settings import TAKES, Settings, short
 from pipeline.steps import progress_bar
@@ -265,6 +266,7 @@ def inspect(OUT: Path | None = None, **given: Any) -> None:
 
 @_command("train", "Makes a model from the orders, tests it on past dates and registers it.")
 def train(**given: Any) -> None:
+    stop_unless_installed("train")
     from pipeline.training.command import train
     from pipeline.training.summary import show
 

@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 
 from pipeline.errors import ClvError
+from pipeline.extras import stop_unless_installed
 from pipeline.settings import Settings, command_line
 from pipeline.warehouse import PUBLISHED_FILE
 
 
 def query(settings: Settings, sql: str) -> None:
     """Becomes the `duckdb` program, with a prompt where `sql` is empty. Raises ClvError where nothing is published."""
+    stop_unless_installed("sql")
     published = published_file(settings)
     program = Path(sys.executable).parent / "duckdb"
     os.execv(program, [str(program), "-readonly", str(published), *(["-c", sql] if sql else [])])

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import gammaln, psi
 
 _PRIOR_CENTRE = np.array([1.0, 1.0, 1.0])
@@ -43,6 +42,8 @@ def fit_gamma_gamma(purchases: np.ndarray, mean_spend: np.ndarray) -> GammaGamma
 
     Where nobody did, the expected spend is 0.
     """
+    from scipy.optimize import minimize  # half a second, which a model that predicts need not wait for
+
     spent = (purchases > 0) & (mean_spend > 0)
     if not spent.any():
         return GammaGamma(1.0, 2.0, 0.0)

@@ -14,7 +14,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import betainc, betaincinv, betaln, gammaln, psi
 
 # Of the logarithm of each parameter: one customer's worth of belief, so that tiny files have an answer.
@@ -88,6 +87,8 @@ class MbgNbd:
 
 def fit_mbg_nbd(frequency: np.ndarray, recency: np.ndarray, T: np.ndarray, dropout_at_first: bool = True) -> MbgNbd:
     """The most likely parameters, with a prior so weak that it matters for a handful of customers only."""
+    from scipy.optimize import minimize  # half a second, which a model that predicts need not wait for
+
     scale = max(float(np.mean(T)), 1.0) / 10.0
     (x, t_x, t), at = distinct(frequency, recency, T)
     weight = np.bincount(at).astype(float)
