@@ -11,7 +11,7 @@ from api import log, middleware, problems
 from api.metrics import Metrics
 from api.places import Places
 from api.policy import LIMITS, Policies
-from api.routes import customers, docs, health, metrics, page, predictions, summary, training_report
+from api.routes import customers, docs, health, metrics, page, predictions, segments, summary, training_report
 from api.schemas import Problem
 from api.settings import Settings
 from api.store.publication import Publication
@@ -39,7 +39,7 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False  # //x would redirect to x: another id, another customer
     app.config["MAX_CONTENT_LENGTH"] = problems.LARGEST_BODY
     problems.register(app)
-    for room in (predictions, customers, summary, training_report, health, metrics):
+    for room in (predictions, customers, summary, segments, training_report, health, metrics):
         app.register_api(room.routes)
     for room in (docs, page):
         app.register_blueprint(room.routes)

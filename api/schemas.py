@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
 CUSTOMER = "2e3e4ab6ce1d4ba1a9a3a8d5e6a0d9b1"
 LOOKUP_LIMIT = 10_000
+
+Tier = Literal["high", "medium", "low"]
+Lifecycle = Literal["new", "active", "slipping", "lapsed"]
+TIERS, LIFECYCLES = get_args(Tier), get_args(Lifecycle)
 
 UserId = Annotated[str, Field(description="The customer's id, as in the orders.", examples=[CUSTOMER])]
 Value = Annotated[
@@ -66,6 +70,8 @@ class ListingQuery(BaseModel):
     min_clv: float | None = Field(None, description="Only values from here up.")
     max_clv: float | None = Field(None, description="Only values up to here.")
     decile: int | None = Field(None, ge=1, le=10, description="Only this tenth of the customers; 1 is the top one.")
+    tier: Tier | None = Field(None, description="Only customers of this tier of value.")
+    lifecycle: Lifecycle | None = Field(None, description="Only customers who are there on their way.")
     order: Literal["value", "id"] = Field("value", description="By value, highest first, or by id.")
     limit: int = Field(100, ge=1, le=1000, description="How many at most.")
     cursor: str | None = Field(None, description="The `next_cursor` of the page before; all else as it was there.")
@@ -138,6 +144,24 @@ class Decile(BaseModel):
     share: float | None = Field(description="Of the total of all customers; null where that is not above 0.")
     min_clv: float
     max_clv: float
+
+
+class Segment(BaseModel):
+    """The customers of one tier who are at one point of their way."""
+
+    tier: Tier
+    lifecycle: Lifecycle
+    customers: int
+    total: float = Field(description="Sum of the values.")
+    share: float | None = Field(description="Of the total of all customers; null where that is not above 0.")
+
+
+class Segments(BaseModel):
+    """All customers by tier and lifecycle, every pair, also those that nobody is in."""
+
+    customers: int
+    total: float
+    segments: list[Segment]
 
 
 class Total(BaseModel):

@@ -21,6 +21,7 @@ NAMES = {
     "clv_rank": "rank",
     "clv_percentile": "percentile",
     "clv_decile": "decile",
+    "value_tier": "tier",
 }
 
 CUSTOMER = "select * from published.customer_value where customer_id = ?"

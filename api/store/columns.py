@@ -11,10 +11,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from api.schemas import LIFECYCLES, TIERS
+
 BATCH = 1 << 16
 STRIDE = 8  # every 8th id also stands in a plain list, where bisect compares in C: most of the way to any id
 
-ROWS = "select customer_id, predicted_clv, clv_decile::utinyint from published.customer_value"
+ROWS = f"""
+select
+    customer_id, predicted_clv, clv_decile::utinyint,
+    list_position({list(TIERS)}, value_tier)::utinyint, list_position({list(LIFECYCLES)}, lifecycle)::utinyint
+from published.customer_value
+"""
 SIZES = "select count(*), coalesce(sum(strlen(customer_id)), 0) from published.customer_value"
 
 
@@ -25,9 +32,9 @@ class Unsorted(Exception):
 class Columns(Sequence[bytes]):
     """The customers of one build, sorted by id: a sequence of their ids as UTF-8 bytes.
 
-    `clv` (n, float64) and `decile` (n, uint8) stand in the same order; `by_value` (n, uint32) lists the rows from the
-    highest value to the lowest, equal values by id. One id of 32 characters takes about 50 bytes in all, where Python's
-    own dictionary takes 200.
+    `clv` (n, float64), `decile`, `tier` and `lifecycle` (n, uint8; the latter count from 1 in TIERS and LIFECYCLES)
+    stand in the same order; `by_value` (n, uint32) lists the rows from the highest value to the lowest, equal values by
+    id. One id of 32 characters takes about 50 bytes in all, where Python's own dictionary takes 200.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -46,7 +53,7 @@ class Columns(Sequence[bytes]):
         starts = _array(count + 1, np.uint32 if size < 1 << 32 else np.uint64)
         text = _array(size, np.uint8)
         self.clv = _array(count, np.float64)
-        self.decile = _array(count, np.uint8)
+        self.decile, self.tier, self.lifecycle = (_array(count, np.uint8) for _ in range(3))
         row, last = 0, None
         for batch in connection.sql(sql).to_arrow_reader(BATCH):
             ids = batch.column(0)
@@ -58,6 +65,8 @@ class Columns(Sequence[bytes]):
             end = row + len(batch)
             self.clv[row:end] = batch.column(1)
             self.decile[row:end] = batch.column(2)
+            self.tier[row:end] = batch.column(3)
+            self.lifecycle[row:end] = batch.column(4)
             _, ends, characters = ids.cast(pa.large_string()).buffers()
             ends = np.frombuffer(ends, np.int64, len(batch) + 1, ids.offset)
             start = int(starts[row])

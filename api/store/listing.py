@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from api.schemas import ListingQuery
+from api.schemas import LIFECYCLES, TIERS, ListingQuery
 from api.store.columns import Columns
 from api.store.snapshot import BUILD_ID
 
@@ -64,6 +64,10 @@ def _wanted(columns: Columns, rows: np.ndarray, query: ListingQuery) -> np.ndarr
         wanted &= columns.clv[rows] <= query.max_clv
     if query.decile is not None:
         wanted &= columns.decile[rows] == query.decile
+    if query.tier is not None:
+        wanted &= columns.tier[rows] == TIERS.index(query.tier) + 1
+    if query.lifecycle is not None:
+        wanted &= columns.lifecycle[rows] == LIFECYCLES.index(query.lifecycle) + 1
     return wanted
 
 

@@ -30,7 +30,9 @@ select
     now()::timestamp as predicted_at,
     rank() over (order by predicted_clv desc)::bigint as clv_rank,
     cume_dist() over (order by predicted_clv) as clv_percentile,
-    ntile(10) over (order by predicted_clv desc, customer_id)::bigint as clv_decile
+    ntile(10) over (order by predicted_clv desc, customer_id)::bigint as clv_decile,
+    case when predicted_clv >= 1500 then 'high' when predicted_clv >= 900 then 'medium' else 'low' end as value_tier,
+    ['new', 'active', 'slipping', 'lapsed'][1 + (hash(customer_id) % 4)::bigint] as lifecycle
 from customers
 order by customer_id;
 

@@ -49,7 +49,10 @@ def write_tables(db: duckdb.DuckDBPyConnection, build_id: str, warnings: Sequenc
             timestamp '2017-10-17 03:00:00' as predicted_at,
             rank() over (order by predicted_clv desc)::bigint as clv_rank,
             cume_dist() over (order by predicted_clv) as clv_percentile,
-            ntile(10) over (order by predicted_clv desc, customer_id)::bigint as clv_decile
+            ntile(10) over (order by predicted_clv desc, customer_id)::bigint as clv_decile,
+            case when predicted_clv >= 100 then 'high' when predicted_clv >= 4 then 'medium' else 'low' end
+                as value_tier,
+            ['new', 'active', 'slipping', 'lapsed'][1 + (hash(customer_id) % 4)::bigint] as lifecycle
         from given
         """
     )

@@ -6,7 +6,7 @@ import math
 import random
 import statistics
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from unittest.mock import patch
 
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from werkzeug.test import Client
 
 from api import create_app
-from api.schemas import ListingQuery
+from api.schemas import LIFECYCLES, TIERS, ListingQuery
 from api.settings import Settings
 from api.store import listing
 from api.store.columns import Columns
@@ -32,8 +32,10 @@ def columns(values: dict[str, float]) -> Columns:
     with duckdb.connect(":memory:") as db:
         db.execute("attach ':memory:' as published")
         db.execute(
-            "create table published.customer_value as select *, (row_number() over () % 10 + 1)::tinyint as clv_decile "
-            "from (select unnest(?::varchar[]) as customer_id, unnest(?::double[]) as predicted_clv)",
+            "create table published.customer_value as select *, (n % 10 + 1)::tinyint as clv_decile, "
+            "['high', 'medium', 'low'][1 + n % 3] as value_tier, "
+            "['new', 'active', 'slipping', 'lapsed'][1 + n // 3 % 4] as lifecycle from (select "
+            "unnest(?::varchar[]) as customer_id, unnest(?::double[]) as predicted_clv, row_number() over () as n)",
             [list(values), [*values.values()]],
         )
         return Columns(db)
@@ -60,13 +62,23 @@ def walked(found: Columns, query: ListingQuery) -> Iterator[list[str]]:
     lowest=st.none() | st.sampled_from(TIED),
     highest=st.none() | st.sampled_from(TIED),
     decile=st.none() | st.integers(1, 10),
+    tier=st.none() | st.sampled_from(TIERS),
+    lifecycle=st.none() | st.sampled_from(LIFECYCLES),
 )
 def test_a_walk_over_all_pages_gives_everybody_once_in_order_for_every_size_and_limit(
-    values: dict[str, float], limit: int, order: str, lowest: float | None, highest: float | None, decile: int | None
+    values: dict[str, float],
+    limit: int,
+    order: str,
+    lowest: float | None,
+    highest: float | None,
+    decile: int | None,
+    tier: str | None,
+    lifecycle: str | None,
 ) -> None:
     found = columns(values)
     query = ListingQuery.model_validate(
         {"limit": limit, "order": order, "min_clv": lowest, "max_clv": highest, "decile": decile}
+        | {"tier": tier, "lifecycle": lifecycle}
     )
     wanted = [
         name
@@ -74,6 +86,8 @@ def test_a_walk_over_all_pages_gives_everybody_once_in_order_for_every_size_and_
         if (lowest is None or values[name] >= lowest)
         and (highest is None or values[name] <= highest)
         and (decile is None or found.decile[row] == decile)
+        and (tier is None or TIERS[found.tier[row] - 1] == tier)
+        and (lifecycle is None or LIFECYCLES[found.lifecycle[row] - 1] == lifecycle)
     ]
     if order == "value":
         wanted.sort(key=lambda name: (-values[name], name.encode()))
@@ -140,7 +154,8 @@ def test_a_cursor_of_one_order_is_refused_in_the_other(many: tuple[Client, dict[
 )
 def test_the_summary_s_figures_are_those_that_the_words_mean(tmp_path: Path, values: dict[str, float]) -> None:
     publish(tmp_path, "one", values)
-    summary = Client(create_app(Settings(tmp_path)).wsgi_app).get("/summary").json
+    client = Client(create_app(Settings(tmp_path)).wsgi_app)
+    summary = client.get("/summary").json
     ranked = sorted(values.values(), reverse=True)
     total = math.fsum(ranked)
     assert summary["customers"] == len(ranked)
@@ -160,3 +175,12 @@ def test_the_summary_s_figures_are_those_that_the_words_mean(tmp_path: Path, val
         assert tenth["share"] == (pytest.approx(math.fsum(held) / total) if total > 0 else None)
     assert start == len(ranked)
     assert all(upper["min_clv"] >= lower["max_clv"] for upper, lower in pairwise(tenths))
+    segments = client.get("/segments").json
+    assert (segments["customers"], segments["total"]) == (len(ranked), pytest.approx(total))
+    assert {(one["tier"], one["lifecycle"]) for one in segments["segments"]} == {*product(TIERS, LIFECYCLES)}
+    for one in segments["segments"]:
+        asked = f"/predictions?limit=1000&tier={one['tier']}&lifecycle={one['lifecycle']}"
+        held = [each["clv"] for each in client.get(asked).json["predictions"]]
+        assert (one["customers"], one["total"]) == (len(held), pytest.approx(math.fsum(held)))
+        assert one["share"] == (pytest.approx(math.fsum(held) / total) if total > 0 else None)
+    assert sum(one["customers"] for one in segments["segments"]) == len(ranked)

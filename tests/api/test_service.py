@@ -273,6 +273,7 @@ PAGE = {"content-type": "text/html; charset=utf-8", "cache-control": "private, n
         ("GET", "/customers/c001/history", 200, VALUE, True),
         ("GET", "/history?customer_id=c001", 200, VALUE, True),
         ("GET", "/summary", 200, VALUE, True),
+        ("GET", "/segments", 200, VALUE, True),
         ("GET", "/health", 200, VALUE | {"cache-control": "no-store"}, False),
         ("GET", "/metrics", 200, EVERY | {"cache-control": "no-store"}, False),
         ("GET", "/openapi.json", 200, VALUE | PACKED, True),
