@@ -63,7 +63,7 @@ rollback: $(VENV)/runtime ## publish the build before the current one again
 	@$(BIN)/python -m pipeline rollback
 
 register: $(VENV)/runtime ## state that a model may run, and by which Python
-	@$(BIN)/python -m predictor register
+	@$(BIN)/python -m pipeline register
 
 ##@ How fast it is
 .PHONY: bench bench-api bench-score bench-history

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,7 @@ from pipeline.postgres import Address
 from pipeline.settings import TAKES, Settings, short
 from pipeline.steps import progress_bar
 from pipeline.terminal import printable
-
-PREFIX = "CLV_"
+from predictor.options import PREFIX
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -139,6 +139,7 @@ def _of_the_predictor(name: str) -> Callable[[str], Any]:
     """Checks it with the predictor's own words, and hands its text on."""
 
     def read(text: str) -> str:
+        text = str(_path(text)) if name == "MODEL_MANIFESTS" else text
         try:
             predictor.Settings.from_variables({name: text})
         except predictor.ModelError as error:
@@ -148,7 +149,6 @@ def _of_the_predictor(name: str) -> Callable[[str], Any]:
     return read
 
 
-_RUNS = predictor.Settings.from_variables({})
 VARIABLES = {
     "ORDERS": Variable(
         "The order lines: a file, a folder, or a pattern of files.", "PATH", _path, short(Settings.orders)),
@@ -190,21 +190,12 @@ VARIABLES = {
         "The port to serve the documentation on.", "PORT",
         _whole_number(65_535, "a port. Write a number from 1 to 65535: PORT=8080"), "8080"),
     "Q": Variable("One query to run, instead of a prompt.", "SQL", str, "a prompt"),
-    "MODEL_PYTHON": Variable(
-        "The interpreter that runs the model.", "PYTHON", _of_the_predictor("MODEL_PYTHON"), "the registered one"),
-    "MODEL_MEMORY": Variable(
-        "The most memory of one process of the model.", "SIZE", _of_the_predictor("MODEL_MEMORY"),
-        f"{_RUNS.memory / 2**30:g}G"),
-    "MODEL_TIMEOUT": Variable(
-        "Seconds that one batch of customers may take.", "SECONDS", _of_the_predictor("MODEL_TIMEOUT"),
-        f"{_RUNS.timeout:g}"),
-    "WORKERS": Variable(
-        "The most processes that predict at a time.", "NUMBER", _of_the_predictor("WORKERS"), "one a core"),
-    "MODEL_MANIFESTS": Variable(
-        "The folder in which registered models are looked up.", "FOLDER",
-        lambda text: str(_path(text)), short(_RUNS.manifests)),
+    **{
+        name: Variable(option.meaning, option.looks, _of_the_predictor(name), option.default)
+        for name, option in predictor.OPTIONS.items()
+    },
 }  # fmt: skip
-_OTHER_DEFAULTS = {("train", "AS_OF"): "the last day of the file"}
+_OTHER_DEFAULTS = {("train", "AS_OF"): "the last day of the file", ("register", "MODEL"): "none: it has to be named"}
 
 
 def _option(command: str, name: str) -> click.Option:
@@ -227,7 +218,7 @@ def _command(name: str, help: str) -> Callable[[Callable[..., None]], click.Comm
             name,
             callback=lambda **given: function(**{each: value for each, value in given.items() if value is not None}),
             params=[_option(name, variable) for variable in TAKES[name]],
-            help=help,
+            help=cleandoc(help),
             context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
         )
         commands.add_command(command)
@@ -274,6 +265,26 @@ def train(**given: Any) -> None:
     with _listening(settings) as listener:
         training = train(settings, listener)
     show(Console(), settings, training)
+
+
+@_command(
+    "register",
+    f"""States that a model may run: shows what the file imports, tries it on an example, and writes a manifest.
+
+    A dill file is a program: register one only if you trust who gave it to you. It is any whose object has predict(x),
+    where x is a float64 array with one row a customer and the columns below, and which returns one number a row. It
+    runs in a process of its own, in the Python that it was made with, and in a box: no file to write, no network.
+
+    \b
+    The columns: {", ".join(predictor.FEATURES[:3])},
+                 {", ".join(predictor.FEATURES[3:])}.""",
+)
+def register(MODEL: Path | None = None, **given: Any) -> None:
+    from pipeline.register import register
+
+    if MODEL is None:
+        raise UsageError("Say which model: make register MODEL=handed-over.dill")
+    register(_settings(given | {"MODEL": MODEL}))
 
 
 @_command("deliver", "Brings what is published into a database.")

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEMO_ORDERS = ROOT / "dbt_project" / "seeds" / "orders.csv"
 
 _DELIVERY = ("DELIVER_TO", "SCHEMA", "TABLES")
-_MODEL_RUNS = ("MODEL_PYTHON", "MODEL_MEMORY", "MODEL_TIMEOUT", "WORKERS", "MODEL_MANIFESTS")
+_MODEL_RUNS = tuple(predictor.OPTIONS)
 TAKES = {  # which variables each command takes; they are its options, and make's variables
     "build": (
         "ORDERS",

@@ -15,6 +15,7 @@ _HOMES = {
     "ModelError": "predictor.sandbox.errors",
     "Box": "predictor.sandbox.box",
     "box_here": "predictor.sandbox.box",
+    "OPTIONS": "predictor.options",
     "Manifest": "predictor.manifest",
     "Model": "predictor.model",
     "open_model": "predictor.model",

@@ -1,10 +1,9 @@
-"""The command line: `python -m predictor register …` and `python -m predictor score …`."""
+"""The command line: `python -m predictor score …`."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -15,12 +14,11 @@ from click.core import ParameterSource
 
 from predictor.files import read_features, write_predictions
 from predictor.model import open_model
-from predictor.options import model_options
-from predictor.registration import register
+from predictor.options import PREFIX, model_options
 from predictor.remedies import advice
 from predictor.sandbox.errors import ModelError
 from predictor.scoring import score
-from predictor.settings import DEFAULT_MODEL, FEATURES, Settings
+from predictor.settings import DEFAULT_MODEL, Settings
 
 FILE = click.Path(path_type=Path)
 
@@ -30,25 +28,9 @@ def main() -> None:
     """Predicts customer lifetime value with a model that was handed over as a dill file.
 
     The model runs in a process of its own, in the Python that it was made with, and in a box: it can't write files,
-    reach the network or see the environment. A model has to be registered once, because a dill file is a program.
+    reach the network or see the environment. It has to be registered once, because a dill file is a program:
+    python -m pipeline register --model FILE
     """
-
-
-@main.command("register")
-@click.option("--model", envvar="MODEL", show_envvar=True, type=FILE, required=True, metavar="FILE", help="A dill file")
-@model_options
-def register_command(model: Path, predictor_settings: Settings) -> None:
-    """Registers a model: shows what the file imports, tries it on an example, and writes a manifest beside the others.
-
-    Register a model only if you trust who gave it to you. It is any dill file whose object has predict(x), where x is a
-    float64 array with one row a customer and the columns below, and which returns one number a row.
-    """
-    with _told_plainly():
-        register(model, predictor_settings)
-        print(f"Build with it: {_command('build')}", file=sys.stderr)
-
-
-register_command.epilog = f"\b\nThe columns: {', '.join(FEATURES[:3])},\n             {', '.join(FEATURES[3:])}."
 
 
 @main.command(
@@ -59,7 +41,11 @@ register_command.epilog = f"\b\nThe columns: {', '.join(FEATURES[:3])},\n       
 )
 @click.argument("input", required=False, type=FILE)
 @click.option(
-    "--model", envvar="MODEL", show_envvar=True, type=FILE, metavar="FILE", help="A dill file [default: the project's]"
+    "--model",
+    envvar=[PREFIX + "MODEL", "MODEL"],
+    type=FILE,
+    metavar="FILE",
+    help="A dill file  [MODEL; default: the project's]",
 )
 @click.option("--output", type=FILE, metavar="FILE", help="A .parquet or .csv file [default: CSV on standard output]")
 @click.option("--log", type=FILE, metavar="FILE", help="Keeps what the model prints")
@@ -92,25 +78,23 @@ def _told_plainly(printed: Path | None = None) -> Iterator[None]:
 
 
 def _command(name: str | None, **changes: str) -> str:
-    """A command with the arguments that were given: the one of this name, or the one that runs now."""
+    """What to type with the arguments that were given: a command of the pipeline, or, for None, this one again."""
     context = click.get_current_context()
-    given = {}
+    variables, others = {}, []
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
-        if source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT):
-            given[parameter] = str(context.params[parameter.name])
-    name = name or context.command.name
-    everywhere = {p.envvar: value for p, value in given.items() if isinstance(p.envvar, str)} | changes
-    if "MAKELEVEL" in os.environ and name != "score":
-        return " ".join(["make", str(name), *(f"{each}={shlex.quote(value)}" for each, value in everywhere.items())])
-    words = ["python", "-m", "pipeline" if name == "build" else "predictor", str(name)]
-    for variable, value in everywhere.items():
-        words += [f"--{variable.lower().replace('_', '-')}", value]
-    if name == "score":
-        for parameter, value in given.items():
-            if parameter.envvar is None:
-                words += [parameter.opts[0], value] if parameter.param_type_name == "option" else [value]
-    return shlex.join(words)
+        if source not in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT):
+            continue
+        value = str(context.params[parameter.name])
+        if parameter.envvar:
+            variables[str(parameter.name)] = value
+        else:
+            others += [parameter.opts[0], value] if parameter.param_type_name == "option" else [value]
+    variables |= {each.lower(): value for each, value in changes.items()}
+    options = [word for each, value in variables.items() for word in (f"--{each.replace('_', '-')}", value)]
+    if name:
+        return shlex.join(["python", "-m", "pipeline", name, *options])
+    return shlex.join(["python", "-m", "predictor", "score", *options, *others])
 
 
 class _Terminal(logging.Handler):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import sys
 import tempfile
@@ -16,6 +15,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from predictor.sandbox.errors import ModelError
+from predictor.whole_file import replacing
 
 ROWS = 65_536  # that are read at a time
 
@@ -42,15 +42,11 @@ def write_predictions(predictions: pa.RecordBatchReader, path: Path | None) -> i
     kinds = {".parquet": pyarrow.parquet.ParquetWriter, ".csv": pyarrow.csv.CSVWriter}
     if path.suffix not in kinds:
         raise ModelError(f"{path} has to end in .parquet or .csv.")
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        rows = _write(kinds[path.suffix](beside, predictions.schema), predictions)
-        beside.replace(path)
+        with replacing(path) as beside:
+            return _write(kinds[path.suffix](beside, predictions.schema), predictions)
     except OSError as problem:
         raise ModelError(f"{path} can't be written: {problem.strerror or problem}.") from None
-    finally:
-        beside.unlink(missing_ok=True)
-    return rows
 
 
 def _write(writer: Any, predictions: pa.RecordBatchReader) -> int:

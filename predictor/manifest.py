@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from predictor.sandbox.errors import ModelError
 from predictor.settings import VALUE
+from predictor.whole_file import replacing
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,8 @@ class Manifest:
         path = folder / f"{Path(self.file).stem}-{self.model_id}.json"
         for older, manifest in read_manifests(folder).items():
             path = older if manifest.sha256 == self.sha256 else path
-        beside = path.with_suffix(f".{os.getpid()}.new")
-        beside.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-        beside.replace(path)
+        with replacing(path) as beside:
+            beside.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
         return path
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from predictor.manifest import Manifest, digest_of, read_manifests
 from predictor.sandbox.errors import ModelError, Remedy
 from predictor.sandbox.inspection import not_a_pickle
+from predictor.whole_file import replacing
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,8 @@ class Model:
         """Writes the dill file and its manifest into a folder, from which `open_model` reads it; returns the path."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "model.dill"
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        beside.write_bytes(self.pickled)
-        beside.replace(path)
+        with replacing(path) as beside:
+            beside.write_bytes(self.pickled)
         replace(self.manifest, file=path.name).write(folder)
         return path
 

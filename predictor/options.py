@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from predictor.sandbox.errors import ModelError
-from predictor.settings import Settings
+from predictor.settings import PROJECT, Settings
 
-OPTIONS = {  # the variable that an option is read from, where it is not given: (what stands for its value, its meaning)
-    "MODEL_PYTHON": ("INTERPRETER", "The Python that runs the model, a path or a name [default: the one registered]"),
-    "MODEL_MEMORY": ("SIZE", "The most memory of the model [default: 4G]"),
-    "MODEL_TIMEOUT": ("SECONDS", "The most time for a batch of up to 65,536 rows, and for loading [default: 300]"),
-    "WORKERS": ("N", "The most processes that predict at a time [default: one a core]"),
-    "MODEL_MANIFESTS": ("FOLDER", "Where registered models are looked up [default: predictor/models]"),
+PREFIX = "CLV_"  # a variable may carry it: CLV_WORKERS
+
+
+@dataclass(frozen=True)
+class Option:
+    """What it means, what stands for its value, and its default as shown to people."""
+
+    meaning: str
+    looks: str
+    default: str
+
+
+OPTIONS = {  # by the variable that an option is read from, where it is not given
+    "MODEL_PYTHON": Option("The interpreter that runs the model, a path or a name.", "PYTHON", "the registered one"),
+    "MODEL_MEMORY": Option("The most memory of one process of the model.", "SIZE", f"{Settings.memory / 2**30:g}G"),
+    "MODEL_TIMEOUT": Option(
+        "Seconds that one batch of customers may take, and loading the model.", "SECONDS", f"{Settings.timeout:g}"
+    ),
+    "WORKERS": Option("The most processes that predict at a time.", "NUMBER", "one a core"),
+    "MODEL_MANIFESTS": Option(
+        "The folder in which registered models are looked up.", "FOLDER", f"{Settings.manifests.relative_to(PROJECT)}"
+    ),
 }
 
 
@@ -35,9 +52,11 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.UsageError(str(problem)) from None
         return command(*arguments, predictor_settings=settings, **given)
 
-    for variable, (metavar, meaning) in reversed(OPTIONS.items()):
-        name = "--" + variable.lower().replace("_", "-")
-        with_settings = click.option(name, envvar=variable, show_envvar=True, metavar=metavar, help=meaning)(
-            with_settings
-        )
+    for variable, option in reversed(OPTIONS.items()):
+        with_settings = click.option(
+            "--" + variable.lower().replace("_", "-"),
+            envvar=[PREFIX + variable, variable],
+            metavar=option.looks,
+            help=f"{option.meaning}  [{variable}; default: {option.default}]",
+        )(with_settings)
     return with_settings

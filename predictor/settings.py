@@ -60,17 +60,18 @@ class Settings:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return cls(
             python=given.get("MODEL_PYTHON") or None,
-            memory=_read(given, "MODEL_MEMORY", "4G", _bytes, "a size such as 4G or 512M"),
-            timeout=_read(given, "MODEL_TIMEOUT", "300", _positive(float), "a number of seconds above 0"),
-            workers=_read(given, "WORKERS", str(cores), _positive(int), "a whole number above 0"),
+            memory=_read(given, "MODEL_MEMORY", cls.memory, _bytes, "a size such as 4G or 512M"),
+            timeout=_read(given, "MODEL_TIMEOUT", cls.timeout, _positive(float), "a number of seconds above 0"),
+            workers=_read(given, "WORKERS", cores, _positive(int), "a whole number above 0"),
             manifests=Path(given.get("MODEL_MANIFESTS") or MODELS),
         )
 
 
 def _read(
-    given: Mapping[str, str], name: str, default: str, convert: Callable[[str], Setting], expected: str
+    given: Mapping[str, str], name: str, default: Setting, convert: Callable[[str], Setting], expected: str
 ) -> Setting:
-    text = given.get(name) or default
+    if not (text := given.get(name)):
+        return default
     try:
         return convert(text.strip())
     except (ValueError, KeyError, OverflowError):

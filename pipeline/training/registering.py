@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import predictor
 from pipeline.settings import Settings
 from predictor.training import backtest, value_model
 from predictor.training.snapshot import Snapshot
+from predictor.whole_file import replacing
 
 _EXAMPLES = 3
 _FACTS = (
@@ -43,9 +43,8 @@ def write_model(
             **_how_good(content["tests"][-1]),
         },
     )
-    neighbour = target.with_name(f".{target.name}")  # the warehouse may be on another disk
-    shutil.copyfile(unfinished, neighbour)
-    os.replace(neighbour, target)
+    with replacing(target) as beside:  # the warehouse may be on another disk
+        shutil.copyfile(unfinished, beside)
     return manifest
 
 

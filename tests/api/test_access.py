@@ -139,6 +139,9 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         ({"API_TOKENS_FILE": "no-such-file"}, "no-such-file"),
         ({"PORT": "x"}, "port"),
         ({"PORT": "70000"}, "port"),
+        ({"PORT": "5000", "CLV_PORT": "x"}, "x is not a port"),
+        ({"CLV_API_TOKENS": "short", "CLV_ORDERS": "of the builds"}, "16"),
+        ({"CLV_PROT": "5000"}, "There is no variable CLV_PROT; the nearest is CLV_PORT."),
     ],
 )
 def test_it_refuses_to_start_with_one_plain_line(environment: dict[str, str], says: str) -> None:

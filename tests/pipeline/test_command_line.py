@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from api.__main__ import serve
 from pipeline.cli import commands
 from pipeline.settings import ROOT, TAKES, Settings, command_line
 from tests.pipeline.conftest import Shop
@@ -94,6 +96,9 @@ def test_makes_list_fits_a_terminal_and_names_each_commands_variables_as_the_com
             names += line.replace("=", "").split()
     for name, command in commands.commands.items():
         assert set(shown[name]) == {param.name for param in command.params} == set(TAKES[name]), name
+    of_the_api = {option.name.upper() for option in serve.params} | {"API_TOKENS"}  # which is no option, to stay unseen
+    assert set(shown["serve"]) == of_the_api == set(TAKES["serve"])
+    assert set(TAKES) == {*commands.commands, "serve"}
 
 
 def test_every_option_is_explained_with_its_default():
@@ -129,6 +134,15 @@ def test_the_command_that_is_printed_gives_the_same_settings_again(tmp_path, mon
         assert f"There is no file {settings.orders}." in ended.stderr
     monkeypatch.chdir(ROOT)
     assert command_line("train", Settings()) == "make train"
+
+
+def test_documentation_on_a_port_in_use_names_another_one(built: Shop):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        printed = built.run("docs", status=1, PORT=str(port))
+    assert f"127.0.0.1:{port} cannot be served on: Address already in use." in printed
+    assert f"make docs PORT={port % 65_535 + 1} WAREHOUSE={built.warehouse}" in printed
+    assert not (built.warehouse / "docs").exists()
 
 
 @pytest.mark.slow

@@ -94,7 +94,7 @@ def test_a_build_says_what_the_numbers_of_an_odd_model_look_like(shop: Shop, mod
     file.write_bytes(dill.dumps(model, byref=False, recurse=True))
     given: dict[str, Any] = {"MODEL": str(file), "MODEL_MANIFESTS": str(shop.folder)}
     shop.write_orders({"a": 10, "b": 20})
-    register = [sys.executable, "-m", "predictor", "register", "--model", str(file)]
+    register = [sys.executable, "-m", "pipeline", "register", "--model", str(file)]
     subprocess.run(register, cwd=ROOT, env=os.environ | given, check=True, capture_output=True)
     printed = shop.run(**given)
     assert ("Warning" in printed) == bool(warnings(shop)) == bool(said)

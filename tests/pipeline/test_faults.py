@@ -6,6 +6,7 @@ FAULTS=full (make test-faults) runs the long ones in full: 200 kills, 50 double 
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import random
 import shutil
@@ -344,7 +345,7 @@ class Model:
     subprocess.run([sys.executable, "-c", make], cwd=tmp_path, check=True)
     trusted: dict[str, Any] = {"MODEL_MANIFESTS": str(tmp_path), "MODEL_PYTHON": sys.executable}
     model = str(tmp_path / "model.dill")
-    register = [sys.executable, "-m", "predictor", "register", "--model", model]
+    register = [sys.executable, "-m", "pipeline", "register", "--model", model]
     subprocess.run(register, cwd=ROOT, env=os.environ | trusted, check=True)
     published = built.build_id()
     printed = built.run(status=1, MODEL=model, **trusted)
@@ -375,8 +376,18 @@ def test_a_read_only_warehouse_is_named(built: Shop, disk: Disk):
     for folder in ("warehouse", "missing"):
         printed = built.run(status=1, prefix=disk.inside, WAREHOUSE=str(disk.folder / folder))
         assert f"Cannot write to {disk.folder / folder}" in printed
-    printed = built.run("rollback", status=1, prefix=disk.inside, WAREHOUSE=str(disk.folder / "warehouse"))
-    assert "Cannot write to" in printed
+    for command in ("train", "rollback"):
+        printed = built.run(command, status=1, prefix=disk.inside, WAREHOUSE=str(disk.folder / "warehouse"))
+        assert f"Cannot write to {disk.folder / 'warehouse'}" in printed
+
+
+def test_a_model_that_could_not_be_written_stops_a_training_before_it_begins(built: Shop, disk: Disk):
+    subprocess.run([*disk.inside, "mount", "-o", "remount,ro", disk.folder], check=True)
+    for model in (disk.folder / "model.dill", built.folder):
+        events = built.folder / "events.jsonl"
+        printed = built.run("train", status=1, prefix=disk.inside, MODEL=str(model), JSON=str(events))
+        assert f"Cannot write to {model}: " in printed
+        assert [json.loads(line)["event"] for line in events.read_text().splitlines()] == ["failed"]
 
 
 @pytest.mark.slow

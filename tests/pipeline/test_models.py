@@ -26,7 +26,7 @@ def test_a_build_scores_with_a_model_of_python_36_once_it_is_registered(shop: Sh
     }
     assert "make register MODEL=" in shop.run(status=1, **given)
 
-    register = [sys.executable, "-m", "predictor", "register", "--model", given["MODEL"]]
+    register = [sys.executable, "-m", "pipeline", "register", "--model", given["MODEL"]]
     subprocess.run(register, cwd=ROOT, env=os.environ | given, check=True, capture_output=True)
     shop.run(**given)
     assert shop.query("select model_id from build_info") == [

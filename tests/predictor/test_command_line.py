@@ -1,4 +1,4 @@
-"""`python -m predictor` as a data scientist types it."""
+"""`python -m predictor score`, and `register` of the pipeline, as a data scientist types them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ SIX = [6.0 * number for number in range(10)]
 
 
 def predictor_command(*arguments, stdin=None, **environment) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "predictor", *map(str, arguments)]
+    package = "pipeline" if arguments[:1] == ("register",) else "predictor"
+    command = [sys.executable, "-m", package, *map(str, arguments)]
     return subprocess.run(
         command, cwd=PROJECT, input=stdin, capture_output=True, timeout=60, env={"PATH": "/usr/bin:/bin", **environment}
     )
@@ -65,12 +66,10 @@ def test_a_model_that_is_registered_can_score_at_once(make_model, parquet, tmp_p
     refused = predictor_command("score", "--model", model, parquet, **manifests)
     assert refused.returncode == 1
     assert b"is not registered" in refused.stderr
-    typed = shlex.split(refused.stderr.decode().partition("If you trust who gave it to you: python -m predictor")[2])
+    typed = shlex.split(refused.stderr.decode().partition("If you trust who gave it to you: python -m pipeline")[2])
     registered = predictor_command(*typed)
     assert registered.returncode == 0, registered.stderr
-    next_line = (
-        f"Build with it: python -m pipeline build --model {model} --model-manifests {manifests['MODEL_MANIFESTS']}"
-    )
+    next_line = f"Build with it: make build MODEL={model} MODEL_MANIFESTS={manifests['MODEL_MANIFESTS']}"
     assert next_line in registered.stderr.decode()
     log = tmp_path / "model.log"
     done = predictor_command("score", "--model", model, parquet, "--log", log, **manifests)
