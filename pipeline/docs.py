@@ -21,7 +21,7 @@ def serve(settings: Settings, port: int) -> None:
         socket.create_server((HOST, port)).close()
     except OSError as error:
         raise ClvError(
-            f"{HOST}:{port} cannot be served on: {os.strerror(error.errno)}. "
+            f"{HOST}:{port} cannot be served on: {os.strerror(error.errno or 0)}. "
             f"Try another port: {command_line('docs', settings, PORT=port % 65_535 + 1)}"
         ) from None
     logs = settings.warehouse / "logs"
