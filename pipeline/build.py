@@ -18,7 +18,7 @@ import duckdb
 import predictor
 from pipeline import build_info, doubts, history, orders, orders_file
 from pipeline.build_lock import build_lock
-from pipeline.dbt import import_dbt, run_dbt, temporary_files
+from pipeline.dbt import import_dbt, run_dbt
 from pipeline.errors import ClvError, DiskFull
 from pipeline.events import Listener, Published, Warned
 from pipeline.failures import explain, plain_errors, warning
@@ -104,13 +104,11 @@ class _Build:
             predictor=replace(self._settings.predictor, manifests=folder),
             strict=False,
         )
-        with (
-            listening(self._listener, warehouse.logs / "model.log") as model_errors,
-            temporary_files(warehouse.temporary),
-        ):
+        with listening(self._listener, warehouse.logs / "model.log") as model_errors:
             result = run_dbt(
                 "build", "--fail-fast", "--exclude-resource-type", "unit_test", "--no-write-json",
                 settings=copy, target=warehouse.target, logs=warehouse.logs, listener=self._steps.on_node,
+                temporary=str(warehouse.temporary),
             )  # fmt: skip
         results = result.result.results if result.result else []
         self._steps.add_dbt(results, time.perf_counter() - started)

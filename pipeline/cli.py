@@ -241,11 +241,11 @@ def build(**given: Any) -> None:
     settings = _settings(given)
     with _listening(settings) as listener:
         built = build(settings, listener)
-    show(Console(), settings, built.info, built.seconds)
-    if settings.deliver_to:
-        from pipeline.delivery import deliver
+        show(Console(), settings, built.info, built.seconds)
+        if settings.deliver_to:
+            from pipeline.delivery import deliver
 
-        deliver(settings)  # without the lock: another build need not wait for a database
+            deliver(settings, listener)  # without the lock: another build need not wait for a database
 
 
 @_command("inspect", "Shows how the orders would be read and what has to be decided; writes the mapping.")
@@ -264,7 +264,7 @@ def train(**given: Any) -> None:
     settings = _settings(given)
     with _listening(settings) as listener:
         training = train(settings, listener)
-    show(Console(), settings, training)
+        show(Console(), settings, training)
 
 
 @_command(
@@ -291,7 +291,9 @@ def register(MODEL: Path | None = None, **given: Any) -> None:
 def deliver(**given: Any) -> None:
     from pipeline.delivery import deliver
 
-    deliver(_settings(given))
+    settings = _settings(given)
+    with _listening(settings) as listener:
+        deliver(settings, listener)
 
 
 @_command("rollback", "Publishes the build before the current one again.")

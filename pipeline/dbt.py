@@ -1,17 +1,18 @@
-"""Runs dbt in this process: its noise goes to a log file, what happens is told to a listener."""
+"""Runs dbt in this process: what it tells goes to a log file, and what a node means to a listener."""
 
 from __future__ import annotations
 
 import json
-import logging
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pipeline.settings import ROOT, Settings
+
+LARGEST_LOG = 10_000_000  # bytes
+NOT_LOGGED = {"MainReportArgs", "CacheAction", "CacheDumpGraph"}  # the first repeats the command line
 
 
 def import_dbt() -> None:
@@ -33,11 +34,11 @@ def run_dbt(
     The project is told the settings as variables, and those of `more` beside them. `listener` is called with the meta
     of each node that starts, its position and how many there are.
     """
-    logging.raiseExceptions = False  # where the disk is full, a traceback for each line of the log helps nobody
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
     def tell(event: Any) -> None:
+        write(event)
         if listener and event.info.name == "LogStartLine":
             listener(dict(event.data.node_info.meta), event.data.index, event.data.total)
 
@@ -46,34 +47,42 @@ def run_dbt(
         "--project-dir", str(ROOT / "dbt_project"),
         "--profiles-dir", str(ROOT),
         "--target-path", str(target),
-        "--log-path", str(logs),
         "--log-level", "none",
-        "--log-level-file", "debug",
+        "--log-level-file", "none",
+        "--no-use-colors",
         "--vars", json.dumps(_variables(settings) | more),
         "--quiet",
     ]  # fmt: skip
-    sys.argv = sys.argv[:2]  # dbt writes the rest into its log, where an address may hold a password
-    try:
-        result = dbtRunner(callbacks=[tell] if listener else []).invoke(command)
-        if isinstance(result.exception, KeyboardInterrupt):
-            raise result.exception
-        return result
-    finally:
-        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call] # dbt leaves the file open where a node failed
+    with _log(logs / "dbt.log") as write:
+        try:
+            result = dbtRunner(callbacks=[tell]).invoke(command)
+        finally:
+            DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call] # dbt leaves the file open where a node failed
+    if isinstance(result.exception, KeyboardInterrupt):
+        raise result.exception
+    return result
 
 
 @contextmanager
-def temporary_files(folder: Path) -> Iterator[None]:
-    """Has what is written to the system's temporary folder meanwhile written to this one.
+def _log(path: Path) -> Iterator[Callable[[Any], None]]:
+    """A listener that writes dbt's events to a file, which begins anew where it has grown large.
 
-    dbt-duckdb runs a Python model from a temporary file, with no setting for its folder, and a build that is killed
-    leaves it there. In the warehouse the next build removes it.
+    Not dbt's own log: that begins with the command line of this process, where an address may hold a password.
     """
-    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    path.parent.mkdir(exist_ok=True)
+    large = path.exists() and path.stat().st_size > LARGEST_LOG
+    file = path.open("w" if large else "a", encoding="utf-8", buffering=1)
+
+    def write(event: Any) -> None:
+        if event.info.name not in NOT_LOGGED:
+            with suppress(OSError):  # a disk that fills up stops a build where it writes its tables, not for its log
+                file.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f} {event.info.level:<5} {event.info.msg}\n")
+
     try:
-        yield
+        yield write
     finally:
-        tempfile.tempdir = before
+        with suppress(OSError):
+            file.close()
 
 
 def _variables(settings: Settings) -> dict[str, object]:

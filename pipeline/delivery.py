@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from pipeline.errors import ClvError, UsageError
+from pipeline.events import Delivered, Listener
 from pipeline.postgres import Address
 from pipeline.settings import Settings, command_line
 
@@ -61,16 +62,7 @@ DATES_THERE = """
 """  # one look into the index a date, however many customers there are; each date is of one build, whole
 
 
-@dataclass(frozen=True)
-class Delivered:
-    """A delivery: of which build, how many rows were sent by table, and the seconds that it took."""
-
-    build_id: str
-    rows: dict[str, int]
-    seconds: float
-
-
-def deliver(settings: Settings) -> None:
+def deliver(settings: Settings, listener: Listener) -> None:
     """Delivers what is published, and says so. Raises ClvError where that cannot be done now."""
     if not settings.deliver_to:
         raise UsageError("Say where to: make deliver DELIVER_TO=postgresql://user@host/database")
@@ -79,9 +71,9 @@ def deliver(settings: Settings) -> None:
     except ClvError as error:
         again = command_line("deliver", settings)
         raise ClvError(f"{error}\nWhat is published stays so. Deliver it again: {again}") from error
+    listener(done)
     rows = ", ".join(f"{rows:,} of {table}" for table, rows in done.rows.items() if table != "build_info")
-    where = f"schema {settings.schema} of {settings.deliver_to}"
-    print(f"Delivered build {done.build_id} into {where}: {rows}; {done.seconds:.1f} seconds")
+    print(f"Delivered build {done.build_id} into {done.to}: {rows}; {done.seconds:.1f} seconds")
 
 
 def send(published: Path, address: Address, schema: str, tables: Sequence[str]) -> Delivered:
@@ -99,7 +91,8 @@ def send(published: Path, address: Address, schema: str, tables: Sequence[str]) 
             described = [_Table.described(file, name) for name in dict.fromkeys([*tables, "build_info"])]
             parts = [target.stage(file, table) for table in described]
         target.swap(parts)
-    return Delivered(build_id, {part.table.name: part.rows for part in parts}, time.perf_counter() - started)
+    rows = {part.table.name: part.rows for part in parts}
+    return Delivered(build_id, f"schema {schema} of {address}", rows, time.perf_counter() - started)
 
 
 @contextmanager

@@ -69,13 +69,23 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Delivered:
+    """`to`: the place, without a password; `rows`: how many were sent, by table."""
+
+    build_id: str
+    to: str
+    rows: Mapping[str, int]
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Failed:
     """The command stops; `text` is what people are told."""
 
     text: str
 
 
-Event = StepStarted | StepDone | RowsScored | Warned | Published | Trained | Failed
+Event = StepStarted | StepDone | RowsScored | Warned | Published | Trained | Delivered | Failed
 Listener = Callable[[Event], None]
 
 

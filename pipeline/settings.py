@@ -47,7 +47,7 @@ TAKES = {  # which variables each command takes; they are its options, and make'
         *_MODEL_RUNS,
     ),
     "inspect": ("ORDERS", "MAPPING", "IGNORE", "OUT"),
-    "deliver": (*_DELIVERY, "WAREHOUSE"),
+    "deliver": (*_DELIVERY, "WAREHOUSE", "JSON"),
     "rollback": ("WAREHOUSE",),
     "register": ("MODEL", *_MODEL_RUNS),
     "docs": ("PORT", "WAREHOUSE"),

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from pipeline.events import Event, Listener, RowsScored, StepDone, StepStarted
+from pipeline.events import Delivered, Event, Listener, Published, RowsScored, StepDone, StepStarted, Trained
 
 
 class Steps:
@@ -53,7 +53,7 @@ class Steps:
 
 @contextmanager
 def progress_bar(console: Console) -> Iterator[Listener]:
-    """A listener that shows on a terminal how far a command is; in a pipe it shows nothing."""
+    """A listener that shows on a terminal how far a command is, until it is there; in a pipe it shows nothing."""
     bar = Progress(
         SpinnerColumn(),
         TextColumn("{task.description:<32}"),
@@ -66,7 +66,9 @@ def progress_bar(console: Console) -> Iterator[Listener]:
     task = bar.add_task("start", total=None)
 
     def show(event: Event) -> None:
-        if isinstance(event, StepStarted) and event.done is not None:
+        if isinstance(event, Published | Trained | Delivered):
+            bar.stop()
+        elif isinstance(event, StepStarted) and event.done is not None:
             bar.update(task, description=event.step, completed=event.done, total=1)
         elif isinstance(event, StepStarted):
             bar.update(task, description=event.step)

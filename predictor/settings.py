@@ -37,7 +37,7 @@ class Settings:
 
     `python`: the interpreter, None for the one that the model was registered with. `memory`: bytes of address space of
     one worker. `timeout`: seconds for one batch, and for loading. `workers`: the most processes that predict at a time.
-    `manifests`: the folder in which registered models are looked up.
+    `manifests`: the folder in which registered models are looked up. `temporary`: see Limits.
     """
 
     python: str | None = None
@@ -45,11 +45,12 @@ class Settings:
     timeout: float = 300.0
     workers: int = 1
     manifests: Path = MODELS
+    temporary: str | None = None
 
     @property
     def limits(self) -> Limits:
         """What the box holds each worker to."""
-        return Limits(self.memory, self.timeout)
+        return Limits(self.memory, self.timeout, self.temporary)
 
     @classmethod
     def from_variables(cls, given: Mapping[str, str]) -> Settings:

@@ -18,20 +18,6 @@
 {%- endmacro %}
 
 
-{# Whether the whole text matches the regular expression. #}
-{% macro matches(column, pattern) -%}
-  {{ return(adapter.dispatch('matches')(column, pattern)) }}
-{%- endmacro %}
-
-{% macro default__matches(column, pattern) -%}
-  regexp_like({{ column }}, '^({{ pattern }})$')
-{%- endmacro %}
-
-{% macro duckdb__matches(column, pattern) -%}
-  regexp_full_match({{ column }}, '{{ pattern }}')
-{%- endmacro %}
-
-
 {#
   A whole number of up to 12 digits; 2.0 is one too, as tools write it that have no whole numbers beside nulls. A
   fraction is what was weighed, 0.350 kg: one piece.

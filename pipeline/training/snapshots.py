@@ -58,7 +58,7 @@ def open_orders(settings: Settings, scratch: Path) -> Iterator[Snapshots]:
     """Loads the orders into a warehouse in the folder `scratch`. Raises ClvError where none can be used."""
     warehouse, logs = Warehouse(scratch, settings.memory), Warehouse(settings.warehouse).logs
     done = run_dbt(
-        *("build", "--select", "+customer_features", "customer_labels", "--no-write-json"),
+        *("build", "--select", "+tag:training", "--no-write-json"),
         *("--resource-type", "seed", "--resource-type", "model"),
         settings=replace(settings, warehouse=scratch),
         target=warehouse.target,

@@ -64,11 +64,14 @@ class Box:
 
 
 def launch(
-    command: list[str], memory: int, walls: Iterable[str] = WALLS, **pipes: Any
+    command: list[str], memory: int, temporary: str | None = None, walls: Iterable[str] = WALLS, **pipes: Any
 ) -> tuple[subprocess.Popen[bytes], socket.socket]:
-    """Starts a command in the box. It ends, with all that it has started, when the socket is closed."""
+    """Starts a command in the box. It ends, with all that it has started, when the socket is closed.
+
+    `memory` in bytes; `temporary` is the folder in which it gets one of its own to write to, None for the system's.
+    """
     ours, theirs = socket.socketpair()
-    order = [str(theirs.fileno()), tempfile.gettempdir(), str(memory), ",".join(walls), *command]
+    order = [str(theirs.fileno()), temporary or tempfile.gettempdir(), str(memory), ",".join(walls), *command]
     with theirs:
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(_LAUNCHER), *order],

@@ -88,7 +88,9 @@ def inspect(pickled: bytes, limits: Limits) -> Inspection:
 def _read(pickled: bytes, limits: Limits) -> dict[str, Any]:
     pipe = subprocess.PIPE
     command = [sys.executable, "-I", "-S", "-B", str(_READER)]
-    process, control = launch(command, limits.memory, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+    process, control = launch(
+        command, limits.memory, limits.temporary, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
+    )
     with process, control:  # left by an error, such as Ctrl-C, it ends the reader
         try:
             answer, _ = process.communicate(pickled, timeout=limits.timeout)

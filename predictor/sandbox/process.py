@@ -48,10 +48,15 @@ _WORKER = Path(__file__).with_name("worker.py")
 
 @dataclass(frozen=True)
 class Limits:
-    """`memory`: bytes of address space of one worker. `timeout`: seconds for one batch, and for loading."""
+    """`memory`: bytes of address space of one worker. `timeout`: seconds for one batch, and for loading.
+
+    `temporary`: the folder in which it gets one of its own to write to, None for the system's. What is killed together
+    with its launcher leaves that behind.
+    """
 
     memory: int
     timeout: float
+    temporary: str | None = None
 
 
 class Worker:
@@ -75,7 +80,9 @@ class Worker:
         self._limits = limits
         command = [interpreter, "-s", "-B", str(_WORKER), str(columns), str(outputs), str(modules)]
         pipe = subprocess.PIPE
-        self._process, self._control = launch(command, limits.memory, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
+        self._process, self._control = launch(
+            command, limits.memory, limits.temporary, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0
+        )
         self._outgoing: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
         # As many answers are read as are due, and none is longer than it has to be: what the model writes into the pipe
         # itself stays there, instead of filling the memory of the parent.

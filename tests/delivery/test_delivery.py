@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -173,10 +174,18 @@ def test_a_build_whose_delivery_fails_is_published_says_so_and_is_delivered_late
     database: Postgres, builds: tuple[Warehouse, Warehouse], warehouse: Warehouse
 ) -> None:
     nowhere = f"postgresql://writer:{PASSWORD}@127.0.0.1:1/postgres"
-    printed = warehouse.run(f"build --deliver-to {nowhere}", 1)
+    events = warehouse.folder / "events.jsonl"
+    printed = warehouse.run(f"build --deliver-to {nowhere}", 1, JSON=str(events))
     assert "Published" in printed
+    assert [json.loads(line)["event"] for line in events.read_text().splitlines()][-2:] == ["published", "failed"]
     assert "make deliver DELIVER_TO=postgresql://writer@127.0.0.1:1/postgres" in printed
     kept = [path for path in warehouse.folder.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()]
     assert kept == []
-    warehouse.run("build", DELIVER_TO=database.address("writer"))
-    assert_delivered(database, warehouse, ["customer_value", "predictions", "prediction_history"])
+    tables = ["customer_value", "predictions", "prediction_history"]
+    for command in ("build", "deliver"):
+        warehouse.run(command, DELIVER_TO=database.address("writer", password=PASSWORD), JSON=str(events))
+        assert_delivered(database, warehouse, tables)
+        told = json.loads(events.read_text().splitlines()[-1])
+        assert (told["event"], told["build_id"]) == ("delivered", published(warehouse, "build_info", "build_id")[0][0])
+        assert told["rows"]["predictions"] == len(published(warehouse, "predictions"))
+        assert told["to"].startswith("schema clv of postgresql://writer@") and PASSWORD not in events.read_text()

@@ -86,7 +86,8 @@ class Shop:
             ".clv-warehouse", "build.duckdb", "builds", "clv.duckdb", "current", "docs", "logs", "predictions.csv",
             "target",
         }  # fmt: skip
-        assert list(self.temporary.iterdir()) == []
+        # But for dbt-duckdb's copy of the Python model: a kill leaves that in the system's temporary folder.
+        assert all("def model(dbt, session):" in path.read_text() for path in self.temporary.iterdir())
 
 
 @pytest.fixture

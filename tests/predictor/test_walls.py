@@ -27,7 +27,7 @@ IPC_CREATE, IPC_REMOVE = 0o1000, 0
 def inside(script: str, *walls: str) -> str:
     """What a Python script prints that runs behind these walls, and no others."""
     process, control = launch(
-        [sys.executable, "-c", script], 2**32, walls, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        [sys.executable, "-c", script], 2**32, walls=walls, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
     )
     with control:
         assert read_box(control, 30).walls == set(walls)
@@ -174,9 +174,9 @@ def test_no_way_leads_to_a_named_datagram_socket(tmp_path, way):
         assert mailbox.recv(10) == b"text"
 
 
-def test_a_worker_ends_with_its_launcher_by_the_parent_death_signal_alone(monkeypatch, tmp_path):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # a launcher that is killed leaves its folder
-    process, control = launch([sys.executable, "-c", "import time; time.sleep(600)"], 2**32, ())
+def test_a_worker_ends_with_its_launcher_by_the_parent_death_signal_alone(tmp_path):
+    waits = [sys.executable, "-c", "import time; time.sleep(600)"]
+    process, control = launch(waits, 2**32, str(tmp_path), ())  # a launcher that is killed leaves its folder
     with control:
         read_box(control, 30)
         below = descendants(process.pid)

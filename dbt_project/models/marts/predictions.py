@@ -1,5 +1,6 @@
 """Predicted lifetime value per customer: features stream to the model's own Python and predictions stream back."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import predictor
@@ -17,7 +18,9 @@ def model(dbt, session):
     # dbt finds the keys by reading this file: not within another call.
     model_file = dbt.config.get("model_file")
     model_run = dbt.config.get("model_run")
+    temporary = dbt.config.get("temporary")
     settings = predictor.Settings.from_variables({name: str(value) for name, value in model_run.items()})
+    settings = replace(settings, temporary=temporary or None)
     value_model = predictor.open_model(model_file or predictor.DEFAULT_MODEL, settings.manifests)
     features = dbt.ref("customer_features")
     as_of_date = features.limit(1).project("as_of_date").fetchall()[0][0]
