@@ -37,11 +37,11 @@ class Steps:
             self._listener(StepStarted(self._current, (position - 1) / of))
 
     def add_dbt(self, results: Any, elapsed: float) -> None:
-        """Splits the seconds of a dbt run by step; what no node took is part of dbt's own start."""
+        """Splits the seconds of a dbt run by step, in the order in which they end; what no node took is dbt's start."""
         by_step: dict[str, float] = {}
         for result in results:
             if step := result.node.config.meta.get("step"):
-                by_step[step] = by_step.get(step, 0) + result.execution_time
+                by_step[step] = by_step.pop(step, 0) + result.execution_time
         self._done("start dbt", max(0.0, elapsed - sum(by_step.values())))
         for step, seconds in by_step.items():
             self._done(step, seconds)

@@ -82,7 +82,7 @@ def test_looking_at_a_file_ends_at_ctrl_c(sixty_megabytes):
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=10)
     assert process.returncode == 130
-    assert told.decode().startswith("Stopped.")
+    assert told.decode().strip().startswith("Stopped.")
 
 
 @pytest.mark.parametrize("name", FILES)
