@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 
 import predictor
+from pipeline.build_info import SCHEMA_VERSION
 from pipeline.doubts import about_box
 from pipeline.errors import ClvError
 from pipeline.settings import Settings
@@ -59,7 +60,7 @@ def test_a_build_tells_its_steps_its_warnings_and_what_it_published(built: Shop)
     ((schema, engine, read_as, published),) = built.query(
         "select schema_version, engine, read_as, warnings from build_info"
     )
-    assert (schema, engine, read_as) == (1, "duckdb", None)
+    assert (schema, engine, read_as) == (SCHEMA_VERSION, "duckdb", None)
     assert json.loads(published) == warned
     assert told[-1]["event"] == "published" and told[-1]["build"]["build_id"] == built.build_id()
 
