@@ -112,5 +112,5 @@ final as (
 
 select * from final
 
--- Models are given the customers in this order, and the primary key is made faster by it.
+-- Models are given the customers in this order, and who looks one up reads only the blocks with ids near it.
 order by customer_id

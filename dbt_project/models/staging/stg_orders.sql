@@ -6,13 +6,6 @@ base_orders as (
 
 ),
 
-rejected_orders as (
-
-    select * from {{ ref('rejected_orders') }}
-
-),
-
--- Which lines those are was found once: to look it up there costs less than to judge every line again.
 final as (
 
     select
@@ -25,17 +18,7 @@ final as (
 
     from base_orders
 
-    where not exists (
-
-        select 1
-
-        from rejected_orders
-
-        where
-            rejected_orders.record_number = base_orders.record_number
-            and rejected_orders.malformed_part = base_orders.malformed_part
-
-    )
+    where rejection_reason is null
 
 )
 
