@@ -3,43 +3,32 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 
+from pipeline.orders.date_words import MONTHS, in_english, in_english_sql
 from pipeline.orders.sql import literal
 
 ISO = re.compile(r"\d{4}-\d\d-\d\d")
 EXCEL = "excel"
 ORDERS = {"dmy": "day first", "mdy": "month first", "ymd": "year first", "epoch": "seconds or milliseconds since 1970",
           "excel": "days as a spreadsheet counts them"}  # fmt: skip
-_MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
-           "december")  # fmt: skip
-_NAMED = {name: i for i, name in enumerate(_MONTHS, 1)} | {name[:3]: i for i, name in enumerate(_MONTHS, 1)}
-# German, French, Spanish and Portuguese names, without accents; where one is English too it is the same month there.
-_FOREIGN = {
-    name: month
-    for month, names in zip(_MONTHS, (
-        "januar janner janvier janv enero ene janeiro", "februar fevrier fevr fev febrero fevereiro",
-        "marz maerz mrz mars marzo marco", "avril avr abril abr", "mai mayo maio", "juni juin junio junho",
-        "juli juillet juil julio julho", "aout agosto ago", "sept septembre septiembre setiembre setembro set",
-        "oktober okt octobre octubre outubro out", "novembre noviembre novembro",
-        "dezember dez decembre diciembre dic dezembro",
-    ), strict=True)
-    for name in names.split()
-}  # fmt: skip
-_WEEKDAY = r"(?P<weekday>(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*),?\s+"
+_NAMED = {name: i for i, name in enumerate(MONTHS, 1)} | {name[:3]: i for i, name in enumerate(MONTHS, 1)}
 _TIME = re.compile(
     r"(?P<gap>,?[ T]+|,\s*)(?P<hour>\d{1,2})(?P<minute>:\d\d)(?P<second>:\d\d)?(?P<fraction>[.,]\d+)?"
-    r"(?P<blank>\s?)(?P<ampm>[AaPp]\.?[Mm]\.?)?(?P<zone>\s*(?:Z|[+-]\d\d:?(?:\d\d)?|\(?[A-Z]{2,5}\)?(?:[+-]\d+)?|[A-Za-z]+(?:/[A-Za-z_]+)+))?"
+    r"(?P<blank>\s?)(?P<ampm>[AaPp]\.?[Mm]\.?)?(?P<zone>\s*(?:Z|[+-]\d\d:?(?:\d\d)?|\(?(?![AP]M\b)[A-Z]{2,5}\)?(?:[+-]\d+)?|[A-Za-z]+(?:/[A-Za-z_]+)+))?"
+)
+_BEHIND_A_TIME = (  # a zone; AM and PM are none
+    r"([0-9]\s?([AaPp][Mm])?)\s*"
+    r"(Z|[+-][0-9]{2}:?([0-9]{2})?|\(?([B-OQ-Z][A-Z]{1,4}|[AP][A-LN-Z][A-Z]{0,3}|[AP]M[A-Z]{1,3})\)?([+-][0-9]+)?"
+    r"|[A-Za-z]+(/[A-Za-z_]+)+)$"
 )
 TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d(:\d\d)?([.,]\d+)?\s?([AaPp]\.?[Mm]\.?)?")
 _DATE = re.compile(
-    rf"(?i:{_WEEKDAY})?"
     r"(?:(?P<a>\d{1,4})(?P<s>[-/. ])(?P<b>\d{1,2})(?P=s)(?P<c>\d{1,4})(?P<dot>\.?)"
-    r"|(?P<packed>\d{8})"
+    r"|(?P<packed>\d{8})(?P<packed_time>\d{4}|\d{6})?(?!\d)"
     r"|(?P<d1>\d{1,2})(?P<s1>[-/. ]+)(?P<m1>[A-Za-z]{3,9})(?P<s2>[-/., ]+)(?P<y1>\d{4}|\d\d)"
     r"|(?P<m2>[A-Za-z]{3,9})(?P<s3>[-/. ]+)(?P<d2>\d{1,2})(?P<s4>,? +|[-/])(?P<y2>\d{4}|\d\d))"
 )
@@ -60,12 +49,21 @@ class DateFormat:
 
 def date_readings(value: str) -> dict[str, tuple[str, date, bool]]:
     """Each way to read the text as a date: {order: (format as in strftime, the day, whether a zone stands behind)}."""
-    text = _in_english(re.sub(r"\s+", " ", value.strip()))
-    if counted := re.fullmatch(r"(\d{9,10}|\d{12,13})(\.\d+)?", text):
-        seconds = int(counted[1]) // (1000 if len(counted[1]) > 10 else 1)
-        return {"epoch": ("%s", datetime.fromtimestamp(seconds, UTC).date(), False)}
+    text = re.sub(r"\s+", " ", value.strip())
     if re.fullmatch(r"[345]\d{4}(\.\d+)?", text):
         return {"excel": (EXCEL, date(1899, 12, 30) + timedelta(int(float(text))), False)}
+    return _by_the_calendar(text) or _since_1970(text) or _by_the_calendar(in_english(text))
+
+
+def _since_1970(text: str) -> dict[str, tuple[str, date, bool]]:
+    counted = re.fullmatch(r"(\d{9,10}|\d{12,13}|\d{15,16}|\d{18,19})(\.\d+)?", text)
+    if not counted:
+        return {}
+    seconds = int(counted[1]) // 1000 ** ((len(counted[1]) - 8) // 3)
+    return {"epoch": ("%s", datetime.fromtimestamp(seconds, UTC).date(), False)}
+
+
+def _by_the_calendar(text: str) -> dict[str, tuple[str, date, bool]]:
     found = _DATE.match(text)
     if not found:
         return {}
@@ -81,44 +79,22 @@ def date_readings(value: str) -> dict[str, tuple[str, date, bool]]:
         zones = bool(time["zone"])
         if int(time["hour"]) > (12 if time["ampm"] else 23):
             return {}
-    before = ""
-    if found["weekday"]:
-        before = (
-            text[: found.end("weekday")].replace(found["weekday"], "%a" if len(found["weekday"]) == 3 else "%A")
-            + text[found.end("weekday") : _start(found)]
-        )
     readings = {}
     for order, (pattern, year, month, day) in _readings(found).items():
         if (read := _day(year, month, day)) is not None:
-            readings[order] = (before + pattern + behind, read, zones)
+            readings[order] = (pattern + behind, read, zones)
     return readings
-
-
-def _in_english(text: str) -> str:
-    """The text with the English name of its month; see `_english_sql`."""
-    if not (found := re.search(r"[^\W\d_]{3,}", text)):
-        return text
-    bare = "".join(c for c in unicodedata.normalize("NFKD", found[0].lower()) if not unicodedata.combining(c))
-    if bare not in _FOREIGN:
-        return text
-    return re.sub(" de ", " ", text.replace(found[0], _FOREIGN[bare]), flags=re.IGNORECASE)
-
-
-def _english_sql(text: str) -> str:
-    bare = f"strip_accents(lower({text}))"
-    word = f"regexp_extract({bare}, '[a-z]{{3,}}')"
-    months = ", ".join(f"{literal(name)}: {literal(month)}" for name, month in _FOREIGN.items())
-    return f"replace(replace({bare}, {word}, map {{{months}}}[{word}]), ' de ', ' ')"
-
-
-def _start(found: re.Match[str]) -> int:
-    return next(found.start(g) for g in ("a", "packed", "d1", "m2") if found[g] is not None)
 
 
 def _readings(found: re.Match[str]) -> dict[str, tuple[str, int, int, int]]:
     if found["packed"]:
         digits = found["packed"]
         year, month, day = int(digits[:4]), int(digits[4:6]), int(digits[6:])
+        time = {0: "", 4: "%H%M", 6: "%H%M%S"}[len(found["packed_time"] or "")]
+        if time:  # other orders of so many digits are not known, and what is no such day may count since 1970
+            hour, minute = int(found["packed_time"][:2]), int(found["packed_time"][2:4])
+            is_one = 1990 <= year <= 2100 and hour < 24 and minute < 60
+            return {"ymd": (f"%Y%m%d{time}", year, month, day)} if is_one else {}
         readings = {"ymd": ("%Y%m%d", year, month, day)}
         if not 1900 <= year <= 2100:
             d, m, y = int(digits[:2]), int(digits[2:4]), int(digits[4:])
@@ -236,13 +212,13 @@ class DateEvidence:
 def date_sql(column: str, chosen: DateFormat) -> str:
     """The day as YYYY-MM-DD where the text has one of the formats; else the text as it is."""
     text = f"trim({column})"
-    if chosen.zones:
-        zone = r"\s*(Z|[+-][0-9]{2}:?([0-9]{2})?|\(?[A-Z]{2,5}\)?([+-][0-9]+)?|[A-Za-z]+(/[A-Za-z_]+)+)$"
-        ending = r"([0-9]\s?([AaPp][Mm])?)"
-        text = f"regexp_replace({text}, {literal(ending + zone)}, '\\1')"
     if chosen.formats == ("%s",):
-        number = f"try_cast(floor(try_cast({text} as decimal(20, 6))) as bigint)"
-        day = f"cast(epoch_ms(case when {number} > 99999999999 then {number} else {number} * 1000 end) as date)"
+        number = f"try_cast(floor(try_cast({text} as decimal(25, 6))) as bigint)"
+        milli = " ".join(
+            f"when {number} > {10**digits} then {number} {scale}"
+            for digits, scale in ((17, "// 1000000"), (14, "// 1000"), (11, "* 1"))
+        )
+        day = f"cast(epoch_ms(case {milli} else {number} * 1000 end) as date)"
         return f"case when {day} is not null then cast({day} as varchar) else {column} end"
     if chosen.formats == (EXCEL,):
         number = f"try_cast(floor(try_cast({text} as decimal(20, 6))) as integer)"
@@ -252,8 +228,8 @@ def date_sql(column: str, chosen: DateFormat) -> str:
         )
     formats = ", ".join(literal(each) for each in chosen.formats)
     formats = f"[{formats}]" if len(chosen.formats) > 1 else formats
-    stripped = f"try_strptime({text}, {formats})"
-    if re.search("%[bB]", formats):
-        stripped = f"coalesce({stripped}, try_strptime({_english_sql(text)}, {formats}))"
+    plain = f"regexp_replace({text}, {literal(_BEHIND_A_TIME)}, '\\1')" if chosen.zones else text
+    # Words are looked at only where the text is not written so as it is.
+    stripped = f"coalesce(try_strptime({plain}, {formats}), try_strptime({in_english_sql(column)}, {formats}))"
     day = f"cast({stripped} as date)"
     return f"case when {day} >= date '1000-01-01' then cast({day} as varchar) else {column} end"

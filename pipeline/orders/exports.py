@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -52,10 +51,11 @@ def _as_spelled(export: Export, spelled: dict[str, str]) -> Export:
 
     def own(column: mapping.Column) -> str:
         """Empty where the file lacks one of the columns."""
-        pieces = re.split(r"( [*+-] )", str(column))
-        found = [spelled.get(normalised(piece), "") for piece in pieces[::2]]
-        pieces[::2] = found
-        return "".join(pieces) if all(found) else ""
+        parts, operators = mapping.pieces(str(column))
+        found = [part if mapping.is_number(part) else spelled.get(normalised(part), "") for part in parts]
+        return (
+            " ".join(w for pair in zip(found, [*operators, ""], strict=True) for w in pair if w) if all(found) else ""
+        )
 
     given = export.mapping
     return Export(

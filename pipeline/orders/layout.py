@@ -7,14 +7,16 @@ orders is decided about those.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import duckdb
 
-from pipeline.orders import dialect, excel, text
+from pipeline.orders import dialect, excel, other_kinds, text
 from pipeline.orders.errors import OrdersError
 from pipeline.orders.mapping import Mapping
 from pipeline.orders.source import Part
@@ -26,15 +28,19 @@ _MOST_FIELDS = 20  # past it, an expression with a term for each field is longer
 
 @dataclass(frozen=True)
 class Layout:
-    """`names` are the columns', none where the file names none; `lines_before` stand before the first record."""
+    """`names` are the columns', none where the file names none; see `Dialect` for the rest."""
 
     part: Part
     names: tuple[str, ...]
     fields: int
     lines_before: int = 0
+    skipped: int = 0
     delimiter: str = ","
     encoding: str = "utf-8"
     ends: str = "lf"
+    quote: str = '"'
+    escape: str = '"'
+    has_formulas: bool = False
     sampled_whole: bool = True
 
 
@@ -51,8 +57,9 @@ def of(part: Part, mapping: Mapping, folder: Path) -> Layout:
     if part.kind == "excel":
         with excel.as_csv(part, folder) as path:
             found = dialect.detect(part, _beginning(path), ",", by_position)
-        return Layout(part, found.names, found.fields, found.lines_before)
+        return Layout(part, found.names, found.fields, found.lines_before, found.skipped)
     seen = text.sample(part)
+    other_kinds.stop_at(part, seen.head)
     content = seen.head + seen.pieces
     encoding = mapping.encoding or text.encoding_of(part, content, seen.is_whole)
     beginning = text.decode(seen.head[: 256 << 10], encoding)
@@ -62,12 +69,19 @@ def of(part: Part, mapping: Mapping, folder: Path) -> Layout:
             raise OrdersError(
                 f"{part.path}, line 1: it is not a JSON object. Each line has to be one, with the columns as keys."
             )
-        return Layout(part, tuple(names), len(names), 0, "", encoding, "lf", seen.is_whole)
+        return Layout(part, tuple(names), len(names), delimiter="", encoding=encoding, sampled_whole=seen.is_whole)
     found = dialect.detect(part, beginning, mapping.delimiter, by_position)
+    whole = text.decode(content, encoding)
+    escape = dialect.escape_of(_with_backslash(whole, found.quote), found)
     return Layout(
-        part, found.names, found.fields, found.lines_before, found.delimiter, encoding,
-        text.line_ends(content), seen.is_whole,
+        part, found.names, found.fields, found.lines_before, found.skipped, found.delimiter, encoding,
+        text.line_ends(content), found.quote, escape, '="' in whole, seen.is_whole,
     )  # fmt: skip
+
+
+def _with_backslash(content: str, quote: str) -> list[str]:
+    """Lines in which a quote stands behind a backslash."""
+    return [line[0] for line in islice(re.finditer(rf"[^\r\n]*\\{quote}[^\r\n]*", content), 500)]
 
 
 def _beginning(path: Path) -> str:
@@ -112,15 +126,15 @@ def opened(layout: Layout, folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def sampled(layout: Layout, folder: Path) -> Iterator[list[tuple[Path, int]]]:
-    """A few MB of the part at most, as files with the number of lines before their first record."""
+    """A few MB of the part at most, as files with the number of records before their first line of orders."""
     if not layout.part.has_lines:
         with opened(layout, folder) as path:
-            yield [(path, layout.lines_before)]
+            yield [(path, layout.skipped)]
         return
     seen = text.sample(layout.part)
     with ExitStack() as stack:
         files = []
-        for content, before in ((seen.head, layout.lines_before), (seen.pieces, 0)):
+        for content, before in ((seen.head, layout.skipped), (seen.pieces, 0)):
             if content:
                 file, path = stack.enter_context(text.unnamed_file(folder))
                 file.write(text.to_utf8(content, layout.encoding, layout.ends, layout.delimiter == " "))
@@ -144,21 +158,30 @@ def rows(layout: Layout, path: Path, *, strict: bool = False, skip: int | None =
     if layout.part.kind == "json":
         return _json_rows(layout, path, fields)
     names = ", ".join(f"'{field}': 'VARCHAR'" for field in fields)
+    nothing = "''" if layout.escape == "\\" else _NOTHING  # DuckDB takes no backslash for both
     errors = "store_rejects = true, rejects_limit = 0" if strict else "ignore_errors = true"
     # The sniffer is left out: it refuses a file with one bad line, and strict_mode = false drops fields unseen.
+    taken = [_formula_sql(field) if layout.has_formulas else field for field in fields]
     return f"""
         select
-            {", ".join(fields)},
+            {", ".join(taken)},
             {_line_breaks(fields)} as line_breaks,
             cast(null as varchar) as malformed_line
         from read_csv(
             {file_literal(path)}, columns = {{{names}}}, header = false,
-            skip = {layout.lines_before if skip is None else skip}, delim = {literal(_delimiter(layout))},
-            quote = '"', escape = '"', nullstr = {_NOTHING}, auto_detect = false, max_line_size = 16777216, {errors}
+            skip = {layout.skipped if skip is None else skip}, delim = {literal(_delimiter(layout))},
+            quote = {literal(layout.quote)}, escape = {literal(layout.escape)}, nullstr = {nothing},
+            auto_detect = false, max_line_size = 16777216, {errors}
             {", compression = 'gzip'" if layout.part.is_gzip and path == layout.part.path else ""}
         )
         where coalesce({", ".join(fields)}) is not null
     """
+
+
+def _formula_sql(field: str) -> str:
+    """="00123" is what makes a spreadsheet leave a text as it is."""
+    is_one = f"starts_with({field}, '=\"') and suffix({field}, '\"')"
+    return f"case when {is_one} then nullif({field}[3:-2], '') else {field} end as {field}"
 
 
 def _delimiter(layout: Layout) -> str:

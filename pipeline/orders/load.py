@@ -103,28 +103,28 @@ class _Loader:
                 raise OrdersError(f"{each.part.path} cannot be read: {plain(str(error).splitlines()[0])}") from None
             raise
         if each.part.kind == "text":
-            self._insert_malformed(each, before, offset)
+            self._insert_malformed(reading, each, before, offset)
 
     def _insert_rows(self, reading: Reading, each: Layout, path: Path, offset: int) -> None:
         if each.part.kind == "text":
             for rejects in ("reject_errors", "reject_scans"):
                 with suppress(duckdb.CatalogException):
                     self._connection.execute(f"drop table {rejects}")
-        name = layout.literal(each.part.name) if len(reading.layouts) > 1 else "cast(null as varchar)"
+        name = _source_file(reading, each)
         rows = reading.select(each, layout.rows(each, path, strict=each.part.kind != "excel"))
         self._connection.execute(
             f"insert into {self._table} select {', '.join(COLUMNS)}, left_out, {name}, {offset}, "
             f"cast(null as bigint), 0, line_breaks, malformed_line from ({rows})"
         )
 
-    def _insert_malformed(self, each: Layout, before: int, offset: int) -> None:
+    def _insert_malformed(self, reading: Reading, each: Layout, before: int, offset: int) -> None:
         self._stop_at_open_quote(each)
         (wrong,) = self._connection.execute(
             "select count(*) from reject_errors where error_type = 'INVALID ENCODING'"
         ).fetchall()[0]
         if wrong:
             self.damaged_encoding.append(each)
-        name = layout.literal(each.part.name) if before or offset != each.lines_before else "cast(null as varchar)"
+        name = _source_file(reading, each)
         # One row per physical line of each record that DuckDB rejected, behind the well-formed record before it. DuckDB
         # reports a row an error, several for one record; its `line` counts records and what was skipped before them;
         # its text begins with the line ends that stand before the record.
@@ -140,7 +140,7 @@ class _Loader:
             ),
             placed as (
                 select
-                    {before} + line - {each.lines_before} - row_number() over (order by line) as malformed_after,
+                    {before} + line - {each.skipped} - row_number() over (order by line) as malformed_after,
                     line,
                     unnest(range(len(lines))) as line_of_record,
                     unnest(lines) as malformed_line
@@ -186,6 +186,10 @@ class _Loader:
             raise OrdersError(
                 f"{each.part.path}, line {rows[0][0]}: {quote if rows[0][1] else long}, then build again."
             )
+
+
+def _source_file(reading: Reading, each: Layout) -> str:
+    return layout.literal(each.part.name) if len(reading.layouts) > 1 else "cast(null as varchar)"
 
 
 def _encoding(reading: Reading, damaged: list[Layout]) -> str | None:
@@ -345,4 +349,4 @@ def stop_where_lines_are_lost(
 def _blank_lines(part: Part, header: int) -> int:
     """Lines behind the header with nothing in them, or nothing but what divides fields."""
     with part.open() as file, io.TextIOWrapper(file, encoding="latin-1") as text_file:  # takes any line end for one
-        return sum(not line.strip('\r\n,;|\t "') for number, line in enumerate(text_file) if number >= header)
+        return sum(not line.strip("\r\n,;|\t \"'") for number, line in enumerate(text_file) if number >= header)

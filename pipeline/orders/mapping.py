@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -203,14 +204,32 @@ def _yaml(value: object) -> str:
 
 @dataclass(frozen=True)
 class Expression:
-    """A column, or columns with + - * between them: `positions` of the file's columns, `operators` between those."""
+    """A column, or columns and numbers with + - * between them: a column's operand is its position in the file."""
 
-    positions: tuple[int, ...]
+    operands: tuple[int | Decimal, ...]
     operators: tuple[str, ...] = ()
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        return tuple(each for each in self.operands if isinstance(each, int))
 
     @property
     def is_column(self) -> bool:
         return not self.operators
+
+    def without(self, other: Expression) -> Expression:
+        """Only to look at the values: without the columns that another one has too."""
+        return replace(self, operands=tuple(each for each in self.operands if each not in other.operands))
+
+
+def pieces(column: str) -> tuple[list[str], list[str]]:
+    """The operands and the operators of an expression whose operators stand between blanks."""
+    found = re.split(r"\s+([*+-])\s+", column)
+    return found[::2], found[1::2]
+
+
+def is_number(piece: str) -> bool:
+    return re.fullmatch(r"\d+(\.\d{1,6})?", piece) is not None
 
 
 def resolve(
@@ -223,12 +242,17 @@ def resolve(
         return Expression((int(column) - 1,))
     if (one := _position(column, names, where)) is not None:
         return Expression((one,))
-    for blank in (r"\s+", r"\s*"):
-        pieces = re.split(rf"{blank}([*+-]){blank}", column)
-        positions = [_position(piece, names, where) for piece in pieces[::2]]
-        if len(pieces) > 1 and all(position is not None for position in positions):
-            return Expression(tuple(p for p in positions if p is not None), tuple(pieces[1::2]))
-    missing = next((p for p in re.split(r"\s+[*+-]\s+", column) if _position(p, names, where) is None), column)
+
+    def operand(piece: str) -> int | Decimal | None:
+        position = _position(piece, names, where)
+        return Decimal(piece) if position is None and is_number(piece) else position
+
+    for spelled in (column, re.sub(r"([*+-])", r" \1 ", column)):
+        parts, operators = pieces(spelled)
+        operands = [operand(part) for part in parts]
+        if operators and all(each is not None for each in operands):
+            return Expression(tuple(each for each in operands if each is not None), tuple(operators))
+    missing = next((part for part in pieces(column)[0] if operand(part) is None), column)
     near = difflib.get_close_matches(missing, names, 1, 0.7)
     raise OrdersError(
         f"{where} has no column {plain(missing)}, which {named_by} "

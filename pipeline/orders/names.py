@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +13,14 @@ import yaml
 COLUMNS = ("customer_id", "order_id", "order_item_id", "num_items", "revenue", "created_at_date")
 
 
+_TAX = re.compile(
+    r"[\s_-]*[(\[]?(inc|ex|ink|zzgl|with|without|con|sin|sem|com|ohne|mit)[a-z.]*[\s_]*"
+    r"(tax|taxes|vat|gst|mwst|ust|iva|btw|tva)\.?[)\]]?$",
+    re.IGNORECASE,
+)
+_CENTS = re.compile(
+    r"[\s_-]*[(\[]?(in[\s_])?(cents?|pence|centimes|centavos|centesimi|minor([\s_]units?)?)[)\]]?$", re.IGNORECASE
+)
 _UNIT = re.compile(r"\s*[(\[](?!VAT|TAX|INC|EXC|NET)[A-Z]{3}[)\]]$")
 
 
@@ -33,14 +41,26 @@ def synonyms() -> dict[str, list[dict[str, int]]]:
     }
 
 
-def candidates(column: str, names: Sequence[str]) -> list[int]:
-    """The positions of the columns that could be `column`, all of the best group that has any; best names first."""
-    spelled = [normalised(name) for name in names]
-    for group in synonyms()[column]:
-        found = [i for i, name in enumerate(spelled) if name in group]
-        if found:
-            return sorted(found, key=lambda i: (group[spelled[i]], i))
-    return []
+def candidates(column: str, names: Sequence[str]) -> Iterator[list[int]]:
+    """The positions of the columns that could be `column`: group by group, best names first.
+
+    Groups of names with what a tax or cents are said of behind them, such as `Total (inc. VAT)`, come last.
+    """
+    for spelled in ([normalised(name) for name in names], [normalised(bare(name)) for name in names]):
+        for group in synonyms()[column]:
+            found = [i for i, name in enumerate(spelled) if name in group]
+            if found:
+                yield sorted(found, key=lambda i: (group[spelled[i]], i))
+
+
+def bare(name: str) -> str:
+    """The name without what it says of taxes or cents."""
+    return _CENTS.sub("", _TAX.sub("", name))
+
+
+def is_in_cents(name: str) -> bool:
+    """Whether the name says that its money is counted in cents."""
+    return _CENTS.search(name) is not None
 
 
 def known(names: Sequence[str]) -> int:

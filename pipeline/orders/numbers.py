@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from pipeline.orders.sql import literal
 
@@ -12,17 +13,21 @@ PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 MISSING = ("", "na", "null", "none", "nan")
 
 SIGNS = {"$": "$", "€": "EUR", "£": "GBP", "¥": "¥", "₹": "INR", "₽": "RUB", "₩": "KRW", "zł": "PLN", "R$": "BRL",
-         "US$": "USD", "kr": "kr", "Fr.": "CHF", "₺": "TRY", "₴": "UAH", "₪": "ILS", "Kč": "CZK"}  # fmt: skip
-_CURRENCY = r"(?:US\$|R\$|C\$|A\$|[$€£¥₹₽₩₺₴₪]|zł|Kč|kr\.?|Fr\.|[A-Z]{3})"
+         "US$": "USD", "kr": "kr", "Fr.": "CHF", "₺": "TRY", "₴": "UAH", "₪": "ILS", "Kč": "CZK", "Ft": "HUF",
+         "lei": "RON", "₫": "VND", "฿": "THB", "₱": "PHP", "₦": "NGN"}  # fmt: skip
+# A sign, a code or a short word that names a currency or a unit, such as Stk; what changes the number's size is none.
+_SIZES = r"(?!(?:k|m|mm|mio|mn|mrd|tsd|bn|cr|dr|ct|cts|c|cent|p)\b)"
+_MARK = rf"(?:[^\W\d_]{{0,3}}[$€£¥₹₽₩₺₴₪₫฿₱₦]|(?i:{_SIZES})[^\W\d_]{{1,4}}\.?)"
+_BLANKS = str.maketrans("\u00a0\u202f\u2009", "   ")
 _BODY = re.compile(
-    rf"(?P<outside>{_CURRENCY}\s*(?=\())?(?P<open>\()?\s*(?P<sign>[-+−])?\s*(?P<before>{_CURRENCY})?\s*(?P<sign2>[-+−])?\s*"
-    r"(?P<digits>\d[\d.,'’  \u202f]*|[.,]\d+)(?P<round>(?<=[.,])[-–—]{1,2})?\s*"
-    rf"(?P<after>{_CURRENCY})?\s*(?P<sign3>-)?\s*(?P<close>\))?"
+    rf"(?P<outside>{_MARK}\s*(?=\())?(?P<open>\()?\s*(?P<sign>[-+−])?\s*(?P<before>{_MARK})?\s*(?P<sign2>[-+−])?\s*"
+    r"(?P<digits>\d[\d.,'’ ]*|[.,]\d+)(?P<round>(?<=[.,])[-–—]{1,2})?\s*"
+    rf"(?P<after>{_MARK})?\s*(?P<sign3>-)?\s*(?P<close>\))?"
 )
-_NOTHING = re.compile(rf"({_CURRENCY})\s*[-–—]+")  # as accounts write 0
+_NOTHING = re.compile(r"([$€£¥₹₽₩₺₴₪]|zł|Kč|kr\.?|Fr\.|[A-Z]{3})\s*[-–—]+")  # as accounts write 0
 _GROUPED = {
-    ".": re.compile(r"(?:[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}|[1-9]\d{0,2}(?:[ '’\u00a0\u202f]\d{3})+|\d+)(?:\.\d*)?|\.\d+"),
-    ",": re.compile(r"(?:[1-9]\d{0,2}(?:\.\d{3})+|[1-9]\d{0,2}(?:[ '’\u00a0\u202f]\d{3})+|\d+)(?:,\d*)?|,\d+"),
+    ".": re.compile(r"(?:[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}|[1-9]\d{0,2}(?:[ '’]\d{3})+|\d+)(?:\.\d*)?|\.\d+"),
+    ",": re.compile(r"(?:[1-9]\d{0,2}(?:\.\d{3})+|[1-9]\d{0,2}(?:[ '’]\d{3})+|\d+)(?:,\d*)?|,\d+"),
 }
 DECIMALS = {".": "a decimal point", ",": "a decimal comma"}
 
@@ -53,18 +58,21 @@ class NumberEvidence:
     grouped_like: int = 0
     points: int = 0
     marks: dict[str, str] = field(default_factory=dict)
+    units: set[str] = field(default_factory=set)
     parentheses: bool = False
     example: str = ""
     against: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, values: Iterable[str]) -> NumberEvidence:
+    def of(cls, money: Iterable[str], pieces: Iterable[str] = ()) -> NumberEvidence:
+        """`pieces` are written like the money, and what stands beside such a number is a unit and no currency."""
         evidence = cls()
-        for value in dict.fromkeys(values):
-            evidence._add(value.strip())
+        for values, is_money in ((money, True), (pieces, False)):
+            for value in dict.fromkeys(values):
+                evidence._add(value.translate(_BLANKS).strip(), is_money)
         return evidence
 
-    def _add(self, value: str) -> None:
+    def _add(self, value: str, is_money: bool) -> None:
         if value.lower() in MISSING:
             return
         if nothing := _NOTHING.fullmatch(value):
@@ -93,11 +101,14 @@ class NumberEvidence:
                 self.against.setdefault(decimal, value)
         for mark in (found["outside"], found["before"], found["after"]):
             if mark := (mark or "").strip():
-                self.marks.setdefault(mark, value)
+                if is_money:
+                    self.marks.setdefault(mark, value)
+                else:
+                    self.units.add(mark)
         self.parentheses |= bool(found["open"])
         if PLAIN_NUMBER.fullmatch(value):
             self.plain += 1
-        if not digits.isdigit() and len(fits) == 2 and not self.example:
+        if re.search("[.,]", digits) and len(fits) == 2 and not self.example:
             self.example = value
 
     @property
@@ -106,7 +117,7 @@ class NumberEvidence:
 
     @property
     def is_plain(self) -> bool:
-        return self.plain == self.numbers and not self.marks
+        return self.plain == self.numbers and not self.marks and not self.units
 
     @property
     def currencies(self) -> dict[str, str]:
@@ -119,7 +130,9 @@ class NumberEvidence:
         return found
 
     def format(self, decimal: str) -> NumberFormat:
-        return NumberFormat(decimal, self.is_plain and decimal == ".", tuple(self.marks), self.parentheses)
+        return NumberFormat(
+            decimal, self.is_plain and decimal == ".", (*self.marks, *sorted(self.units)), self.parentheses
+        )
 
 
 def number_sql(column: str, chosen: NumberFormat) -> str:
@@ -129,16 +142,14 @@ def number_sql(column: str, chosen: NumberFormat) -> str:
     """
     if chosen.is_plain:
         return column
-    text = f"trim({column}, ' ' || chr(9) || chr(160) || chr(8239))"
+    text = f"trim(translate({column}, chr(9) || chr(160) || chr(8239) || chr(8201), '    '))"
     text = f"regexp_replace({text}, '([0-9][.,])[-–—]{{1,2}}([^0-9]*)$', '\\1\\2')"  # 20.- is 20.00
-    marks = "|".join(re.escape(mark) for mark in chosen.marks)
+    marks = "|".join(re.escape(mark) for mark in sorted(chosen.marks, key=len, reverse=True))
     currency = f"({marks})?" if marks else ""
     other = "," if chosen.decimal == "." else r"\."
     groups = ",[0-9]{2,3}" if other == "," else r"\.[0-9]{3}"  # lakhs are grouped by two
     point = r"\." if chosen.decimal == "." else ","
-    whole = (
-        rf"[1-9][0-9]{{0,2}}({groups})*{other}[0-9]{{3}}|[1-9][0-9]{{0,2}}([ '’\x{{a0}}\x{{202f}}][0-9]{{3}})+|[0-9]+"
-    )
+    whole = rf"[1-9][0-9]{{0,2}}({groups})*{other}[0-9]{{3}}|[1-9][0-9]{{0,2}}([ '’][0-9]{{3}})+|[0-9]+"
     body = rf"({whole})({point}[0-9]*)?|{point}[0-9]+"
     easy = column if chosen.decimal == "." else f"replace({column}, ',', '.')"
     simple = f"try_cast({easy} as decimal(18, 6)) is not null and not contains({column}, '_')"
@@ -162,12 +173,15 @@ def number_sql(column: str, chosen: NumberFormat) -> str:
     )
 
 
-def computed_sql(fields: Sequence[str], operators: Sequence[str], chosen: NumberFormat) -> str:
-    """What + - * of columns come to, as text; where one of them is no number, what stands in them as it is."""
-    texts = [number_sql(each, chosen) for each in fields]
+def computed_sql(operands: Sequence[str | Decimal], operators: Sequence[str], chosen: NumberFormat) -> str:
+    """What + - * of columns and numbers come to, as text; where a column holds no number, what stands there."""
     if not operators:
-        return texts[0]
-    numbers = [f"try_cast({text} as decimal(18, 6))" for text in texts]
+        return number_sql(str(operands[0]), chosen)
+    numbers = [
+        str(each) if isinstance(each, Decimal) else f"try_cast({number_sql(each, chosen)} as decimal(18, 6))"
+        for each in operands
+    ]
+    fields = [literal(str(each)) if isinstance(each, Decimal) else each for each in operands]
     terms = [numbers[0]]
     signs = []
     following = [*operators[1:], ""]

@@ -58,7 +58,7 @@ class Reading:
         if name == "created_at_date":
             return date_sql(fields[0], self.dates) if self.dates else fields[0]
         if name in ("num_items", "revenue"):
-            return computed_sql(fields, expression.operators, self.numbers)
+            return computed_sql(_operands(expression), expression.operators, self.numbers)
         return _folded(fields[0]) if name in self.folded else fields[0]
 
     def money(self, each: Layout) -> str:
@@ -67,8 +67,7 @@ class Reading:
         if stated is None:
             return "cast(null as decimal(18, 6))"
         expression = mapping.resolve(stated, each.names, each.fields, str(each.part.path))
-        fields = [f"field_{position}" for position in expression.positions]
-        text = computed_sql(fields, expression.operators, self.numbers)
+        text = computed_sql(_operands(expression), expression.operators, self.numbers)
         return f"try_cast({text} as decimal(18, 6))"
 
     def _filled_down(self, each: Layout, relation: str, columns: dict[str, Expression | None]) -> str:
@@ -141,3 +140,7 @@ def _condition(column: str, values: Sequence[str]) -> str:
     if texts:
         tests.append(f"coalesce(trim({column}) in ({', '.join(literal(text.strip()) for text in texts)}), false)")
     return "(" + " or ".join(tests) + ")"
+
+
+def _operands(expression: Expression) -> list[str | Decimal]:
+    return [each if isinstance(each, Decimal) else f"field_{each}" for each in expression.operands]

@@ -6,11 +6,12 @@ import glob
 import gzip
 import hashlib
 import os
+import shlex
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,10 +42,12 @@ class Part:
     path: Path
     kind: str
     member: str = ""
+    folder: Path | None = None  # that its name begins below, where other files have the same name
 
     @property
     def name(self) -> str:
-        return f"{self.path.name}/{self.member}" if self.member else self.path.name
+        name = str(self.path.relative_to(self.folder)) if self.folder else self.path.name
+        return f"{name}/{self.member}" if self.member else name
 
     @property
     def is_gzip(self) -> bool:
@@ -102,18 +105,33 @@ def find(given: str) -> Source:
     if path.is_dir():
         files = [each for each in sorted(path.iterdir()) if each.is_file() and _kind(each) and _is_data(each)]
         if not files:
-            raise NoSuchOrders(f"{path} is a folder without a file of orders in it. Such a file ends in {NAMED}.")
+            raise NoSuchOrders(f"{path} is a folder without a file of orders in it. {_below(path)}")
     elif path.exists():
         files = [path]
     else:
-        files = [Path(each) for each in sorted(glob.glob(str(path))) if os.path.isfile(each)]
+        files = [Path(each) for each in sorted(glob.glob(str(path), recursive=True)) if os.path.isfile(each)]
         if not files:
             raise NoSuchOrders(f"There is no file {path}. Name the file of order lines: make build ORDERS=orders.csv")
-    return Source(str(path), tuple(part for file in files for part in _parts(file)))
+    parts = [part for file in files for part in _parts(file)]
+    if len({part.name for part in parts}) < len(parts):
+        folder = Path(os.path.commonpath([file.parent for file in files]))
+        parts = [replace(part, folder=folder) for part in parts]
+    return Source(str(path), tuple(parts))
+
+
+def _below(folder: Path) -> str:
+    """Where they may be instead: in folders within it, or under names of another kind."""
+    within = next(
+        (each for each in sorted(folder.rglob("*")) if each.is_file() and _kind(each) and _is_data(each)), None
+    )
+    if within is None:
+        return f"Such a file ends in {NAMED}."
+    pattern = shlex.quote(str(folder / "**" / f"*{within.suffix}"))
+    return f"There are some in folders within it; name them with a pattern: ORDERS={pattern}"
 
 
 def _is_data(path: Path) -> bool:
-    return path.name[0] not in "._" and not path.name.lower().startswith("readme")
+    return path.name[0] not in "._~" and not path.name.lower().startswith("readme")
 
 
 def _kind(path: Path) -> str | None:
@@ -131,10 +149,11 @@ def _kind(path: Path) -> str | None:
 def _parts(path: Path) -> list[Part]:
     kind = _kind(path)
     if kind is None:
-        hint = ""
-        if path.suffix.lower() == ".xls":
-            hint = " Save it as .xlsx or .csv in the spreadsheet's own program."
-        raise NoSuchOrders(f"{path} cannot be told by its name to be a file of orders: it has to end in {NAMED}.{hint}")
+        from pipeline.orders.other_kinds import advice
+
+        raise NoSuchOrders(
+            f"{path} cannot be told by its name to be a file of orders: it has to end in {NAMED}. {advice(path)}"
+        )
     if not os.access(path, os.R_OK):
         raise NoSuchOrders(f"{path} cannot be read: permission denied. See who may: ls -l {path}")
     if path.stat().st_size == 0:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from pipeline.orders import encodings
 from pipeline.orders.errors import OrdersError
 from pipeline.orders.source import Part
 
@@ -23,8 +24,6 @@ _BLOCK = 1 << 20
 _HEAD = 2 << 20
 _PIECES, _PIECE = 24, 96 << 10
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-# Bytes that hold nothing in Windows-1252; where one of them occurs, it is something else.
-_NOT_1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def encoding_of(part: Part, content: bytes, whole: bool = False) -> str:
     """The one encoding that the text can be in. Raises OrdersError where it cannot be decided.
 
     UTF-8 where nothing contradicts it or where other lines prove it: then what is not UTF-8 is a damaged line. Else a
-    single-byte encoding, which charset-normalizer proposes and which has to hold for every byte.
+    encoding with a byte a letter: of Latin text by its letters, of others as charset-normalizer proposes.
     """
     for bom, name in _BOMS:
         if content.startswith(bom):
@@ -85,7 +84,7 @@ def encoding_of(part: Part, content: bytes, whole: bool = False) -> str:
     runs = re.findall(rb"[\x80-\xff]+", lines)
     if sum(len(run) > 1 and is_utf8(run, True) for run in runs) * 100 >= len(runs):
         return "utf-8"
-    return _single_byte(part, lines, western=not _NOT_1252.search(content))
+    return _single_byte(part, lines)
 
 
 def is_utf8(content: bytes, whole: bool) -> bool:
@@ -96,25 +95,23 @@ def is_utf8(content: bytes, whole: bool) -> bool:
         return False
 
 
-def _single_byte(part: Part, lines: bytes, western: bool) -> str:
+def _single_byte(part: Part, lines: bytes) -> str:
     high = re.findall(rb"[\x80-\xff]", lines)
-    # Western text has single accented letters among plain ones; other alphabets have whole words of high bytes.
-    words = sum(len(run) for run in re.findall(rb"[\xa1-\xff]{3,}", lines))
-    if western and words * 4 < len(high):
-        return "windows-1252"
+    # Latin text has single accented letters among plain ones; other alphabets have whole words of high bytes.
+    words = sum(len(run) for run in re.findall(rb"[\x80-\xff]{3,}", lines))
+    if words * 4 < len(high) and (found := encodings.latin(lines)):
+        return found
     from charset_normalizer import from_bytes
 
     matches = [match for match in from_bytes(lines) if match.chaos <= 0.1]
     # Of those that fit alike, what Windows writes: most files that are not UTF-8 come from there.
-    found = next((match for match in matches if match.encoding.startswith("cp125")), matches[0] if matches else None)
-    if found is None or found.encoding in ("utf_8", "ascii"):
-        if western:
-            return "windows-1252"
+    match = next((match for match in matches if match.encoding.startswith("cp125")), matches[0] if matches else None)
+    if match is None or match.encoding in ("utf_8", "ascii"):
         raise OrdersError(
             f"{part.path} is not UTF-8, and its encoding cannot be told. Name it in a mapping, with a line such as "
-            "encoding: windows-1250, and add MAPPING=orders.yml."
+            "encoding: windows-1252, and add MAPPING=orders.yml."
         )
-    return found.encoding.replace("cp125", "windows-125")
+    return match.encoding.replace("cp125", "windows-125")
 
 
 def decode(content: bytes, encoding: str) -> str:

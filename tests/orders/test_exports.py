@@ -19,6 +19,7 @@ RIGHT = {  # name: (customers, revenue, lines left out)
     "shopify": (2, "42.00", 2),
     "square": (2, "1209.00", 0),
     "stripe": (2, "60.00", 1),
+    "stripe_charges": (2, "25.50", 1),
     "uci": (2, "33.69", 0),
     "uci2": (2, "95.25", 0),
     "woocommerce": (2, "45.00", 1),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pipeline.orders import names
 from pipeline.orders.dates import ISO, TIME_OF_DAY, date_readings
 from pipeline.orders.decide.questions import Question, line
@@ -13,6 +15,7 @@ from pipeline.orders.names import COLUMNS
 from pipeline.orders.reading import Rows
 
 Columns = dict[str, Column | None]
+_NOBODY = ("", "0", "0.0", "-1", "na", "null", "none", "nan", "guest")
 _NEEDED = {"customer_id": "the customer", "revenue": "the money", "created_at_date": "the date"}
 
 
@@ -40,8 +43,8 @@ class _Chooser:
         self._titles, self._stated, self._rows = titles, stated, rows
         self.questions: list[Question] = []
 
-    def choose(self, name: str) -> str | None:
-        among = names.candidates(name, self._titles)
+    def choose(self, name: str) -> Column | None:
+        among = self._candidates(name)
         if name == "revenue":
             return self._revenue(among)
         if name == "created_at_date" and len(among) > 1:
@@ -52,7 +55,48 @@ class _Chooser:
             return None
         if len(among) > 1 and name != "order_item_id":
             self._ask_which(name, among)
-        return self._titles[among[0]]
+        elif name == "customer_id":
+            self._ask_where_many_are_missing(among[0])
+        return self._column(among[0])
+
+    def _column(self, position: int) -> Column:
+        """What names the column: its position where the file has another one of that name."""
+        title = self._titles[position]
+        return position + 1 if self._titles.count(title) > 1 else title
+
+    def _candidates(self, name: str) -> list[int]:
+        """The first group of columns that could be ours by name, and that hold something; for money, numbers."""
+        groups = list(names.candidates(name, self._titles))
+        needs = re.compile(r"\d" if name in ("revenue", "unit_price", "num_items") else ".")
+        for group in groups:
+            if filled := [i for i in group if any(needs.search(row[i] or "") for row in self._rows)]:
+                return filled
+        return groups[0] if groups else []
+
+    def _ask_where_many_are_missing(self, chosen: int) -> None:
+        """Guests have no number, and an address all the same: whether they are customers is the shop's to say."""
+        for other, *_ in names.candidates("customer_id", self._titles):
+            if other == chosen:
+                continue
+            guests: dict[str, set[str]] = {}
+            for row in self._rows:
+                if row[other]:
+                    guests.setdefault((row[chosen] or "").strip().lower(), set()).add(str(row[other]))
+            nobody = {number for number in _NOBODY if len(guests.get(number, ())) > (1 if number else 0)}
+            missing = sum((row[chosen] or "").strip().lower() in nobody for row in self._rows)
+            if missing * 100 > len(self._rows):
+                mine, theirs = plain(self._titles[chosen]), plain(self._titles[other])
+                self.questions.append(
+                    Question(
+                        f"{mine} names nobody on {missing:,} of {len(self._rows):,} lines that were looked at, and "
+                        f"{theirs} does there.",
+                        (
+                            (line("columns", {"customer_id": self._titles[other]}), "customers by that column"),
+                            (line("columns", {"customer_id": self._titles[chosen]}), "lines without it are no use"),
+                        ),
+                    )
+                )
+                return
 
     def ask_between(self, choices: dict[str, str]) -> str:
         """Of two that a known export has, each with what it means."""
@@ -69,33 +113,37 @@ class _Chooser:
         dates = [i for i in among if not all(TIME_OF_DAY.fullmatch((row[i] or "").strip()) for row in self._rows[:200])]
         return dates or among
 
-    def _revenue(self, among: list[int]) -> str | None:
+    def _revenue(self, among: list[int]) -> Column | None:
         titles = self._titles
         exact = bool(among) and names.normalised(titles[among[0]]) == "revenue"
         if exact:
             among = [i for i in among if names.normalised(titles[i]) == "revenue"]
         if len(among) > 1:
             self._ask_which("revenue", among)
-        return titles[among[0]] if among else self._price()
+        return _in_whole(self._column(among[0]), titles[among[0]]) if among else self._price()
 
-    def _price(self) -> str | None:
+    def _price(self) -> Column | None:
         """Where there is no column of money for the whole line: pieces by unit price."""
         titles = self._titles
-        units, pieces = names.candidates("unit_price", titles), names.candidates("num_items", titles)
+        units, pieces = self._candidates("unit_price"), self._candidates("num_items")
         if not units:
             self._ask_for_missing("revenue")
             return None
         price = titles[units[0]]
         number = self._stated.columns.get("num_items") or (titles[pieces[0]] if pieces else None)
         if not number:
-            return price
-        product = f"{number} * {price}"
+            return _in_whole(price, price)
+        product = _in_whole(f"{number} * {price}", price)
         if len(units) > 1:
             self.questions.append(
                 Question(
                     f"Several columns could be the price: {', '.join(plain(titles[i]) for i in units)}.",
                     tuple(
-                        (line("columns", {"revenue": f"{number} * {titles[i]}"}), "pieces × unit price") for i in units
+                        (
+                            line("columns", {"revenue": _in_whole(f"{number} * {titles[i]}", titles[i])}),
+                            "pieces × unit price",
+                        )
+                        for i in units
                     ),
                 )
             )
@@ -125,7 +173,10 @@ class _Chooser:
             Question(
                 f"{'Two' if len(among) == 2 else 'Several'} columns could be {name}: "
                 f"{' and '.join(map(plain, titles[:6]))}.",
-                tuple((line("columns", {name: title}), "") for title in titles[:6]),
+                tuple(
+                    (line("columns", {name: _in_whole(title, title) if name == "revenue" else title}), "")
+                    for title in titles[:6]
+                ),
             )
         )
 
@@ -137,6 +188,11 @@ class _Chooser:
                 ((line("columns", {name: "…"}), "with the name of that column"),),
             )
         )
+
+
+def _in_whole(money: Column, title: str) -> Column:
+    """An expression of money whose column counts it in cents, by its name."""
+    return f"{money} * 0.01" if names.is_in_cents(title) else money
 
 
 def _positions_missing(found: Columns, rows: Rows) -> list[Question]:

@@ -64,8 +64,10 @@ def _read(
     if "revenue" not in whole.columns and chosen["revenue"] not in stated.once:
         asked += totals.ask(first.names, chosen, expressions, seen.rows)
 
-    written = [value for name in ("revenue", "num_items") for value in seen.values(name, expressions[name])]
-    number_format, number_evidence, questions_of_numbers = numbers.choose(written, whole)
+    money, pieces = (seen.values(name, expressions[name]) for name in ("revenue", "num_items"))
+    if expressions["num_items"] and expressions["revenue"]:
+        money = seen.values("revenue", expressions["revenue"].without(expressions["num_items"]))
+    number_format, number_evidence, questions_of_numbers = numbers.choose(money, pieces, whole)
     date_format, date_evidence, questions_of_dates = _dates(seen, expressions["created_at_date"], first, stated, whole)
     asked += [*questions_of_numbers, *questions_of_dates]
 

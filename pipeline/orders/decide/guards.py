@@ -12,29 +12,33 @@ from pipeline.orders.mapping import NOT_EMPTY
 from pipeline.orders.names import normalised
 from pipeline.orders.numbers import NumberFormat
 
-_CURRENCY = re.compile(r"(.*currency(code|iso)?|cur|curr|ccy|wkz|waers|wahrung|waehrung|devise|moneda|moeda|divisa)")
+_CURRENCY = re.compile(
+    r"(.*currency(code|iso)?|cur|curr|ccy|wkz|waers|wahrung|waehrung|devise|moneda|moeda|divisa|valuta)"
+)
 _STATUS = re.compile(
-    r".*(status|statut|eventtype|transactiontype|ordertype|invoicetype|orderstate|zustand|belegart|documenttype)|status.*|state|type|kind|estado|etat|tipo|typ"
+    r".*(status|statut|eventtype|transactiontype|ordertype|invoicetype|orderstate|zustand|belegart|documenttype)|status.*|state|type|kind|estado|etat|tipo|typ|stato.*"
 )
 _SURE = re.compile(
-    r"(order|payment|financial|transaction|sale|sales|invoice|bestell|auftrags)?(status|statut)|statut(de)?(la)?commande|orderstate"
+    r"(order|payment|financial|transaction|sale|sales|invoice|bestell|auftrags)?(status|statut)|statut(de)?(la)?commande|orderstate|stato|statoordine|orderstatus|bestelstatus|estado|estadopedido"
 )
 _NOT_ORDERS = re.compile(
-    r"fulfil|ship|deliver|versand|liefer|livraison|marital|envio|entrega|stock|inventory|customer|member|loyal|product|item(type)|email|mail"
+    r"fulfil|ship|deliver|versand|liefer|livraison|marital|envio|entrega|spedizione|consegna|lever|verzend|bezorg|stock|inventory|customer|member|loyal|product|item(type)|email|mail"
 )
 _FLAG = re.compile(
-    r"istest|^test$|testorder|testmode|deleted|fraud|cancel|annul|stornier|storno|void|refund|erstattet|rembours|reembols|chargeback|returned|isreturn|^returns?$|devuelto|devolvido|unavailable"
+    r"istest|^test$|testorder|testmode|deleted|fraud|cancel|annul|stornier|storno|void|refund|erstattet|rembours|reembols|chargeback|returned|isreturn|^returns?$|devuelto|devolvido|reso$|restituit|rimbors|terugbetaal|retour|unavailable"
 )
-_PAID = re.compile(r"(is|was|order)?(paid|captured|confirmed|completed|valid|bezahlt|paye|pagado|pago)")
+_PAID = re.compile(r"(is|was|order)?(paid|captured|confirmed|completed|valid|bezahlt|paye|pagado|pago|pagato|betaald)")
 _DEDUCTION = re.compile(
-    r"(lineitem|line|item|order|total)?(discounts?|rabatt|remise|descuento|desconto)(amount|betrag|value|total|percent|percentage|pct|rate)?"
+    r"(lineitem|line|item|order|total)?(discounts?|rabatt|remise|descuento|desconto|sconto|korting)(amount|betrag|value|total|percent|percentage|pct|rate)?"
 )
 _NOT_FLAG = re.compile(r"policy|reasoncode$|returning|window|deadline|allowed|ratio|rate$|count$")
 
 _NO_PURCHASE = re.compile(
     r"cancel|annul|stornier|refund|erstatt|rembours|reembols|devol|devuel|return|retour|void|fail|fehlgeschl|declin|"
     r"denied|reject|pending|"
-    r"offen|ausstehend|unpaid|unbezahlt|impay|en attente|pendient|pendente|on.?hold|holded|"
+    r"offen|ausstehend|unpaid|unbezahlt|impay|en attente|pendient|pendente|rimbors|\breso\b|restituit|"
+    r"fallit|in attesa|scadut|bozza|terugbetaald|terugbetaling|mislukt|"
+    r"in afwachting|openstaand|vervallen|concept|on.?hold|holded|"
     r"draft|entwurf|trash|\btest|fraud|charge.?back|"
     r"disput|expired|abandon|incomplete|unavailable|error|blocked|\bview|\bcart\b|add.?to.?cart|remove|quote|requires_|abgebrochen|canceled"
 )  # fmt: skip
@@ -42,7 +46,7 @@ _PURCHASE = re.compile(
     r"complete[d]?|paid|partially.?paid|partial|shipped|delivered|fulfilled|unfulfilled|closed|processing|processed|succeeded|success|successful|active|"
     r"approved|done|finished|finali[sz]ed|invoiced|confirmed|captured|settled|received|resolved|in.?process|authori[sz]ed|ok|sold|purchased?|"
     r"orders?|sales?|bezahlt|versendet|versandt|geliefert|abgeschlossen|erledigt|bezahlung.*|paye?e?|payee?|livree?|expediee?|terminee?|validee?|"
-    r"completad[oa]|pagad[oa]|enviad[oa]|entregad[oa]|pago|entregue|concluid[oa]|finalizad[oa]|aprobad[oa]|aprovad[oa]|wc-completed|wc-processing|"
+    r"completad[oa]|pagad[oa]|enviad[oa]|entregad[oa]|pago|entregue|concluid[oa]|finalizad[oa]|aprobad[oa]|aprovad[oa]|completat[oa]|pagat[oa]|spedit[oa]|consegnat[oa]|evas[oa]|conclus[oa]|afgerond|voltooid|betaald|verzonden|geleverd|wc-completed|wc-processing|"
     r"created|new|open"
 )  # fmt: skip
 _TRUE = {"true", "1", "yes", "y", "t", "ja", "oui", "si", "sim", "x", "1.0"}

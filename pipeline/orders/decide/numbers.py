@@ -8,9 +8,9 @@ from pipeline.orders.mapping import Mapping
 from pipeline.orders.numbers import DECIMALS, NumberEvidence, NumberFormat
 
 
-def choose(values: list[str], stated: Mapping) -> tuple[NumberFormat, NumberEvidence, list[Question]]:
-    """The format of these values, the likeliest where there is a question."""
-    evidence = NumberEvidence.of(values)
+def choose(money: list[str], pieces: list[str], stated: Mapping) -> tuple[NumberFormat, NumberEvidence, list[Question]]:
+    """The one format of both, the likeliest where there is a question."""
+    evidence = NumberEvidence.of(money, pieces)
     questions = []
     if len(evidence.currencies) > 1 and not stated.only:
         shown = ", ".join(f"{currency} ({plain(example)})" for currency, example in evidence.currencies.items())

@@ -17,6 +17,9 @@ from pipeline.orders.decide.questions import Question, line
 from pipeline.orders.errors import OrdersError, plain
 from pipeline.orders.reading import Reading
 
+_WITHOUT_CENTS = ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF",
+                  "XOF", "XPF")  # fmt: skip
+
 
 def examine(reading: Reading, folder: Path) -> tuple[Reading, list[Question]]:
     """The reading with what these columns settle, and what they leave to a person."""
@@ -53,8 +56,10 @@ class _Examined:
         elif doubt:
             self.questions.append(_question(doubt))
         elif guard.kind == "currency" and not self.currency:
-            named = {value.text for value in values if value.text}
+            named = {value.text.upper() for value in values if value.text}
             self.currency = named.pop() if len(named) == 1 else None
+        if guard.kind == "currency" and self.currency in _WITHOUT_CENTS and "* 0.01" in self._revenue:
+            self.questions.append(_of_cents(guard.name, str(self.currency), self._revenue))
 
     def _take_deduction(self, guard: Guard, values: list[Value]) -> None:
         amount = guards.amount(values, self.reading.numbers)
@@ -96,6 +101,14 @@ def _question(doubt: Doubt) -> Question:
             *((line(setting, value), "") for setting, value in doubt.answers),
             (line("ignore", [name]), f"take all lines; the same as IGNORE={shlex.quote(plain(name))}"),
         ),
+    )
+
+
+def _of_cents(name: str, currency: str, revenue: str) -> Question:
+    whole = line("columns", {"revenue": revenue.replace(" * 0.01", "")})
+    return Question(
+        f"The column {plain(name)} says {currency}, which has no cents, and the money seems to be in cents.",
+        ((whole, f"it is whole {currency}"), (line("columns", {"revenue": revenue}), "it is hundredths")),
     )
 
 

@@ -34,7 +34,7 @@ def ask(
         return
     if len({amounts[0] for amounts in (found.values() if is_named_so else several)}) < (2 if is_named_so else 5):
         return
-    prices, pieces = names.candidates("unit_price", titles), columns["num_items"]
+    prices, pieces = next(names.candidates("unit_price", titles), []), columns["num_items"]
     answers = [
         (line("once", [money]), "it is the order's, and counts once"),
         (line("columns", {"revenue": money}), "it is the line's, all the same"),

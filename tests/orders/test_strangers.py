@@ -1,0 +1,204 @@
+"""Files as strangers have them: written down with what is right for each before any was tried."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import subprocess
+import zipfile
+from decimal import Decimal
+
+import pytest
+
+from pipeline import orders
+
+DATES = {  # two days as they are written: the first of them
+    "20240105103000 20240215113000": "2024-01-05",
+    "1704448800000000 1707127200000000": "2024-01-05",
+    "1704448800000000000 1707127200000000000": "2024-01-05",
+    "20240105T103000Z 20240215T113000Z": "2024-01-05",
+    "2024-01-15T10:30:00.123456789Z 2024-01-16T10:30:00Z": "2024-01-15",
+    "15.01.2024 10:30 Uhr|28.02.2024 9:05 Uhr": "2024-01-15",
+    "Mo 15.01.2024 10:30|Mi 28.02.2024 10:35": "2024-01-15",
+    "Montag, 15. Januar 2024|Mittwoch, 28. Februar 2024": "2024-01-15",
+    "15/01/2024 10h30|28/02/2024 9h05": "2024-01-15",
+    "lun. 15 janv. 2024|mer. 28 févr. 2024": "2024-01-15",
+    "15/01/2024 10:30:00 a. m.|28/02/2024 01:30:00 p. m.": "2024-01-15",
+    "mar 15 ene 2024|mié 16 ene 2024": "2024-01-15",
+    "15 gennaio 2024|3 maggio 2024": "2024-01-15",
+    "15 mei 2024|3 maart 2024": "2024-03-03",
+    "15 jan 2024 om 10.30|16 mrt 2024 om 9.05": "2024-01-15",
+    "15. 1. 2024|28. 2. 2024 10:30": "2024-01-15",
+    "15-01-2024 10.30|28-02-2024 11.45.20": "2024-01-15",
+    "January 5th, 2024|Feb 22nd, 2024|March 3rd, 2024": "2024-01-05",
+    "January 15, 2024 at 10:30 AM|February 16, 2024 at 10:35 PM": "2024-01-15",
+    "Mon, 15 Jan 2024 10:30:00 GMT|Wed, 28 Feb 2024 10:30:00 +0100": "2024-01-15",
+    "Mon Jan 15 10:30:00 UTC 2024|Tue Jan 16 10:30:00 CET 2024": "2024-01-15",
+    "Mon Jan 15 2024 10:30:00 GMT+0100 (Central European Standard Time)|Tue Jan 16 2024 09:30:00 GMT": "2024-01-15",
+    "15/Jan/2024:10:30:00 +0000|16/Jan/2024:10:30:00 +0000": "2024-01-15",
+    "2024年01月15日|2024年02月16日": "2024-01-15",
+    "01/15/2024 8:26 AM EST|01/16/2024 8:26 PM EST|01/17/2024 8:26 AM": "2024-01-15",
+}  # fmt: skip
+MONEY = {  # what stands in the column: what it comes to
+    "CHF 1'234.50|CHF 10.00": "1244.50",
+    "₹1,23,456.00|₹10.50": "123466.50",
+    "12,50-|1.000,00": "987.50",
+    "$10.00 USD|$20.00 USD": "30",
+    "Rs. 500.00|Rs. 1,250.50": "1750.50",
+    "R 150.00|R 1 250.50": "1400.50",
+    "100,50 kr|1 250,00 kr": "1350.50",
+    "12 500 Ft|900 Ft": "13400",
+    "−12.50|100.00": "87.50",
+    "-$12.50|$100.00|$-10.00": "77.50",
+    "1\u202f234,50\u00a0€|10,00\u00a0€": "1244.50",
+    "1 234,5|0,25": "1234.75",
+}
+CENTS = ("amount_cents", "amountCents", "Total (cents)", "Betrag in Cent", "totale_centesimi")
+NAMES = {  # encoding: names in it
+    "windows-1250": ("Łukasz Wójcik", "Dvořák Jiří", "Małgorzata Dąbrowska", "Šťastný Ondřej", "Kőszegi Gergő"),
+    "windows-1252": ("Père Noël", "Søren Kjær", "Müller", "Women’s Club", "Niño Muñoz", "João"),
+    "windows-1251": ("Иван Петров", "Мария Сидорова"),
+    "cp850": ("Müller", "Schröder", "Groß"),
+    "mac-roman": ("Müller", "Schröder", "Groß"),
+}
+OF_LANGUAGES = ("windows-1250", "windows-1252")  # each name a file too, but the last, which fits both
+HEADER = "customer_id,order_id,name,revenue,date"
+FILES = {  # content: (first customer, lines, revenue)
+    "backslash": (f"{HEADER}\n" + "".join(
+        f'"c{i}","{i}","Tin \\"Large\\", box","{i}.50","2024-01-1{i}"\n' for i in range(1, 6)), ("c1", 5, "17.50")),
+    "single quotes": (f"{HEADER}\n".replace(",", ";") + "".join(
+        f"'c{i}';'{i}';'it''s; large';'{i},50';'2024-01-1{i}'\n" for i in range(1, 6)), ("c1", 5, "17.50")),
+    "apostrophes": (f"{HEADER}\n't Hart,1,5' pole,10,2024-01-15\nO'Brien,2,'x',20,2024-01-16\nd'Arc,3,y,5,2024-01-17\n",
+                    ("'t Hart", 3, "35")),
+    "inches": (f'{HEADER}\nc1,1,5" pipe,10,2024-01-15\nc2,2,"a ""quoted"" one",20,2024-01-16\n', ("c1", 2, "30")),
+    "formulas": ('customer_id,order_id,revenue,date\n="00123",="1",="10.50",2024-01-15\n="",="2",="20",2024-01-16\n',
+                 ("00123", 2, "10.50")),
+    "names of two lines": ('"Customer\nID","Order ID","Line\nTotal","Order\nDate"\nc1,1,30,2024-01-15\n',
+                           ("c1", 1, "30")),
+    "numbered lines": ("customer_id,order_id,revenue,date\n1,c1,1,10,2024-01-15\n2,c2,2,20,2024-01-16\n",
+                       ("c1", 2, "30")),
+    "carets": ("customer_id^order_id^revenue^date\nc1^1^10^2024-01-15\nc2^2^20^2024-01-16\n", ("c1", 2, "30")),
+    "Hive": ("customer_id\x01order_id\x01revenue\x01date\nc1\x011\x0110\x012024-01-15\n", ("c1", 1, "10")),
+    "units": ("customer_id;order_id;quantity;unit_price;date\nc1;1;2 Stk;12,50 €;2024-01-15\n",
+              ("c1", 1, "25")),
+    "no numbers, but addresses": ("customer_id,email,revenue,date\n,a@x,10,2024-01-15\n,b@x,20,2024-01-16\n",
+                                  ("a@x", 2, "30")),
+    "currency of any case": ("customer_id,revenue,date,currency\nc1,10,2024-01-15,eur\nc2,20,2024-01-15,EUR\n",
+                             ("c1", 2, "30")),
+    "a mark for paid": ("customer_id,amount,date,paid\nc1,10,2024-01-15,true\n", ("c1", 1, "10")),
+    "Italian": ("Codice Cliente;Numero Ordine;Quantità;Importo;Data Ordine\nC1;1;2;1.234,50;15/01/2024\n",
+                ("C1", 1, "1234.50")),
+    "Dutch": ("klant,bestelling,stuksprijs,aantal,datum\nK1,1,2.50,4,2024-05-15\n", ("K1", 1, "10")),
+    "tax behind the name": ("Customer ID,Order Total (inc. tax),Order Date\nK1,2.50,2024-05-15\n", ("K1", 1, "2.50")),
+}  # fmt: skip
+ASKED = {  # content: what the question has to name, and what comes of the first answer
+    "guests": ("customer_id,email,revenue,date\n,a@x,10,2024-01-15\n7,b@x,20,2024-01-16\n", "email does there", 2),
+    "guests as 0": ("customer_id,email,revenue,date\n" + "".join(
+        f"{0 if i % 2 else i + 1},g{i}@x,10,2024-01-15\n" for i in range(40)), "email does there", 40),
+    "taxes": ("Customer ID,Order Date,Total (inc tax),Total (ex tax)\n7,2024-01-15,12,11\n", "Total (inc tax)", 1),
+    "two dates": ("customer_id,date,revenue,date\nc1,2024-01-15,10,2024-02-15\n", "more than one column", 1),
+    "Italian status": ("Cliente;Importo;Data;Stato\nC1;10,00;15/01/2024;Completato\nC2;500,00;16/01/2024;Rimborsato\n",
+                       "Rimborsato", 1),
+    "Dutch status": ("Klant;Bedrag;Datum;Status\nC1;10,00;15/01/2024;Afgerond\nC2;5,00;16/01/2024;Geannuleerd\n",
+                     "Geannuleerd", 1),
+    "yen in cents": ("customer_id,amount_cents,date,currency\n7,1000,2024-01-15,JPY\n", "has no cents", 1),
+}  # fmt: skip
+
+
+def of_column(name: str, values: list[str], day: str = "") -> str:
+    lines = [f"c{i};{'10' if day else value};{value if day else '2024-01-15'}" for i, value in enumerate(values)]
+    return "\n".join([f"customer_id;{'revenue' if day else name};{name if day else 'order_date'}", *lines]) + "\n"
+
+
+@pytest.mark.parametrize("written", DATES)
+def test_a_date_however_it_is_written_is_its_day(reader, written):
+    days = written.split("|" if "|" in written else " ")
+    path = reader.write("orders.csv", of_column("order_date", days, day="x"))
+    read = reader.read(path)
+    found = [row["created_at_date"][:10] for row in read.used]
+    assert min(found) == DATES[written] and all(len(day) == 10 and day[4] == "-" for day in found)
+    again = reader.read(path, orders.report(orders.find(str(path))).mapping)
+    assert again.rows == read.rows
+
+
+@pytest.mark.parametrize("written", MONEY)
+def test_money_however_it_is_written_is_its_amount(reader, written):
+    assert reader.read(reader.write("orders.csv", of_column("revenue", written.split("|")))).revenue == Decimal(
+        MONEY[written]
+    )
+
+
+@pytest.mark.parametrize("name", CENTS)
+def test_money_in_cents_by_its_name_is_a_hundredth(reader, name):
+    path = reader.write("orders.csv", of_column(name, ["1050", "2000"]))
+    read = reader.read(path)
+    assert (read.revenue, f"revenue: {name} * 0.01" in read.read_as) == (Decimal("30.50"), True)
+    assert reader.read(path, orders.report(orders.find(str(path))).mapping).rows == read.rows
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [(encoding, [name]) for encoding in OF_LANGUAGES for name in NAMES[encoding][:-1]] + [*NAMES.items()],
+)
+def test_names_in_an_encoding_that_is_not_named_are_themselves(reader, encoding, names):
+    lines = "".join(f"{name};{n};10;2024-01-15\n" for n, name in enumerate(names))
+    read = reader.read(reader.write("orders.csv", f"customer_id;order_id;revenue;date\n{lines}".encode(encoding)))
+    assert read.customers == set(names)
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_file_of_one_reading_is_read(reader, kind):
+    content, (customer, lines, revenue) = FILES[kind]
+    read = reader.read(reader.write("orders.csv", content))
+    assert (read.used[0]["customer_id"], len(read.rows), read.revenue) == (customer, lines, Decimal(revenue))
+
+
+@pytest.mark.parametrize("kind", ASKED)
+def test_a_file_of_two_readings_is_asked_about_and_the_answer_works(reader, kind):
+    content, said, customers = ASKED[kind]
+    path = reader.write("orders.csv", content)
+    assert said in str(reader.asked(path))
+    assert len(reader.answered(path).customers) == customers
+
+
+def packed(name: str, content: str) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr(name, content)
+    return archive.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("orders.csv", b"<!DOCTYPE html>\n<html><body>Please log in</body></html>\n", "page of the web"),
+        ("orders.csv", b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "lfs pull"),
+        ("orders.csv", packed("orders.csv", HEADER), "orders.csv.zip"),
+        ("orders.csv", gzip.compress(HEADER.encode()), "orders.csv.gz"),
+        ("orders.dat", HEADER.encode(), "orders.dat.csv"),
+        ("orders.xls", b"\xd0\xcf\x11\xe0", "Save it as .xlsx"),
+    ],
+)
+def test_what_is_no_text_of_orders_is_named_as_what_it_is(reader, name, content, said):
+    with pytest.raises(orders.OrdersError, match=said):
+        reader.read(reader.write(name, content))
+
+
+def test_the_conversion_of_a_json_list_is_right_when_pasted(reader):
+    content = json.dumps([{"customer_id": "a", "revenue": 1, "date": "2024-01-15"}] * 2, indent=1)
+    with pytest.raises(orders.OrdersError) as stopped:
+        reader.read(reader.write("it's all.json", content))
+    command = str(stopped.value).split("for each order: ")[1]
+    subprocess.run(command, shell=True, check=True)
+    assert reader.read(reader.folder / "it's all-lines.jsonl").revenue == 2
+
+
+def test_files_in_folders_within_a_folder_are_named_by_the_pattern_that_is_shown(reader):
+    for month in ("01", "02"):
+        reader.write(f"2024/{month}/orders.csv", f"customer_id,revenue,date\nc{month},10,2024-{month}-15\nbroken\n")
+    with pytest.raises(orders.NoSuchOrders) as stopped:
+        reader.read(reader.folder / "2024")
+    read = reader.read(str(stopped.value).split("ORDERS=")[1].strip("'"))
+    assert (read.customers, read.revenue, len(read.rows)) == ({"c01", "c02"}, 20, 4)
+    assert [row["source_file"] for row in read.rows if row["malformed_line"]] == ["01/orders.csv", "02/orders.csv"]
