@@ -14,16 +14,18 @@ from matplotlib.figure import Figure
 from predictor.training.backtest import Backtest
 from predictor.training.metrics import deciles, gains
 
-_MODEL, _ACTUAL, _FAINT = "#0b6e6e", "#e08e2b", "#c3ccd4"
+# Seen on light paper and on dark.
+_MODEL, _ACTUAL, _FAINT, _WORDS = "#12897f", "#e08e2b", "#9aa5af", "#76818d"
 _STYLE: Any = {  # its own type is every key by name
     "font.family": "sans-serif",
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": "#8794a1",
-    "axes.labelcolor": "#5d6b7a",
-    "xtick.color": "#5d6b7a",
-    "ytick.color": "#5d6b7a",
+    "axes.labelcolor": _WORDS,
+    "xtick.color": _WORDS,
+    "ytick.color": _WORDS,
+    "text.color": _WORDS,
     "svg.fonttype": "none",  # letters stay letters: smaller, sharp, and they can be searched
     "svg.hashsalt": "training report",
 }

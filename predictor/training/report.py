@@ -125,7 +125,7 @@ def _html(content: dict[str, Any], pictures: list[tuple[str, str, str]]) -> str:
         ("Known", f"{content['first_order']} to {content['trained_as_of']}, nothing later"),
         ("Value", f"revenue of the next {content['horizon_days']} days, discounted at {rate:.0%} a year to the day"),
         ("Learned from", f"{len(content['cutoffs'])} past dates with the {content['label_days']} days after each"),
-        ("Model", " ".join(content["notes"])),
+        ("Model", " ".join([f"{content['model_id']}.", *content["notes"]])),
     ]
     fact_rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts)
     words = "".join(f"<li>{escape(each)}</li>" for each in content["in_words"])
@@ -143,6 +143,7 @@ def _html(content: dict[str, Any], pictures: list[tuple[str, str, str]]) -> str:
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>Training report: {escape(content["orders_file"])}</title>
 <style>{_STYLE}</style>
 <main>
@@ -178,9 +179,12 @@ def _table(test: dict[str, Any]) -> str:
 
 
 _STYLE = """
-:root { --ink: #1d2733; --soft: #5d6b7a; --line: #dfe5ea; --accent: #0b6e6e; --wash: #f2f8f7; }
+:root { --paper: #fbfaf7; --ink: #1c1b19; --soft: #68645c; --line: #e3dfd6; --accent: #0f766e; --wash: #eef5f3; }
+@media (prefers-color-scheme: dark) {
+  :root { --paper: #141513; --ink: #edebe5; --soft: #9d988d; --line: #30312d; --accent: #4fc3b4; --wash: #1c2422; }
+}
 * { box-sizing: border-box; }
-body { margin: 0; background: #fff; color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }
+body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }
 main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 header p { margin: 0; color: var(--accent); font-weight: 600; letter-spacing: .02em; }
 h1 { margin: .1rem 0 1.5rem; font-size: 2.2rem; line-height: 1.15; }
@@ -195,9 +199,14 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { padding: .45rem .7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { font-weight: 500; } th:first-child { text-align: left; } thead th { color: var(--soft); }
 .ours th, .ours td { background: var(--wash); color: var(--accent); font-weight: 700; }
-section { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1.5rem; margin-top: 2rem; }
+section { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1.5rem;
+  margin-top: 2rem; }
 figure { margin: 0; padding: 1rem; border: 1px solid var(--line); border-radius: 8px; }
 figure svg { width: 100%; height: auto; display: block; }
+@media (max-width: 40rem) {
+  dl { grid-template-columns: 1fr; } dd + dt { margin-top: .5rem; }
+  h1 { font-size: 1.8rem; } figure { padding: .75rem; }
+}
 figcaption, footer, footer p { color: var(--soft); font-size: .875rem; }
 footer { margin-top: 2.5rem; border-top: 1px solid var(--line); } footer p { margin: .3rem 0; }
 """

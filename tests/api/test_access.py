@@ -83,6 +83,7 @@ ROUTES = {
     "/predictions": ("token", LONG),
     "/predictions.csv": ("token", LONG),
     "/summary": ("token", LONG),
+    "/segments": ("token", LONG),
     "/training-report": ("token", LONG),
     "POST /predictions/lookup": ("token", LONG),
 }

@@ -136,6 +136,7 @@ def test_where_nothing_was_bought_it_says_so_and_nothing_else():
 def test_page_and_json_say_the_sentences_of_the_last_test_and_show_every_figure(tmp_path):
     first, last = made_up(ACTUAL * 2), made_up(ACTUAL / 2)
     content = {
+        "model_id": "abcdef012345",
         "orders_file": "<shop>.csv", "orders": 1234, "customers": 200, "first_order": "2019-01-01",
         "trained_as_of": "2020-04-10", "horizon_days": 100, "discount_rate": 0.1, "cutoffs": ["2019-06-01"],
         "label_days": 50, "notes": ["Plain."], "tests": [first.summary(), last.summary()],
@@ -145,6 +146,7 @@ def test_page_and_json_say_the_sentences_of_the_last_test_and_show_every_figure(
     written = json.loads((tmp_path / "training_report.json").read_text(encoding="utf-8"))
     assert written["in_words"] == report.in_words(last.summary())
     assert "50% too low" in page and "too high" not in page
+    assert "abcdef012345" in page and written["model_id"] == "abcdef012345"
     assert "&lt;shop&gt;.csv" in page and "<shop>" not in page
     for test in written["tests"]:
         assert test["as_of"] == "2020-01-01" and test["until"] == "2020-04-10"
