@@ -49,6 +49,7 @@ class Page:
 
     def open(self, address: str) -> None:
         self.call("Page.navigate", url=address)
+        self.wait("document.readyState !== 'loading'")  # before, there may be no body to look at
 
     def size(self, width: int, height: int) -> None:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
