@@ -26,7 +26,7 @@ def serve(settings: Settings, port: int) -> None:
         ) from None
     logs = settings.warehouse / "logs"
     where: dict[str, Any] = {"settings": settings, "target": settings.warehouse / "docs", "logs": logs}
-    result = run_dbt("docs", "generate", "--target", "published", **where)
+    result = run_dbt("docs", "generate", output="published", **where)
     if not result.success:
         raise ClvError(f"The documentation could not be made: {result.exception or ''} See {logs / 'dbt.log'}.")
     print(f"Documentation and lineage: http://{HOST}:{port}/  (Ctrl-C ends it)", flush=True)

@@ -5,9 +5,12 @@
   because dbt has no macros there.
 #}
 
-{# The text that was given for a setting; empty where nothing was. #}
+{#
+  The text that was given for a setting; empty where nothing was. The environment is looked at where there is no such
+  variable only, because dbt parses a file anew when what it has read there has changed.
+#}
 {% macro setting(name) %}
-  {%- set given = var(name, env_var(name | upper, '')) -%}
+  {%- set given = var(name) if var.has_var(name) else env_var(name | upper, '') -%}
   {{ return('' if given is none else given | string | trim) }}
 {% endmacro %}
 

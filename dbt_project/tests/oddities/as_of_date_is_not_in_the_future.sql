@@ -6,7 +6,7 @@
             'code': 'as_of_in_the_future',
             'message': "the as-of date is in the future, by days: {n}; the last orders are of {examples}. Mend lines of days to come, or give the right day with AS_OF=YYYY-MM-DD"
         },
-        severity='warn' if var('as_of', env_var('AS_OF', '')) and not strict else 'error',
+        severity='warn' if setting('as_of') and not strict else 'error',
         fail_calc='coalesce(max(days_ahead), 0)'
     )
 }}
