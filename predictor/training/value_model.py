@@ -67,10 +67,10 @@ class ValueModel:
         """
         features = valid(features)
         history = tuple(features[name] for name in ("frequency", "recency", "customer_age"))
-        expected, values = self.expectation(features)
-        factor = self.correction.factor(values)
-        expected_purchases = self.purchases.expected_purchases(self.horizon, *history)
-        undiscounted = expected_purchases * self._next_spend(features)
+        next_spend = self._next_spend(features)
+        expected_purchases, discounted = self._purchases(features, self.horizon)
+        expected, undiscounted = discounted * next_spend, expected_purchases * next_spend
+        factor = self.correction.factor(terms(features, self.purchases, self.spend, next_spend))
         per_spend = factor * np.divide(expected, undiscounted, out=np.ones_like(expected), where=undiscounted > 0)
         lower, upper = per_spend * spend_quantiles(
             _INTERVAL, self.horizon, self.purchases, self.spend, history, features["monetary_value"]
@@ -88,23 +88,26 @@ class ValueModel:
         """Expected discounted value in the next `days` (default: the horizon), (n,), and the correction's terms."""
         features = valid(features)
         next_spend = self._next_spend(features)
-        expected = self._discounted_purchases(features, days or self.horizon) * next_spend
-        return expected, terms(features, self.purchases, self.spend, next_spend)
+        _, discounted = self._purchases(features, days or self.horizon)
+        return discounted * next_spend, terms(features, self.purchases, self.spend, next_spend)
 
     def _next_spend(self, features: dict[str, np.ndarray]) -> np.ndarray:
         return self.spend.expected_spend(features["frequency"] + 1.0, features["monetary_value"])
 
-    def _discounted_purchases(self, features: dict[str, np.ndarray], days: int) -> np.ndarray:
+    def _purchases(self, features: dict[str, np.ndarray], days: int) -> tuple[np.ndarray, np.ndarray]:
+        """Expected purchases in the next `days`, and the same discounted to today, each (n,)."""
         history = [features[name] for name in ("frequency", "recency", "customer_age")]
         if not self.discount_rate:
-            return self.purchases.expected_purchases(days, *history)
+            expected = self.purchases.expected_purchases(days, *history)
+            return expected, expected
+        steps = range(1, _DISCOUNT_STEPS + 1)
+        until = self.purchases.expected_by([days * step / _DISCOUNT_STEPS for step in steps], *history)
         total = before = np.zeros(len(history[0]))
-        for step in range(1, _DISCOUNT_STEPS + 1):
-            until = self.purchases.expected_purchases(days * step / _DISCOUNT_STEPS, *history)
+        for step, expected in zip(steps, until, strict=True):
             middle = days * (step - 0.5) / _DISCOUNT_STEPS
-            total = total + (until - before) * (1.0 + self.discount_rate) ** (-middle / 365.0)
-            before = until
-        return total
+            total = total + (expected - before) * (1.0 + self.discount_rate) ** (-middle / 365.0)
+            before = expected
+        return expected, total
 
 
 def _by_name(x: np.ndarray) -> dict[str, np.ndarray]:
