@@ -9,10 +9,11 @@ export DO_NOT_TRACK := 1
 # What each command takes. A variable that was given on make's command line and that is not among them is refused: with
 # a typing error, `make build` would otherwise publish other orders than those that were meant.
 model := MODEL_PYTHON MODEL_MEMORY MODEL_TIMEOUT WORKERS MODEL_MANIFESTS
+orders := ORDERS TABLE QUERY
 delivery := DELIVER_TO SCHEMA TABLES
-build.takes := ORDERS MAPPING IGNORE AS_OF MODEL WAREHOUSE MAX_REJECTED HISTORY_DAYS STRICT REQUIRE_BOX MEMORY JSON $(delivery) $(model)
-inspect.takes := ORDERS MAPPING IGNORE OUT
-train.takes := ORDERS MAPPING IGNORE AS_OF HORIZON DISCOUNT_RATE MODEL WAREHOUSE MEMORY JSON $(model)
+build.takes := $(orders) MAPPING IGNORE AS_OF MODEL WAREHOUSE MAX_REJECTED HISTORY_DAYS STRICT REQUIRE_BOX MEMORY JSON $(delivery) $(model)
+inspect.takes := $(orders) MAPPING IGNORE OUT
+train.takes := $(orders) MAPPING IGNORE AS_OF HORIZON DISCOUNT_RATE MODEL WAREHOUSE MEMORY JSON $(model)
 serve.takes := HOST PORT WAREHOUSE API_TOKENS API_TOKENS_FILE LOG_CUSTOMERS SAFE_CELLS
 sql.takes := Q WAREHOUSE
 docs.takes := PORT WAREHOUSE

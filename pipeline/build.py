@@ -38,23 +38,23 @@ class Built:
 
 def build(settings: Settings, listener: Listener) -> Built:
     """Builds and publishes what the settings ask for. Raises ClvError, whose text is for people."""
-    source = orders_file.find(settings)
     warehouse = Warehouse(settings.warehouse, settings.memory)
-    with plain_errors("build", settings):
+    found = orders_file.find(settings, warehouse.temporary / "orders")
+    with found.called_by_its_origin(), plain_errors("build", settings):
         warehouse.create()
         with build_lock(warehouse.lock_file):
             try:
                 with plain_errors("build", settings):
-                    return _Build(settings, source, warehouse, listener).run()
+                    return _Build(settings, found, warehouse, listener).run()
             except DiskFull:
                 warehouse.discard_unfinished()  # what nobody can use must not keep the disk full
                 raise
 
 
 class _Build:
-    def __init__(self, settings: Settings, source: orders.Source, warehouse: Warehouse, listener: Listener):
+    def __init__(self, settings: Settings, found: orders_file.Found, warehouse: Warehouse, listener: Listener):
         self._settings = settings
-        self._source = source
+        self._found = found
         self._warehouse = warehouse
         self._listener = listener
         self._steps = Steps(listener)
@@ -71,27 +71,30 @@ class _Build:
                 warehouse.temporary.mkdir(exist_ok=True)
                 box = executor.submit(predictor.box_here)
                 carried_over = executor.submit(history.carry_over, warehouse)
-                counted = executor.submit(orders.fingerprint, self._source)
+                fetched = executor.submit(self._found.fetch)
+                counted = executor.submit(lambda: orders.fingerprint(fetched.result()))
             with step("start dbt"):
                 import_dbt()
             with step("start"):
                 self._warn(*doubts.about_box(box.result(), settings), *carried_over.result())
+            with step("load lines"):
+                source = fetched.result()
             try:
-                found = self._run_models_and_tests(model)
+                found = self._run_models_and_tests(model, source)
             except ClvError:
                 with orders_file.plain_errors():  # that the file is damaged, or changed, says more than what came of it
-                    orders.stop_where_changed(self._source, counted.result())
+                    orders.stop_where_changed(source, counted.result())
                 raise
             with orders_file.plain_errors():
                 fingerprint = counted.result()
-                orders.stop_where_changed(self._source, fingerprint)
+                orders.stop_where_changed(source, fingerprint)
 
         with step("publish"):
-            info = self._publish(model.manifest.training, fingerprint, found)
+            info = self._publish(model.manifest.training, source, fingerprint, found)
         self._listener(Published(info))
         return Built(info, self._steps.seconds)
 
-    def _run_models_and_tests(self, model: predictor.Model) -> list[Warned]:
+    def _run_models_and_tests(self, model: predictor.Model, source: orders.Source) -> list[Warned]:
         """Returns what the audit found odd. Raises ClvError where a model or a test failed."""
         started = time.perf_counter()
         warehouse = self._warehouse
@@ -100,6 +103,7 @@ class _Build:
         # And it is not strict: what it finds odd stops a build in `_warn`, unless the mapping silences it.
         copy = replace(
             self._settings,
+            orders=Path(source.given),
             model=model.save(folder),
             predictor=replace(self._settings.predictor, manifests=folder),
             strict=False,
@@ -129,7 +133,11 @@ class _Build:
             self._listener(each)
 
     def _publish(
-        self, training: Mapping[str, Any], fingerprint: orders.Fingerprint, found: list[Warned]
+        self,
+        training: Mapping[str, Any],
+        source: orders.Source,
+        fingerprint: orders.Fingerprint,
+        found: list[Warned],
     ) -> dict[str, Any]:
         """Returns the row of build_info."""
         warehouse = self._warehouse
@@ -137,7 +145,7 @@ class _Build:
         build_id = build_info.new_build_id(now, secrets.token_hex(3))
         with warehouse.open_build() as file:
             with orders_file.plain_errors():
-                orders.stop_where_lines_are_lost(self._source, fingerprint, file, "orders")
+                orders.stop_where_lines_are_lost(source, fingerprint, file, "orders")
             self._warn(*orders_file.doubts(file), *found, *doubts.about_values(training.get("horizon_days"), file))
             trained_here = trained_as_of = None
             if training:
@@ -148,7 +156,7 @@ class _Build:
                 file,
                 build_id=build_id,
                 built_at=now.replace(tzinfo=None),
-                orders_file=self._source.name,
+                orders_file=source.name,
                 orders_sha256=fingerprint.sha256,
                 project_version=_project_version(),
                 horizon_days=training.get("horizon_days"),

@@ -23,11 +23,12 @@ import click
 from rich.console import Console
 
 import predictor
+from pipeline.address import Address
 from pipeline.engines.duckdb_settings import read_memory
 from pipeline.errors import ClvError, UsageError
 from pipeline.events import Failed, Listener, json_lines, to_all
 from pipeline.extras import stop_unless_installed
-from pipeline.postgres import Address
+from pipeline.postgres import SCHEMES, Postgres
 from pipeline.settings import TAKES, Settings, short
 from pipeline.steps import progress_bar
 from pipeline.terminal import printable
@@ -78,6 +79,13 @@ class _Checked(click.ParamType[Any]):
 
 def _path(text: str) -> Path:
     return Path(os.path.abspath(text))
+
+
+def _orders(text: str) -> Path | Address:
+    address = Address.of(text)
+    if address and address.scheme in SCHEMES:
+        return Postgres.parse("ORDERS", text)
+    return address or _path(text)
 
 
 def _warehouse(text: str) -> Path:
@@ -151,7 +159,10 @@ def _of_the_predictor(name: str) -> Callable[[str], Any]:
 
 VARIABLES = {
     "ORDERS": Variable(
-        "The order lines: a file, a folder, or a pattern of files.", "PATH", _path, short(Settings.orders)),
+        "The order lines: a file, a folder, a pattern of files, or the address of a database or of files elsewhere.",
+        "PATH|ADDRESS", _orders, short(Settings.orders)),
+    "TABLE": Variable("The table of order lines, where ORDERS is a database.", "NAME", str, "none"),
+    "QUERY": Variable("A query for the order lines, where ORDERS is a database.", "SQL", str, "none"),
     "MAPPING": Variable("The file that says how the orders are read.", "FILE", _path, "found out, or asked"),
     "IGNORE": Variable(
         "Columns, divided by commas, that may say that lines are no purchases.", "COLUMNS", str, "none: a build asks"),
@@ -183,7 +194,7 @@ VARIABLES = {
         _number(10, "a yearly rate. Write a share: DISCOUNT_RATE=0.10"), f"{Settings.discount_rate:g}"),
     "DELIVER_TO": Variable(
         "The Postgres that gets what is published.", "postgresql://USER@HOST/DATABASE",
-        lambda text: Address.parse("DELIVER_TO", text), "none"),
+        lambda text: Postgres.parse("DELIVER_TO", text), "none"),
     "SCHEMA": Variable("The schema to deliver into.", "NAME", str, Settings.schema),
     "TABLES": Variable("The tables to deliver.", "NAME,NAME", _tables, ",".join(Settings.tables)),
     "PORT": Variable(

@@ -20,7 +20,7 @@ import duckdb
 
 from pipeline.errors import ClvError, UsageError
 from pipeline.events import Delivered, Listener
-from pipeline.postgres import Address
+from pipeline.postgres import Postgres
 from pipeline.settings import Settings, command_line
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def deliver(settings: Settings, listener: Listener) -> None:
     print(f"Delivered build {done.build_id} into {done.to}: {rows}; {done.seconds:.1f} seconds")
 
 
-def send(published: Path, address: Address, schema: str, tables: Sequence[str]) -> Delivered:
+def send(published: Path, address: Postgres, schema: str, tables: Sequence[str]) -> Delivered:
     """Makes these tables of the schema, and `build_info`, those of the published build, in one transaction.
 
     Raises ClvError where that cannot be done now; the tables are then as they were.
@@ -142,7 +142,7 @@ class _Part:
 class _Target:
     """The schema that is delivered to, in the transaction of one delivery."""
 
-    def __init__(self, cursor: Cursor, address: Address, schema: str):
+    def __init__(self, cursor: Cursor, address: Postgres, schema: str):
         self._cursor = cursor
         self._address = address
         self._schema = schema

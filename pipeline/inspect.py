@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from rich.console import Console
@@ -13,9 +14,16 @@ from pipeline.settings import Settings, command_line, short
 
 def inspect(settings: Settings, out: Path | None) -> None:
     """Prints the report, writes the mapping to `out`. Raises ClvError where questions are open or nothing is read."""
-    source = orders_file.find(settings)
-    with orders_file.plain_errors():
-        report = orders.report(source, orders_file.mapping(settings))
+    with tempfile.TemporaryDirectory(prefix="clv-inspect-") as folder:
+        found = orders_file.find(settings, Path(folder) / "orders")
+        with found.called_by_its_origin():
+            source = found.fetch()
+            with orders_file.plain_errors():
+                report = orders.report(source, orders_file.mapping(settings))
+            _show(report, settings, out)
+
+
+def _show(report: orders.Report, settings: Settings, out: Path | None) -> None:
     console = Console()
     for name, lines in report.sections:
         for position, text in enumerate(lines):

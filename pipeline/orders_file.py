@@ -4,20 +4,47 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 
-from pipeline import orders
+from pipeline import orders, sources
 from pipeline.errors import ClvError, UsageError
 from pipeline.events import Warned
 from pipeline.settings import Settings
 
 
-def find(settings: Settings) -> orders.Source:
-    """Raises UsageError where ORDERS names nothing that can be read, and ClvError where it is damaged."""
+@dataclass(frozen=True)
+class Found:
+    """Orders that can be read: files that are here, or what is elsewhere and will be copied."""
+
+    source: orders.Source | None
+    copy: sources.Copy | None
+
+    def fetch(self) -> orders.Source:
+        """The files, copied here where they are not. Raises ClvError where that cannot be done."""
+        if self.copy is None:
+            assert self.source
+            return self.source
+        self.copy.fetch()
+        with plain_errors():
+            return orders.find(self.copy.given, self.copy.called)
+
+    def called_by_its_origin(self) -> AbstractContextManager[None]:
+        """What goes wrong within is told of what people know, not of a copy."""
+        return self.copy.called_by_its_origin() if self.copy else nullcontext()
+
+
+def find(settings: Settings, folder: Path) -> Found:
+    """What ORDERS names; `folder` is where a copy would be, and is made then.
+
+    Raises UsageError where it is nothing that can be read, and ClvError where it is damaged.
+    """
+    copy = sources.copy_of(settings.orders, settings.table, settings.query, folder)
     with plain_errors():
-        return orders.find(str(settings.orders))
+        return Found(None if copy else orders.find(str(settings.orders)), copy)
 
 
 def mapping(settings: Settings) -> orders.Mapping:

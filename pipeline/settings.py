@@ -8,17 +8,19 @@ from datetime import date
 from pathlib import Path
 
 import predictor
+from pipeline.address import Address
 from pipeline.engines.duckdb_settings import USUAL_MEMORY
-from pipeline.postgres import Address
+from pipeline.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_ORDERS = ROOT / "dbt_project" / "seeds" / "orders.csv"
 
+_ORDERS = ("ORDERS", "TABLE", "QUERY")
 _DELIVERY = ("DELIVER_TO", "SCHEMA", "TABLES")
 _MODEL_RUNS = tuple(predictor.OPTIONS)
 TAKES = {  # which variables each command takes; they are its options, and make's variables
     "build": (
-        "ORDERS",
+        *_ORDERS,
         "MAPPING",
         "IGNORE",
         "AS_OF",
@@ -34,7 +36,7 @@ TAKES = {  # which variables each command takes; they are its options, and make'
         *_MODEL_RUNS,
     ),
     "train": (
-        "ORDERS",
+        *_ORDERS,
         "MAPPING",
         "IGNORE",
         "AS_OF",
@@ -46,7 +48,7 @@ TAKES = {  # which variables each command takes; they are its options, and make'
         "JSON",
         *_MODEL_RUNS,
     ),
-    "inspect": ("ORDERS", "MAPPING", "IGNORE", "OUT"),
+    "inspect": (*_ORDERS, "MAPPING", "IGNORE", "OUT"),
     "deliver": (*_DELIVERY, "WAREHOUSE", "JSON"),
     "rollback": ("WAREHOUSE",),
     "register": ("MODEL", *_MODEL_RUNS),
@@ -67,7 +69,8 @@ _OF_THE_PREDICTOR = {
 class Settings:
     """The arguments of one command, checked. Paths are absolute.
 
-    `orders`: the file of order lines, a folder or a pattern of such. `mapping`: the file that says how they are read;
+    `orders`: the file of order lines, a folder or a pattern of such, or the address of what is elsewhere; `table` or
+    `query`: which lines, of a database. `mapping`: the file that says how they are read;
     None finds it out. `ignore`: columns that say that some lines are no purchases and are not looked at. `warehouse`:
     the folder that is built and published in. `as_of`: the day that features are taken at; None is the day after the
     last order. `model`: the dill file to predict with; of a training, the one to write. `max_rejected`: the share of
@@ -79,7 +82,9 @@ class Settings:
     where in it, and which. `predictor`: how the model is run.
     """
 
-    orders: Path = DEMO_ORDERS
+    orders: Path | Address = DEMO_ORDERS
+    table: str = ""
+    query: str = ""
     mapping: Path | None = None
     ignore: str = ""
     warehouse: Path = ROOT / "warehouse"
@@ -93,7 +98,7 @@ class Settings:
     json: Path | None = None
     horizon: int = 180
     discount_rate: float = 0.10
-    deliver_to: Address | None = None
+    deliver_to: Postgres | None = None
     schema: str = "clv"
     tables: tuple[str, ...] = ("customer_value", "predictions", "prediction_history")
     predictor: predictor.Settings = field(default_factory=lambda: predictor.Settings.from_variables({}))
@@ -114,9 +119,11 @@ def command_line(command: str, settings: Settings, **changed: object) -> str:
     return " ".join(words)
 
 
-def short(path: Path) -> str:
-    """The path as one would type it from here."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+def short(place: Path | Address) -> str:
+    """The path as one would type it from here; an address without its password."""
+    if isinstance(place, Path) and place.is_relative_to(Path.cwd()):
+        return str(place.relative_to(Path.cwd()))
+    return str(place)
 
 
 def _value(settings: Settings, variable: str) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -37,7 +38,7 @@ def show(console: Console, settings: Settings, info: dict[str, Any], seconds: di
         console.print(f"[bold]{name:<12}[/bold]{text}", highlight=False, soft_wrap=True)
 
     used = info["lines"] - info["lines_rejected"]
-    line("Orders", _plain(short(settings.orders)))
+    line("Orders", _plain(short(settings.orders) if isinstance(settings.orders, Path) else info["orders_file"]))
     for position, fact in enumerate((info["read_as"] or "").splitlines()):
         line("" if position else "Read as", _plain(fact))
     line("Lines", f"{info['lines']:,} read, {used:,} used, {info['lines_rejected']:,} rejected")

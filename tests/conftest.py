@@ -1,8 +1,12 @@
-"""What holds for every test."""
+"""What holds for every test, and the server that several rooms of tests talk to."""
 
 from __future__ import annotations
 
 import os
+
+from tests.postgres import database, postgres
+
+__all__ = ["database", "postgres"]
 
 # `make test` hands its own flags down; a `make` that a test starts has to behave as one that a person types.
 for inherited in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"):

@@ -7,7 +7,7 @@ from pipeline.orders.mapping import Mapping
 from pipeline.orders.mapping import load as load_mapping
 from pipeline.orders.reading import Reading
 from pipeline.orders.report import Report, report
-from pipeline.orders.source import Fingerprint, Source, find, fingerprint, stop_where_changed
+from pipeline.orders.source import Fingerprint, Source, find, fingerprint, is_file_of_orders, stop_where_changed
 
 __all__ = [
     "READING",
@@ -25,6 +25,7 @@ __all__ = [
     "decide",
     "find",
     "fingerprint",
+    "is_file_of_orders",
     "load",
     "load_mapping",
     "report",

@@ -23,12 +23,32 @@ from pipeline.orders.source import Part
 from pipeline.orders.sql import literal
 
 _NOTHING = r"['', '\N']"  # \N is how databases write NULL into text
+_NUMBERS = (
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "HUGEINT",
+    "FLOAT",
+    "DOUBLE",
+    "DECIMAL",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+    "UHUGEINT",
+)
+# Numbers that are kept as text, so that they stay exact; see pipeline/sources/parquet.py.
+_NUMBERS_AS_TEXT = "select decode(value) from parquet_kv_metadata({}) where decode(key) = 'numbers'"
 _MOST_FIELDS = 20  # past it, an expression with a term for each field is longer than DuckDB takes
 
 
 @dataclass(frozen=True)
 class Layout:
-    """`names` are the columns', none where the file names none; see `Dialect` for the rest."""
+    """`names` are the columns', none where the file names none; see `Dialect` for the rest.
+
+    `numbers` are the positions of columns that are numbers by their type, of a kind of file that has types.
+    """
 
     part: Part
     names: tuple[str, ...]
@@ -42,6 +62,7 @@ class Layout:
     escape: str = '"'
     has_formulas: bool = False
     sampled_whole: bool = True
+    numbers: tuple[int, ...] = ()
 
 
 def of(part: Part, mapping: Mapping, folder: Path) -> Layout:
@@ -50,9 +71,12 @@ def of(part: Part, mapping: Mapping, folder: Path) -> Layout:
         with duckdb.connect() as memory:
             try:
                 described = memory.execute(f"describe select * from {parquet(part)}").fetchall()
+                named = memory.execute(_NUMBERS_AS_TEXT.format(file_literal(part.path)))
+                exact = {name for (names,) in named.fetchall() for name in json.loads(names)}
             except duckdb.Error as error:
                 raise OrdersError(f"{part.path} cannot be read as parquet: {str(error).splitlines()[0]}") from None
-        return Layout(part, tuple(name for name, *_ in described), len(described))
+        numbers = [i for i, (name, kind, *_) in enumerate(described) if name in exact or kind.startswith(_NUMBERS)]
+        return Layout(part, tuple(name for name, *_ in described), len(described), numbers=tuple(numbers))
     by_position = any(isinstance(column, int) for column in mapping.columns.values())
     if part.kind == "excel":
         with excel.as_csv(part, folder) as path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -173,13 +173,19 @@ def number_sql(column: str, chosen: NumberFormat) -> str:
     )
 
 
-def computed_sql(operands: Sequence[str | Decimal], operators: Sequence[str], chosen: NumberFormat) -> str:
-    """What + - * of columns and numbers come to, as text; where a column holds no number, what stands there."""
+def computed_sql(
+    operands: Sequence[str | Decimal], operators: Sequence[str], chosen: NumberFormat, typed: Collection[str]
+) -> str:
+    """What + - * of columns and numbers come to, as text; where a column holds no number, what stands there.
+
+    A column that is `typed` as a number holds nothing that somebody wrote: there is one way to read it.
+    """
+    texts = [str(each) if each in typed else number_sql(str(each), chosen) for each in operands]
     if not operators:
-        return number_sql(str(operands[0]), chosen)
+        return texts[0]
     numbers = [
-        str(each) if isinstance(each, Decimal) else f"try_cast({number_sql(each, chosen)} as decimal(18, 6))"
-        for each in operands
+        str(each) if isinstance(each, Decimal) else f"try_cast({text} as decimal(18, 6))"
+        for each, text in zip(operands, texts, strict=True)
     ]
     fields = [literal(str(each)) if isinstance(each, Decimal) else each for each in operands]
     terms = [numbers[0]]

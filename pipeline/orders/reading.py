@@ -44,21 +44,21 @@ class Reading:
             for name, stated in self.mapping.columns.items()
         }
         relation = self._counted_once(each, self._filled_down(each, relation, columns), columns)
-        found = {name: self._text(name, expression) for name, expression in columns.items()}
+        found = {name: self._text(each, name, expression) for name, expression in columns.items()}
         if found["order_id"] is None:
             # A customer's lines of one day are one order.
             found["order_id"] = f"left({found['created_at_date']}, 10)"
         selected = ", ".join(f"{text or 'cast(null as varchar)'} as {name}" for name, text in found.items())
         return f"select {selected}, {self.left_out(each)} as left_out, line_breaks, malformed_line from ({relation})"
 
-    def _text(self, name: str, expression: Expression | None) -> str | None:
+    def _text(self, each: Layout, name: str, expression: Expression | None) -> str | None:
         if expression is None:
             return "case when malformed_line is null then '1' end" if name == "num_items" else None
         fields = [f"field_{position}" for position in expression.positions]
         if name == "created_at_date":
             return date_sql(fields[0], self.dates) if self.dates else fields[0]
         if name in ("num_items", "revenue"):
-            return computed_sql(_operands(expression), expression.operators, self.numbers)
+            return self._computed(each, expression)
         return _folded(fields[0]) if name in self.folded else fields[0]
 
     def money(self, each: Layout) -> str:
@@ -67,8 +67,12 @@ class Reading:
         if stated is None:
             return "cast(null as decimal(18, 6))"
         expression = mapping.resolve(stated, each.names, each.fields, str(each.part.path))
-        text = computed_sql(_operands(expression), expression.operators, self.numbers)
-        return f"try_cast({text} as decimal(18, 6))"
+        return f"try_cast({self._computed(each, expression)} as decimal(18, 6))"
+
+    def _computed(self, each: Layout, expression: Expression) -> str:
+        operands = [x if isinstance(x, Decimal) else f"field_{x}" for x in expression.operands]
+        typed = [f"field_{position}" for position in each.numbers]
+        return computed_sql(operands, expression.operators, self.numbers, typed)
 
     def _filled_down(self, each: Layout, relation: str, columns: dict[str, Expression | None]) -> str:
         """What stands on the first line of an order only stands on all of its lines, and on no other order's."""
@@ -140,7 +144,3 @@ def _condition(column: str, values: Sequence[str]) -> str:
     if texts:
         tests.append(f"coalesce(trim({column}) in ({', '.join(literal(text.strip()) for text in texts)}), false)")
     return "(" + " or ".join(tests) + ")"
-
-
-def _operands(expression: Expression) -> list[str | Decimal]:
-    return [each if isinstance(each, Decimal) else f"field_{each}" for each in expression.operands]

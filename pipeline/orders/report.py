@@ -37,7 +37,13 @@ def report(source: Source, stated: Mapping | None = None) -> Report:
     reading, questions, asked = propose(source, stated)
     size = sum(path.stat().st_size for path in source.files)
     sections: list[tuple[str, tuple[str, ...]]] = [
-        ("Orders", (plain(source.given), f"{len(source.parts)} files" if len(source.parts) > 1 else _bytes(size)))
+        (
+            "Orders",
+            (
+                plain(source.called or source.given),
+                f"{len(source.parts)} files" if len(source.parts) > 1 else _bytes(size),
+            ),
+        )
     ]
     if reading:
         sections.append(("Read as", tuple(read_as(reading)) or ("the six columns as they are",)))

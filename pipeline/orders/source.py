@@ -84,14 +84,17 @@ class Part:
 
 @dataclass(frozen=True)
 class Source:
-    """What ORDERS names, as its files in the order of their names."""
+    """What ORDERS names, as its files in the order of their names; `called` is what they are a copy of, if they are."""
 
     given: str
     parts: tuple[Part, ...]
+    called: str = ""
 
     @property
     def name(self) -> str:
         """What a person calls it: the file's name, or the folder's or pattern's."""
+        if self.called:
+            return self.called
         return self.parts[0].path.name if len(self.files) == 1 else os.path.basename(self.given.rstrip("/"))
 
     @property
@@ -99,11 +102,11 @@ class Source:
         return list(dict.fromkeys(part.path for part in self.parts))
 
 
-def find(given: str) -> Source:
+def find(given: str, called: str = "") -> Source:
     """The files that `given` names. Raises NoSuchOrders where there are none that can be read."""
     path = Path(os.path.abspath(given))
     if path.is_dir():
-        files = [each for each in sorted(path.iterdir()) if each.is_file() and _kind(each) and _is_data(each)]
+        files = [each for each in sorted(path.iterdir()) if each.is_file() and is_file_of_orders(each)]
         if not files:
             raise NoSuchOrders(f"{path} is a folder without a file of orders in it. {_below(path)}")
     elif path.exists():
@@ -116,18 +119,23 @@ def find(given: str) -> Source:
     if len({part.name for part in parts}) < len(parts):
         folder = Path(os.path.commonpath([file.parent for file in files]))
         parts = [replace(part, folder=folder) for part in parts]
-    return Source(str(path), tuple(parts))
+    return Source(str(path), tuple(parts), called)
 
 
 def _below(folder: Path) -> str:
     """Where they may be instead: in folders within it, or under names of another kind."""
     within = next(
-        (each for each in sorted(folder.rglob("*")) if each.is_file() and _kind(each) and _is_data(each)), None
+        (each for each in sorted(folder.rglob("*")) if each.is_file() and is_file_of_orders(each)), None
     )
     if within is None:
         return f"Such a file ends in {NAMED}."
     pattern = shlex.quote(str(folder / "**" / f"*{within.suffix}"))
     return f"There are some in folders within it; name them with a pattern: ORDERS={pattern}"
+
+
+def is_file_of_orders(path: Path) -> bool:
+    """Whether a folder's file of this name is one of those that are read."""
+    return _kind(path) is not None and _is_data(path)
 
 
 def _is_data(path: Path) -> bool:

@@ -39,20 +39,20 @@ class Training:
 
 def train(settings: Settings, listener: Listener) -> Training:
     """Writes and registers a model and its report. Raises ClvError, whose text is for people."""
-    source = orders_file.find(settings)
+    warehouse = Warehouse(settings.warehouse)
+    there = orders_file.find(settings, warehouse.training / "orders")
     if not settings.model.parent.is_dir():
         raise UsageError(
             f"There is no folder {settings.model.parent}. Name a file to write the model to: "
             f"{command_line('train', settings, MODEL='my-model.dill')}"
         )
-    warehouse = Warehouse(settings.warehouse)
     steps = Steps(listener)
-    with plain_errors("train", settings):
+    with there.called_by_its_origin(), plain_errors("train", settings):
         _stop_unless_writable(settings.model)
         warehouse.create()
         with build_lock(warehouse.folder / "training.lock", "training"):
             try:
-                content, found = _train(settings, source, warehouse.new_training_folder(), steps)
+                content, found = _train(settings, there, warehouse.new_training_folder(), steps)
             finally:
                 warehouse.discard_training()
     for each in found:
@@ -74,14 +74,15 @@ def _stop_unless_writable(model: Path) -> None:
 
 
 def _train(
-    settings: Settings, source: orders.Source, scratch: Path, steps: Steps
+    settings: Settings, there: orders_file.Found, scratch: Path, steps: Steps
 ) -> tuple[dict[str, Any], list[Warned]]:
     """What the report is made of, and what is doubtful about the model."""
     horizon, rate = settings.horizon, settings.discount_rate
     with ExitStack() as opened:
         with steps.step("load lines"), orders_file.plain_errors():
+            source = there.fetch()
             fingerprint = orders.fingerprint(source)
-            snapshots = opened.enter_context(open_orders(settings, scratch))
+            snapshots = opened.enter_context(open_orders(settings, Path(source.given), scratch))
             orders.stop_where_changed(source, fingerprint)
         doubts.stop_where_orders_lie_ahead(snapshots, settings, date.today())
         plan = make_plan(snapshots.first_day, snapshots.last_day, settings)

@@ -54,13 +54,15 @@ class Snapshots:
 
 
 @contextmanager
-def open_orders(settings: Settings, scratch: Path) -> Iterator[Snapshots]:
-    """Loads the orders into a warehouse in the folder `scratch`. Raises ClvError where none can be used."""
+def open_orders(settings: Settings, orders: Path, scratch: Path) -> Iterator[Snapshots]:
+    """Loads the orders, the files that the settings' are or were copied into, into a warehouse in the folder `scratch`.
+
+    Raises ClvError where none can be used."""
     warehouse, logs = Warehouse(scratch, settings.memory), Warehouse(settings.warehouse).logs
     done = run_dbt(
         *("build", "--select", "+tag:training", "--no-write-json"),
         *("--resource-type", "seed", "--resource-type", "model"),
-        settings=replace(settings, warehouse=scratch),
+        settings=replace(settings, orders=orders, warehouse=scratch),
         target=warehouse.target,
         logs=logs,
         training=True,
@@ -68,7 +70,7 @@ def open_orders(settings: Settings, scratch: Path) -> Iterator[Snapshots]:
     if not done.success:
         raise explain(done, settings, warehouse, logs / "dbt.log", "train")
     with warehouse.open_build() as build:
-        first, last, orders = build.execute(
+        first, last, count = build.execute(
             f"select min(created_at_date), max(created_at_date), count(distinct (customer_id, order_id)) {_KNOWN}",
             [settings.as_of],
         ).fetchall()[0]
@@ -82,4 +84,4 @@ def open_orders(settings: Settings, scratch: Path) -> Iterator[Snapshots]:
             f"from (select distinct customer_id {_KNOWN})",
             [settings.as_of],
         )
-        yield Snapshots(first, last, orders, build)
+        yield Snapshots(first, last, count, build)

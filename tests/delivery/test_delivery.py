@@ -10,7 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.delivery.conftest import PASSWORD, Postgres, Warehouse
+from tests.delivery.conftest import Warehouse
+from tests.postgres import PASSWORD, Postgres
 
 TABLES = ["customer_features", "customer_value", "prediction_history", "predictions"]
 

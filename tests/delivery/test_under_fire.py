@@ -15,7 +15,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.delivery.conftest import Postgres, Warehouse
+from tests.delivery.conftest import Warehouse
+from tests.postgres import Postgres
 
 pytestmark = pytest.mark.slow
 

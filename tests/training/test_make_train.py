@@ -139,7 +139,7 @@ def test_no_later_order_changes_a_byte_of_the_features_at_a_past_date(lines, tmp
         folder = tmp_path / name
         folder.mkdir()
         orders = write(folder / "orders.csv", content)
-        with open_orders(Settings(orders=orders, warehouse=folder), folder) as snapshots:
+        with open_orders(Settings(orders=orders, warehouse=folder), orders, folder) as snapshots:
             seen.append({name: column.tobytes() for name, column in snapshots.at(day).features.items()})
     assert seen[0] == seen[1] == seen[2]
 
@@ -156,7 +156,7 @@ def test_the_label_is_the_discounted_revenue_of_the_days_after_the_date(tmp_path
         ("c", "7", "1", "1", "30.00", "2020-03-10"),  # not a customer yet
     ]
     orders = write(tmp_path / "orders.csv", lines)
-    with open_orders(Settings(orders=orders, warehouse=tmp_path), tmp_path) as snapshots:
+    with open_orders(Settings(orders=orders, warehouse=tmp_path), orders, tmp_path) as snapshots:
         assert (snapshots.first_day, snapshots.last_day) == (date(2020, 1, 1), date(2020, 4, 1))
         assert snapshots.orders == 7
         actual = snapshots.at(date(2020, 3, 1), 30).actual

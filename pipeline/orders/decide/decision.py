@@ -64,9 +64,9 @@ def _read(
     if "revenue" not in whole.columns and chosen["revenue"] not in stated.once:
         asked += totals.ask(first.names, chosen, expressions, seen.rows)
 
-    money, pieces = (seen.values(name, expressions[name]) for name in ("revenue", "num_items"))
+    money, pieces = (seen.written(name, expressions[name]) for name in ("revenue", "num_items"))
     if expressions["num_items"] and expressions["revenue"]:
-        money = seen.values("revenue", expressions["revenue"].without(expressions["num_items"]))
+        money = seen.written("revenue", expressions["revenue"].without(expressions["num_items"]))
     number_format, number_evidence, questions_of_numbers = numbers.choose(money, pieces, whole)
     date_format, date_evidence, questions_of_dates = _dates(seen, expressions["created_at_date"], first, stated, whole)
     asked += [*questions_of_numbers, *questions_of_dates]

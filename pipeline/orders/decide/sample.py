@@ -21,18 +21,27 @@ _ROWS = 20_000
 class Sample:
     """`rows` are of all files, as the columns of the first one lie; `is_whole` where there are no others.
 
-    `unread` are values, by column of ours, that an earlier reading of the same files could not read.
+    `unread` are values, by column of ours, that an earlier reading of the same files could not read. `numbers` are the
+    positions of columns that are numbers by their type, in every file.
     """
 
     rows: Rows
     is_whole: bool
     unread: Sequence[tuple[str, str]] = field(default=())
+    numbers: frozenset[int] = frozenset()
 
     def values(self, name: str, expression: Expression | None) -> list[str]:
         """What stands in the columns of which `name` is made."""
-        if expression is None:
+        return self._of(name, expression.positions if expression else ())
+
+    def written(self, name: str, expression: Expression | None) -> list[str]:
+        """The same, but for numbers that nobody has written: their type says which they are."""
+        return self._of(name, [i for i in expression.positions if i not in self.numbers] if expression else ())
+
+    def _of(self, name: str, positions: Sequence[int]) -> list[str]:
+        if not positions:
             return []
-        found = [value for row in self.rows for position in expression.positions if (value := row[position])]
+        found = [value for row in self.rows for position in positions if (value := row[position])]
         return found + [value for column, value in self.unread if column == name]
 
 
@@ -54,14 +63,19 @@ def take(layouts: Sequence[Layout], folder: Path, unread: Sequence[tuple[str, st
                         raise OrdersError(f"{each.part.path} cannot be read: {str(error).splitlines()[0]}") from None
                     is_whole &= len(seen) < share
                     found += seen
-    return Sample(found, is_whole, unread)
+    typed = ({i for i, place in _places(layouts[0], each).items() if place in each.numbers} for each in layouts)
+    return Sample(found, is_whole, unread, frozenset.intersection(*map(frozenset, typed)))
 
 
 def _as_in(first: Layout, other: Layout) -> str:
     """The columns of another file in the order of the first one's, null where it lacks one."""
-    if other.names == first.names or not other.names:
-        places = {i: i for i in range(other.fields)}
-    else:
-        spelled = {name: i for i, name in enumerate(other.names)}
-        places = {i: spelled[name] for i, name in enumerate(first.names) if name in spelled}
+    places = _places(first, other)
     return ", ".join(f"field_{places[i]}" if i in places else "null" for i in range(first.fields))
+
+
+def _places(first: Layout, other: Layout) -> dict[int, int]:
+    """Where another file has the columns of the first one, by their positions in that."""
+    if other.names == first.names or not other.names:
+        return {i: i for i in range(other.fields)}
+    spelled = {name: i for i, name in enumerate(other.names)}
+    return {i: spelled[name] for i, name in enumerate(first.names) if name in spelled}

@@ -1,0 +1,17 @@
+"""What the databases have in common: names in quotes, and a table or a query to select from."""
+
+from __future__ import annotations
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quoted_path(name: str) -> str:
+    """A table with its schema, where points stand between them; one that has quotes already stays as it is."""
+    return name if '"' in name else ".".join(map(quoted, name.split(".")))
+
+
+def subquery(table: str, query: str) -> str:
+    """What to select from; `table` is SQL already. A comment at the end of a query ends with its line."""
+    return table or f"({query.strip().rstrip(';')}\n) as order_lines"
