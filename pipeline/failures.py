@@ -89,7 +89,7 @@ def _unusable_lines(settings: Settings, warehouse: Warehouse) -> str:
         lines = build.sql("select count(*) from orders").fetchall()[0][0]
         reasons = rejected_by_reason(build)
     if not lines:
-        return f"{settings.orders} has no order lines: nothing follows the line that names the columns."
+        return f"{settings.orders} has no order lines."
     reasons = [each for each in reasons if each[0] != "left_out"]
     rejected = sum(count for _, count, _ in reasons)
     share = rejected / lines

@@ -23,7 +23,8 @@ DEFAULTS = {
     "fallback_application_name": "customer-lifetime-value",
 }
 FRAME = re.compile(  # what driver, library and server put around what they say
-    r"^[A-Z_]+: |\[libpq\] |Failed to connect: |(FATAL|ERROR):  |connection to server .* failed: |PQ\w+\(\) failed: "
+    r"^[A-Z_]+: |\[libpq\] |Failed to connect: |connection to server .* failed: |"
+    r"(FATAL|ERROR):  |PQ\w+\(\) failed: |Failed to execute query: |could not begin COPY: |Execution error \[\w+\]: "
 )
 HINTS = {  # what the server says: what helps
     "password": "Give the password in PGPASSWORD, in ~/.pgpass or in a service file.",

@@ -26,7 +26,7 @@ def rows(path: Path, table: str, query: str) -> Iterator[pa.RecordBatchReader]:
         raise UsageError(f"There is no file {path}. Name the file of order lines: make build ORDERS=orders.csv")
     asked = sql.subquery(sql.quoted_path(table) if table else "", query)
     try:
-        with duckdb.connect(path, read_only=True, config={"memory_limit": "1GB", "TimeZone": "UTC"}) as file:
+        with duckdb.connect(path, read_only=True, config={"memory_limit": "1GB"}) as file:
             described = file.execute(f"describe select * from {asked}").fetchall()
             columns = ", ".join(_columns([(name, kind) for name, kind, *_ in described]))
             yield file.execute(f"select {columns} from {asked}").to_arrow_reader(BATCH)
@@ -40,7 +40,7 @@ def _columns(described: list[tuple[str, str]]) -> Iterator[str]:
         if kind in AS_THEY_ARE or kind.startswith("DECIMAL"):
             yield column
         elif kind.startswith("TIMESTAMP"):
-            yield f"cast({column} as timestamp) as {column}"
+            yield f"make_timestamp(epoch_us({column})) as {column}"  # in UTC, whatever the machine's zone
         elif not kind.endswith("]") and not kind.startswith(NO_ORDERS):
             yield f"cast({column} as varchar) as {column}"
 

@@ -1,0 +1,148 @@
+"""Order lines out of SQLite, DuckDB, an object store and a web server: the same lines, and what is missing by name."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipeline import orders_file
+from pipeline.address import Address
+from pipeline.settings import Settings
+from tests.pipeline.conftest import HEADER
+from tests.postgres import PASSWORD
+from tests.sources.conftest import Command, copied
+
+LINES = ["a,1,1,2,10.50,2024-01-01", "b,2,1,1,7,2024-01-02"]
+FOUND = "2 lines of 2 customers, 2024-01-01 to 2024-01-02"
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server that speaks as S3 does, with a bucket of order files."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    endpoint = "http://{}:{}".format(*server.get_host_and_port())
+    store = boto3.client(
+        "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="id", aws_secret_access_key=PASSWORD
+    )
+    store.create_bucket(Bucket="shop")
+    for key, lines in {
+        "exports/2024-01/orders.csv": LINES[:1],
+        "exports/2024-02/orders.csv": LINES[1:],
+        "folder/1.csv": LINES[:1],
+        "folder/2.csv": LINES[1:],
+        "folder/README.pdf": ["no orders"],
+        "broken.csv.gz": ["no gzip"],
+    }.items():
+        store.put_object(Bucket="shop", Key=key, Body="\n".join([HEADER, *lines]) + "\n")
+    yield endpoint
+    server.stop()
+
+
+@pytest.fixture
+def in_s3(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"ENDPOINT_URL": s3, "ACCESS_KEY_ID": "id", "SECRET_ACCESS_KEY": PASSWORD, "DEFAULT_REGION": "us-east-1"}
+    for name, value in given.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+
+
+@pytest.mark.usefixtures("in_s3")
+@pytest.mark.parametrize("place", ["exports/*/orders.csv", "folder", "folder/", "folder/[12].csv"])
+def test_files_in_an_object_store_are_read_as_files_here_are(place: str, command: Command) -> None:
+    printed = command("inspect", ORDERS=f"s3://shop/{place}")
+    assert FOUND in printed
+    assert f"Orders      s3://shop/{place.rstrip('/')}" in printed
+
+
+@pytest.mark.usefixtures("in_s3")
+@pytest.mark.parametrize(
+    ("given", "status", "words"),
+    [
+        ({"ORDERS": "s3://shop/nothing.csv"}, 1, "There is nothing at s3://shop/nothing.csv."),
+        ({"ORDERS": "s3://shop/*.jsonl"}, 1, "There is nothing at s3://shop/*.jsonl."),
+        ({"ORDERS": "s3://nowhere/orders.csv"}, 1, "There is nothing at s3://nowhere/orders.csv."),
+        ({"ORDERS": "s3://shop/broken.csv.gz"}, 1, "s3://shop/broken.csv.gz is damaged or no gzip file"),
+        ({"ORDERS": "s3://shop/folder", "TABLE": "lines"}, 2, "s3://shop/folder is no database. Leave TABLE out."),
+        ({"ORDERS": "gs://shop/orders.csv"}, 2, "python -m pip install gcsfs"),
+        ({"ORDERS": "snowflake://me@there/shop", "TABLE": "l"}, 2, "python -m pip install adbc-driver-snowflake"),
+    ],
+)
+def test_what_is_wrong_with_a_place_is_said(given: dict[str, str], status: int, words: str, command: Command) -> None:
+    printed = command("inspect", status, **given)
+    assert words in printed
+    assert len(printed.splitlines()) <= 2
+
+
+def test_a_file_behind_https_is_read_and_what_signs_its_address_is_not_shown(tmp_path: Path, command: Command) -> None:
+    (tmp_path / "orders.csv").write_text("\n".join([HEADER, *LINES]) + "\n")
+    serve = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = f"http://127.0.0.1:{server.server_port}"
+        printed = command("inspect", ORDERS=f"{place}/orders.csv?X-Amz-Signature={PASSWORD}")
+        assert f"Orders      {place}/orders.csv" in printed
+        assert FOUND in printed
+        assert f"There is nothing at {place}/other.csv" in command("inspect", 1, ORDERS=f"{place}/other.csv")
+        server.shutdown()
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Path:
+    """A file whose column of money begins with whole numbers, and goes on with others."""
+    path = tmp_path / "shop #1.db"
+    with sqlite3.connect(path) as file:
+        columns = HEADER.replace("revenue", "revenue numeric").replace("num_items", "num_items int")
+        file.execute(f'create table "order lines" ({columns})')
+        rows = [("a", 1, 1, 1, 10, "2024-01-01")] * 3000 + [("b", "B-2", None, 2, 1.234, "2024-01-02")]
+        file.executemany('insert into "order lines" values (?, ?, ?, ?, ?, ?)', rows)
+    return path
+
+
+def test_a_file_of_sqlite_is_read_whatever_types_its_values_have(
+    sqlite: Path, tmp_path: Path, command: Command
+) -> None:
+    address = Address.of(f"sqlite://{sqlite}")
+    rows = copied(tmp_path, Settings(orders=address, table="order lines"))
+    assert len(rows) == 3001
+    assert list(rows[0].values()) == ["a", "1", 1, 1, 10.0, "2024-01-01"]
+    assert list(rows[-1].values()) == ["b", "B-2", None, 2, 1.234, "2024-01-02"]
+    assert "3,001 lines of 2 customers" in command("inspect", ORDERS=str(address), TABLE="order lines")
+    assert "no such table: lines" in command("inspect", 1, ORDERS=str(address), TABLE="lines")
+    assert "There is no file" in command("inspect", 2, ORDERS="sqlite:///nowhere.db", TABLE="lines")
+    assert not Path("nowhere.db").exists()
+
+
+def test_a_duckdb_file_is_read_and_one_that_is_written_to_is_said_to_be(tmp_path: Path, command: Command) -> None:
+    path = tmp_path / "shop.duckdb"
+    with duckdb.connect(path) as file:
+        file.execute("create schema sales")
+        file.execute("create type kind as enum ('web', 'store')")
+        file.execute(
+            "create table sales.lines as select 'a' as customer_id, 7::hugeint as order_id, 1.234::decimal(9, 3) as "
+            "revenue, timestamptz '2024-01-01 23:30+00' as day, 'web'::kind as place, [1] as tags, uuid() as id"
+        )
+    (row,) = copied(tmp_path, Settings(orders=path, table="sales.lines"))
+    assert list(row) == ["customer_id", "order_id", "revenue", "day", "place", "id"]
+    assert str(row["day"]) == "2024-01-01 23:30:00"
+    given = {"ORDERS": str(path)}
+    assert "1 lines of 1 customers" in command("inspect", QUERY="from sales.lines;", **given)
+    assert 'Did you mean "sales.lines"' in command("inspect", 1, TABLE="lines", **given)
+    assert "TABLE=name or QUERY=" in command("inspect", 2, **given)
+    path.write_text("no database")
+    assert f"Cannot read from {path}: " in command("inspect", 1, TABLE="sales.lines", **given)
+
+
+def test_a_copy_of_files_keeps_their_bytes(in_s3: None, tmp_path: Path) -> None:
+    found = orders_file.find(Settings(orders=Address.of("s3://shop/folder/1.csv")), tmp_path / "copy").fetch()
+    assert Path(found.given).read_text() == f"{HEADER}\n{LINES[0]}\n"
+    assert found.name == "s3://shop/folder/1.csv"
