@@ -83,9 +83,14 @@ def test_what_is_wrong_with_a_place_is_said(given: dict[str, str], status: int, 
     assert len(printed.splitlines()) <= 2
 
 
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Says nothing: what is printed is the command's."""
+
+
 def test_a_file_behind_https_is_read_and_what_signs_its_address_is_not_shown(tmp_path: Path, command: Command) -> None:
     (tmp_path / "orders.csv").write_text("\n".join([HEADER, *LINES]) + "\n")
-    serve = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    serve = functools.partial(Quiet, directory=tmp_path)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         place = f"http://127.0.0.1:{server.server_port}"
