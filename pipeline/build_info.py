@@ -18,7 +18,11 @@ COLUMNS = {  # name: (type, what it says, the query that tells it, where the bui
         "First 12 hex digits of the model's SHA-256.",
         "select any_value(model_id) from predictions",
     ),
-    "orders_file": ("varchar", "The name of the file of order lines, or the address of what they were read from.", None),
+    "orders_file": (
+        "varchar",
+        "The name of the file of order lines, or the address they were read from.",
+        None,
+    ),
     "orders_sha256": ("varchar", "SHA-256 of what was read: the file, or the rows.", None),
     "read_as": (
         "varchar",

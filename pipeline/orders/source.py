@@ -124,9 +124,7 @@ def find(given: str, called: str = "") -> Source:
 
 def _below(folder: Path) -> str:
     """Where they may be instead: in folders within it, or under names of another kind."""
-    within = next(
-        (each for each in sorted(folder.rglob("*")) if each.is_file() and is_file_of_orders(each)), None
-    )
+    within = next((each for each in sorted(folder.rglob("*")) if each.is_file() and is_file_of_orders(each)), None)
     if within is None:
         return f"Such a file ends in {NAMED}."
     pattern = shlex.quote(str(folder / "**" / f"*{within.suffix}"))
