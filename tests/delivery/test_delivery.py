@@ -77,7 +77,9 @@ def test_the_history_goes_on_where_dates_were_trimmed_and_follows_a_rollback(
     to = {"DELIVER_TO": database.address("writer"), "TABLES": "prediction_history", "SCHEMA": "Of my shop"}
     days = 'select as_of_date::text, count(*) from "Of my shop".prediction_history group by 1 order by 1'
     second.run("deliver", **to)
-    database.run("""insert into "Of my shop".prediction_history values ('long ago', '2016-01-01', 5, 'm', now())""")
+    columns = "customer_id, as_of_date, predicted_clv, model_id, predicted_at"
+    older = f"({columns}) values ('long ago', '2016-01-01', 5, 'm', now())"
+    database.run(f'insert into "Of my shop".prediction_history {older}')
     database.run("""delete from "Of my shop".prediction_history where as_of_date = '2017-10-16'""")
     second.run("deliver", **to)
     both = len(published(first, "predictions")), len(published(second, "predictions"))
