@@ -7,6 +7,7 @@ import { twoBars } from "./charts.js";
 export function drawOutcome({ outcome, history, build, training_report: report }) {
   $("came").textContent = outcome ? headline(outcome) : "Whether it comes true";
   $("came-sub").textContent = outcome ? explained(outcome) : whenDue(history, build);
+  $("then").hidden = !outcome;
   $("tenths-then").replaceChildren(...(outcome ? [drawn(outcome.deciles)] : []));
   const link = element("a", { href: report ?? "", "data-file": "training-report.html" }, "How good the model was on past dates: the report of its training");
   $("report").replaceChildren(...(report ? [link] : []));
