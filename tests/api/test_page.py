@@ -151,7 +151,7 @@ def test_a_token_that_is_wrong_is_told_and_the_right_one_opens(page: Page, wareh
         page.wait("!document.getElementById('content').hidden")
         assert page.text("#access") == ""
         # A link cannot send the token: the page fetches the file and hands it over.
-        page.run("taken = null; HTMLAnchorElement.prototype.click = function () { taken = [this.download, this.href]; }")
+        page.run("taken = 0; HTMLAnchorElement.prototype.click = function () { taken = [this.download, this.href]; }")
         click = "new MouseEvent('click', {bubbles: true, cancelable: true})"
         page.run(f"document.querySelector('footer a').dispatchEvent({click})")
         page.wait("taken")
