@@ -11,10 +11,12 @@ export DO_NOT_TRACK := 1
 model := MODEL_PYTHON MODEL_MEMORY MODEL_TIMEOUT WORKERS MODEL_MANIFESTS
 orders := ORDERS TABLE QUERY
 delivery := DELIVER_TO SCHEMA TABLES
-build.takes := $(orders) MAPPING IGNORE AS_OF MODEL WAREHOUSE MAX_REJECTED HISTORY_DAYS STRICT REQUIRE_BOX MEMORY JSON $(delivery) $(model)
+each_build := $(orders) MAPPING IGNORE MODEL WAREHOUSE MAX_REJECTED HISTORY_DAYS STRICT REQUIRE_BOX MEMORY $(delivery) $(model)
+build.takes := $(each_build) AS_OF JSON
+work.takes := $(each_build) QUEUE KEEP_UPLOADS
 inspect.takes := $(orders) MAPPING IGNORE OUT
 train.takes := $(orders) MAPPING IGNORE AS_OF HORIZON DISCOUNT_RATE MODEL WAREHOUSE MEMORY JSON $(model)
-serve.takes := HOST PORT WAREHOUSE API_TOKENS API_TOKENS_FILE LOG_CUSTOMERS SAFE_CELLS
+serve.takes := HOST PORT WAREHOUSE API_TOKENS API_TOKENS_FILE UPLOAD_TOKENS UPLOAD_TOKENS_FILE UPLOADS UPLOAD_LIMIT QUEUE LOG_CUSTOMERS SAFE_CELLS
 sql.takes := Q WAREHOUSE
 docs.takes := PORT WAREHOUSE
 deliver.takes := $(delivery) WAREHOUSE JSON
@@ -37,7 +39,7 @@ $(foreach name,$(passed),$(eval override $(name) := $$(value $(name))))
 export $(passed)
 
 ##@ From orders to values
-.PHONY: inspect build train serve sql docs deliver rollback register
+.PHONY: inspect build train serve work sql docs deliver rollback register
 inspect: $(VENV)/runtime ## how a file of orders would be read, and what has to be decided
 	@$(BIN)/python -m pipeline inspect
 
@@ -49,6 +51,9 @@ build: $(VENV)/runtime ## order lines to published predictions
 
 serve: $(VENV)/runtime ## the API and the page, on a production server
 	@exec $(BIN)/python -m api
+
+work: $(VENV)/runtime ## the worker that builds what was uploaded to the API
+	@exec $(BIN)/python -m pipeline work
 
 ##@ What is published
 sql: $(VENV)/sql ## a read-only SQL prompt, or one query
@@ -99,7 +104,7 @@ test-slow: $(VENV)/dev ## the tests that take longer
 	@$(BIN)/python -m pytest -m slow
 
 test-faults: $(VENV)/dev ## kills, full disks and double starts in full number; an hour
-	@FAULTS=full $(BIN)/python -m pytest tests/pipeline/test_faults.py tests/pipeline/test_publish.py -s -m slow
+	@FAULTS=full $(BIN)/python -m pytest tests/pipeline/test_faults.py tests/pipeline/test_publish.py tests/jobs/test_kills.py -s -m slow
 
 test-mutants: $(VENV)/dev ## mistakes put into the training: a test has to notice each; half an hour
 	@$(BIN)/python -m tests.mutants

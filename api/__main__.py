@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -14,6 +15,7 @@ import click
 
 from api import server
 from api.settings import Settings, SettingsError, read_tokens, readable_by_all
+from pipeline.jobs.queue import is_address
 
 PREFIX = "CLV_"
 
@@ -33,6 +35,25 @@ class Port(click.ParamType[int]):
         return int(text)
 
 
+class Size(click.ParamType[int]):
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> int:
+        found = re.fullmatch(r"(\d{1,15})([KMGT]?)", str(value), re.ASCII)
+        if not found:
+            self.fail(f"{value} is not a size; write one such as 500M or 5G.", param, context)
+        return int(found[1]) * 1024 ** " KMGT".index(found[2] or " ")
+
+
+class Queue(click.ParamType[str]):
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> str:
+        if not is_address(value):
+            self.fail(f"{value} is not the address of a Redis; write redis://host:6379/0.", param, context)
+        return str(value)
+
+
 @click.command(context_settings={"show_default": True, "max_content_width": 100})
 @click.option("--host", envvar=names("HOST"), default="127.0.0.1", help="Address to serve on.")
 @click.option("--port", envvar=names("PORT"), default=5000, type=Port(), help="Port to serve on.")
@@ -43,29 +64,43 @@ class Port(click.ParamType[int]):
     "--api-tokens-file", envvar=names("API_TOKENS_FILE"), type=Path, help="File of tokens that may ask, one a line."
 )
 @click.option(
+    "--upload-tokens-file", envvar=names("UPLOAD_TOKENS_FILE"), type=Path, help="File of tokens that may upload too."
+)
+@click.option("--uploads", envvar=names("UPLOADS"), is_flag=True, help="Everybody on this machine may upload orders.")
+@click.option(
+    "--upload-limit", envvar=names("UPLOAD_LIMIT"), default="5G", type=Size(), help="Most bytes of one upload."
+)
+@click.option("--queue", envvar=names("QUEUE"), type=Queue(), help="Redis that wakes the worker, instead of a file.")
+@click.option(
     "--log-customers", envvar=names("LOG_CUSTOMERS"), is_flag=True, help="Log the paths, with customers' ids."
 )
 @click.option(
     "--safe-cells", envvar=names("SAFE_CELLS"), is_flag=True, help="Keep spreadsheets from running ids in CSV."
 )
-def serve(api_tokens_file: Path | None, **given: Any) -> None:
+def serve(api_tokens_file: Path | None, upload_tokens_file: Path | None, **given: Any) -> None:
     """Serve the published predictions over HTTP.
 
-    Every option can be set in the environment as well: --log-customers as LOG_CUSTOMERS=1. API_TOKENS, tokens separated
-    by commas, is read from there only: a command line can be seen by everyone on this machine. Each name may carry the
-    prefix CLV_, and one that does and is nearly the name of an option is refused.
+    Every option can be set in the environment as well: --log-customers as LOG_CUSTOMERS=1. API_TOKENS and
+    UPLOAD_TOKENS, tokens separated by commas, are read from there only: everybody here can see a command line. Each
+    name may carry the prefix CLV_, and one that does and is nearly the name of an option is refused.
     """
     _refuse_misspelt(os.environ)
-    tokens = next((text for name in names("API_TOKENS") if (text := os.environ.get(name))), "")
-    settings = Settings(tokens=read_tokens(tokens, api_tokens_file), **given)
-    if api_tokens_file is not None and readable_by_all(api_tokens_file):
-        _tell(f"API_TOKENS_FILE={api_tokens_file} can be read by every user here. To mend: chmod 640 {api_tokens_file}")
-    server.serve(settings)
+    tokens = _tokens("API_TOKENS", api_tokens_file)
+    server.serve(Settings(tokens=tokens, upload_tokens=_tokens("UPLOAD_TOKENS", upload_tokens_file), **given))
+
+
+def _tokens(variable: str, file: Path | None) -> tuple[str, ...]:
+    text = next((text for name in names(variable) if (text := os.environ.get(name))), "")
+    tokens = read_tokens(f"{variable}_FILE", text, file)
+    if file is not None and readable_by_all(file):
+        _tell(f"{variable}_FILE={file} can be read by every user here. To mend: chmod 640 {file}")
+    return tokens
 
 
 def _refuse_misspelt(environment: Iterable[str]) -> None:
     """UsageError for a prefixed name that comes near to an option's; others may be of the commands that build."""
-    known = [names(option.name.upper())[0] for option in serve.params if option.name] + names("API_TOKENS")[:1]
+    known = [names(option.name.upper())[0] for option in serve.params if option.name]
+    known += [PREFIX + variable for variable in ("API_TOKENS", "UPLOAD_TOKENS")]
     for name in sorted(environment):
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.85) if name.startswith(PREFIX) else []
         if near and name not in known:

@@ -11,10 +11,11 @@ from api import log, middleware, problems
 from api.metrics import Metrics
 from api.places import Places
 from api.policy import LIMITS, Policies
-from api.routes import customers, docs, health, metrics, page, predictions, segments, summary, training_report
+from api.routes import builds, customers, docs, health, metrics, page, predictions, segments, summary, training_report
 from api.schemas import Problem
 from api.settings import Settings
 from api.store.publication import Publication
+from pipeline.jobs import Jobs
 
 ABOUT = """What each customer is predicted to be worth, from the last published build. Errors are RFC 9457 problems.
 
@@ -39,7 +40,7 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False  # //x would redirect to x: another id, another customer
     app.config["MAX_CONTENT_LENGTH"] = problems.LARGEST_BODY
     problems.register(app)
-    for room in (predictions, customers, summary, segments, training_report, health, metrics):
+    for room in (predictions, customers, summary, segments, training_report, builds, health, metrics):
         app.register_api(room.routes)
     for room in (docs, page):
         app.register_blueprint(room.routes)
@@ -53,6 +54,7 @@ def create_app(settings: Settings) -> Flask:
         "publication": publication,
         "places": places,
         "policies": policies,
+        "jobs": Jobs(settings.warehouse, settings.queue),
         "metrics": Metrics(publication, places, writer),
     }
     app.wsgi_app = middleware.around(  # type: ignore[method-assign]

@@ -22,24 +22,29 @@ class Limit(NamedTuple):
 LONG = Limit("long", 6)  # whoever takes the answer slowly holds a thread: lists, files, bodies, all customers
 DETAILS = Limit("details", 24)  # DuckDB is asked for one customer: milliseconds each
 FILES = Limit("files", 8)  # Swagger UI: too large to keep a copy for every client that takes it slowly
-LIMITS = (LONG, DETAILS, FILES)
+UPLOADS = Limit("uploads", 4)  # they last for as long as the sender's line makes them
+LIMITS = (LONG, DETAILS, FILES, UPLOADS)
+
+Who = Literal["anyone", "token", "uploader"]
 
 
 class Policy(NamedTuple):
-    """`limit` None: the answer is small or shared, and ready within a fraction of a millisecond."""
+    """`who`: an uploader may also ask what a token may. `limit` None: the answer is small or shared, and ready within a
+    fraction of a millisecond. `large_body`: the time for the body is by its size."""
 
-    who: Literal["anyone", "token"]
+    who: Who
     limit: Limit | None
+    large_body: bool = False
 
 
 CLOSED = Policy("token", None)  # of an address that no route has
 
 
-def policy(*, who: Literal["anyone", "token"], limit: Limit | None) -> Callable[[View], View]:
+def policy(*, who: Who, limit: Limit | None, large_body: bool = False) -> Callable[[View], View]:
     """Declare a view's policy. It goes directly above the function, below the route."""
 
     def declare(view: View) -> View:
-        view.policy = Policy(who, limit)  # type: ignore[attr-defined]
+        view.policy = Policy(who, limit, large_body)  # type: ignore[attr-defined]
         return view
 
     return declare

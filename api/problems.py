@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException
 
-from api.schemas import CustomerQuery, ListingQuery, LookupBody, Problem
+from api.schemas import CustomerQuery, ListingQuery, LookupBody, Problem, UploadQuery
 from api.store.publication import NotPublished
 from api.store.snapshot import SnapshotError
 
@@ -27,7 +27,9 @@ DETAILS = {
 
 BODY = 'Send {"user_ids": ["…", "…"]} with the header Content-Type: application/json.'
 
-KNOWN = {model.__name__: model for model in (CustomerQuery, ListingQuery, LookupBody)}  # that allow nothing else
+KNOWN = {
+    model.__name__: model for model in (CustomerQuery, ListingQuery, LookupBody, UploadQuery)
+}  # that allow nothing else
 
 # What pydantic finds, by the name that it has for it.
 FOUND = {
@@ -42,6 +44,9 @@ FOUND = {
     "literal_error": "has to be one of {expected}",
     "string_type": "has to be a text",
     "list_type": "has to be a list",
+    "value_error": "{error}",
+    "string_too_long": "may have at most {max_length} characters",
+    "string_too_short": "has to have at least {min_length} character",
     "too_long": "may have at most {max_length} of them; send several requests",
 }
 

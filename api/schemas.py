@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StrictStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr
 
 CUSTOMER = "2e3e4ab6ce1d4ba1a9a3a8d5e6a0d9b1"
 LOOKUP_LIMIT = 10_000
+MAPPING_LIMIT = 1 << 16  # characters
 
 Tier = Literal["high", "medium", "low"]
 Lifecycle = Literal["new", "active", "slipping", "lapsed"]
@@ -249,6 +252,83 @@ class Summary(BaseModel):
     lines_not_used: list[UnusedLines] = Field(description="The order lines that were not used, by reason.")
     training_report: str | None = Field(description="Where the report on this build's model is, if there is one here.")
     warnings: list[Warned]
+
+
+def _day(text: Any) -> date:
+    """Nothing but YYYY-MM-DD, where pydantic would also take seconds since 1970."""
+    if isinstance(text, date):
+        return text
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise ValueError("has to be a day, YYYY-MM-DD")
+
+
+class UploadQuery(BaseModel):
+    """How a build of the uploaded orders differs from what the worker is set to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    as_of: Annotated[date | None, BeforeValidator(_day)] = Field(
+        None, description="The day that features are taken at, YYYY-MM-DD; by default the one after the last order."
+    )
+    strict: bool | None = Field(None, description="Stop at what is only odd.")
+    mapping: str | None = Field(
+        None, max_length=MAPPING_LIMIT, description="How the orders are read: the text of an orders.yml."
+    )
+    name: str = Field("orders", min_length=1, max_length=200, description="What the file is called in the answers.")
+
+
+class BuildPath(BaseModel):
+    build_id: str = Field(description="As POST /orders answered.")
+
+
+State = Literal["queued", "running", "published", "failed", "cancelled"]
+Moment = Annotated[str, Field(description="UTC.", examples=["2017-10-17T03:00:00.000000Z"])]
+
+
+class Job(BaseModel):
+    """A build that was asked for."""
+
+    id: str = Field(examples=["20171017T030000-0f9a3c"])
+    state: State
+    source: Literal["upload", "schedule"]
+    name: str = Field(description="What its orders are called.", examples=["orders.csv"])
+    queued_at: Moment
+    started_at: Moment | None
+    ended_at: Moment | None
+    message: str | None = Field(
+        description="In plain lines why it failed, or what it waits for; null where there is nothing to say."
+    )
+
+
+class Jobs(BaseModel):
+    """The latest hundred, the newest first."""
+
+    builds: list[Job]
+
+
+class Rejected(BaseModel):
+    """Order lines that are not used, for one reason."""
+
+    reason: str = Field(examples=["invalid_date"])
+    lines: int
+    examples: list[str]
+
+
+class JobDetails(Job):
+    """How far it is and what it found."""
+
+    step: str | None = Field(description="What it does now, or did last.", examples=["predict"])
+    share_done: float = Field(description="Of the work, 0 to 1.")
+    rows_scored: int = Field(description="Customers predicted for so far.")
+    seconds: float | None = Field(description="Since it began; in all, once it has ended.")
+    seconds_by_step: dict[str, float]
+    warnings: list[Warned]
+    rejected: list[Rejected] = Field(description="Of a published build; the message of a failed one has them.")
+    build: dict[str, Any] | None = Field(description="Of a published one, as build_info has it.")
 
 
 class Health(BaseModel):

@@ -19,6 +19,8 @@ class Settings:
     """Settings of one API process.
 
     warehouse: folder that `make build` publishes into. tokens: bearer tokens that may ask; none means open.
+    upload_tokens: those that may also upload orders and cancel builds. uploads: let everybody on this machine upload,
+    without a token. upload_limit: bytes that one upload may have. queue: the Redis that wakes the worker; "" is a file.
     log_customers: write each request's path, and with it customer ids, into the log. safe_cells: write CSV so that no
     spreadsheet takes an id for a formula. body_seconds: how long the body of a request may take to come in.
     idle_seconds: how long a connection may stand still while it is being answered.
@@ -28,6 +30,10 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 5000
     tokens: tuple[str, ...] = ()
+    upload_tokens: tuple[str, ...] = ()
+    uploads: bool = False
+    upload_limit: int = 5 * 2**30
+    queue: str = ""
     log_customers: bool = False
     safe_cells: bool = False
     body_seconds: float = 20
@@ -35,7 +41,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """SettingsError for a token that is none, or where others could ask without one."""
-        for token in self.tokens:
+        for token in (*self.tokens, *self.upload_tokens):
             if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
                 raise SettingsError(
                     f"A token needs at least {SHORTEST_TOKEN} printable ASCII characters and no spaces. "
@@ -46,22 +52,36 @@ class Settings:
                 f"HOST={self.host} can be reached from other machines, so a token is needed: set API_TOKENS or "
                 "API_TOKENS_FILE, or serve on HOST=127.0.0.1."
             )
+        if both := set(self.tokens) & set(self.upload_tokens):
+            raise SettingsError(
+                f"{len(both)} of the tokens that may only read (API_TOKENS) may also upload (UPLOAD_TOKENS). "
+                "One that may upload may read as well: name it in UPLOAD_TOKENS only."
+            )
+        if self.uploads and not self.upload_tokens and (self.tokens or not is_loopback(self.host)):
+            raise SettingsError(
+                "UPLOADS=1 lets everybody on this machine upload, so it is only for HOST=127.0.0.1 without API_TOKENS. "
+                "Set UPLOAD_TOKENS or UPLOAD_TOKENS_FILE instead."
+            )
+
+    @property
+    def takes_uploads(self) -> bool:
+        return self.uploads or bool(self.upload_tokens)
 
 
-def read_tokens(text: str, file: Path | None) -> tuple[str, ...]:
+def read_tokens(variable: str, text: str, file: Path | None) -> tuple[str, ...]:
     """Those of a text (separated by commas or spaces) and of a file (one a line, # comments); SettingsError where
-    there is a file and nothing to be had from it."""
+    there is a file and nothing to be had from it. `variable` names the file."""
     tokens = text.replace(",", " ").split()
     if file is not None:
         try:
             lines = file.read_text(encoding="utf-8").splitlines()
         except OSError as error:
-            raise SettingsError(f"API_TOKENS_FILE={file} cannot be read: {error.strerror}.") from None
+            raise SettingsError(f"{variable}={file} cannot be read: {error.strerror}.") from None
         except UnicodeDecodeError:
-            raise SettingsError(f"API_TOKENS_FILE={file} is not a text file. Write one token a line.") from None
+            raise SettingsError(f"{variable}={file} is not a text file. Write one token a line.") from None
         tokens += [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
         if not tokens:
-            raise SettingsError(f"API_TOKENS_FILE={file} holds no token. Write one a line.")
+            raise SettingsError(f"{variable}={file} holds no token. Write one a line.")
     return tuple(tokens)
 
 

@@ -20,8 +20,8 @@ from pipeline import build_info, doubts, history, orders, orders_file
 from pipeline.build_lock import build_lock
 from pipeline.dbt import import_dbt, run_dbt
 from pipeline.errors import ClvError, DiskFull
-from pipeline.events import Listener, Published, Warned
-from pipeline.failures import explain, plain_errors, warning
+from pipeline.events import LinesRejected, Listener, Published, Publishing, Warned
+from pipeline.failures import explain, plain_errors, rejected_by_reason, warning
 from pipeline.model_log import listening
 from pipeline.settings import ROOT, Settings
 from pipeline.steps import Steps
@@ -167,6 +167,9 @@ class _Build:
             folder = warehouse.new_folder(build_id)
             _export_predictions(file, folder / PUBLISHED_CSV)
             file.execute("checkpoint")
+            for reason, lines, examples in rejected_by_reason(file):
+                self._listener(LinesRejected(reason, lines, tuple(examples)))
+        self._listener(Publishing(info))
         warehouse.publish(build_id)
         return info
 

@@ -131,6 +131,14 @@ def _yes_or_no(text: str) -> bool:
     return text == "1"
 
 
+def _queue(text: str) -> str:
+    from pipeline.jobs.queue import is_address  # imports what other commands need not wait for
+
+    if not is_address(text):
+        raise ValueError("the address of a Redis. Write QUEUE=redis://host:6379/0, or leave it out")
+    return text
+
+
 def _tables(text: str) -> tuple[str, ...]:
     from pipeline.delivery import KEYS  # imports what other commands need not wait for
 
@@ -197,6 +205,13 @@ VARIABLES = {
         lambda text: Postgres.parse("DELIVER_TO", text), "none"),
     "SCHEMA": Variable("The schema to deliver into.", "NAME", str, Settings.schema),
     "TABLES": Variable("The tables to deliver.", "NAME,NAME", _tables, ",".join(Settings.tables)),
+    "QUEUE": Variable(
+        "The Redis that wakes the worker, the same for the API.", "redis://HOST:PORT/NUMBER", _queue,
+        "a file in the warehouse"),
+    "KEEP_UPLOADS": Variable(
+        "How many days an upload is kept after its build.", "DAYS",
+        _whole_number(3650, "a number of days. Write a whole number from 1 to 3650: KEEP_UPLOADS=7"),
+        f"{Settings.keep_uploads}"),
     "PORT": Variable(
         "The port to serve the documentation on.", "PORT",
         _whole_number(65_535, "a port. Write a number from 1 to 65535: PORT=8080"), "8080"),
@@ -296,6 +311,13 @@ def register(MODEL: Path | None = None, **given: Any) -> None:
     if MODEL is None:
         raise UsageError("Say which model: make register MODEL=handed-over.dill")
     register(_settings(given | {"MODEL": MODEL}))
+
+
+@_command("work", "Builds what was uploaded, one after another, until it is told to stop.")
+def work(**given: Any) -> None:
+    from pipeline.jobs.worker import work
+
+    work(_settings(given))
 
 
 @_command("deliver", "Brings what is published into a database.")

@@ -54,8 +54,24 @@ class Warned:
 
 
 @dataclass(frozen=True)
+class LinesRejected:
+    """`lines` order lines are not used for this `reason`; `examples`: two of them."""
+
+    reason: str
+    lines: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Publishing:
+    """From now on the build may be visible; `build`: the row of build_info."""
+
+    build: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Published:
-    """`build`: the row of build_info."""
+    """It is visible; `build`: the row of build_info."""
 
     build: Mapping[str, Any]
 
@@ -85,7 +101,9 @@ class Failed:
     text: str
 
 
-Event = StepStarted | StepDone | RowsScored | Warned | Published | Trained | Delivered | Failed
+Event = (
+    StepStarted | StepDone | RowsScored | Warned | LinesRejected | Publishing | Published | Trained | Delivered | Failed
+)
 Listener = Callable[[Event], None]
 
 

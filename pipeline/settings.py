@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -18,23 +19,25 @@ DEMO_ORDERS = ROOT / "dbt_project" / "seeds" / "orders.csv"
 _ORDERS = ("ORDERS", "TABLE", "QUERY")
 _DELIVERY = ("DELIVER_TO", "SCHEMA", "TABLES")
 _MODEL_RUNS = tuple(predictor.OPTIONS)
+_BUILD = (
+    *_ORDERS,
+    "MAPPING",
+    "IGNORE",
+    "AS_OF",
+    "MODEL",
+    "WAREHOUSE",
+    "MAX_REJECTED",
+    "HISTORY_DAYS",
+    "STRICT",
+    "REQUIRE_BOX",
+    "MEMORY",
+    "JSON",
+    *_DELIVERY,
+    *_MODEL_RUNS,
+)
 TAKES = {  # which variables each command takes; they are its options, and make's variables
-    "build": (
-        *_ORDERS,
-        "MAPPING",
-        "IGNORE",
-        "AS_OF",
-        "MODEL",
-        "WAREHOUSE",
-        "MAX_REJECTED",
-        "HISTORY_DAYS",
-        "STRICT",
-        "REQUIRE_BOX",
-        "MEMORY",
-        "JSON",
-        *_DELIVERY,
-        *_MODEL_RUNS,
-    ),
+    "build": _BUILD,
+    "work": (*(variable for variable in _BUILD if variable not in ("AS_OF", "JSON")), "QUEUE", "KEEP_UPLOADS"),
     "train": (
         *_ORDERS,
         "MAPPING",
@@ -54,7 +57,20 @@ TAKES = {  # which variables each command takes; they are its options, and make'
     "register": ("MODEL", *_MODEL_RUNS),
     "docs": ("PORT", "WAREHOUSE"),
     "sql": ("Q", "WAREHOUSE"),
-    "serve": ("HOST", "PORT", "WAREHOUSE", "API_TOKENS", "API_TOKENS_FILE", "LOG_CUSTOMERS", "SAFE_CELLS"),
+    "serve": (
+        "HOST",
+        "PORT",
+        "WAREHOUSE",
+        "API_TOKENS",
+        "API_TOKENS_FILE",
+        "UPLOAD_TOKENS",
+        "UPLOAD_TOKENS_FILE",
+        "UPLOADS",
+        "UPLOAD_LIMIT",
+        "QUEUE",
+        "LOG_CUSTOMERS",
+        "SAFE_CELLS",
+    ),
 }
 _OF_THE_PREDICTOR = {
     "MODEL_PYTHON": "python",
@@ -79,7 +95,8 @@ class Settings:
     offer does. `memory`: what DuckDB may hold before it goes on on disk, in its own words: 4GB, 50%. `json`: the file
     that events are written to. `horizon`: days ahead that a trained model values. `discount_rate`: what money loses in
     a year, 0.10 for 10 %. `deliver_to`: the database that gets what is published; None is none. `schema` and `tables`:
-    where in it, and which. `predictor`: how the model is run.
+    where in it, and which. `queue`: the address of the Redis that wakes the worker; "" is a file. `keep_uploads`: how
+    many days an upload is kept after its build. `predictor`: how the model is run.
     """
 
     orders: Path | Address = DEMO_ORDERS
@@ -101,6 +118,8 @@ class Settings:
     deliver_to: Postgres | None = None
     schema: str = "clv"
     tables: tuple[str, ...] = ("customer_value", "predictions", "prediction_history")
+    queue: str = ""
+    keep_uploads: int = 7
     predictor: predictor.Settings = field(default_factory=lambda: predictor.Settings.from_variables({}))
 
 
@@ -108,15 +127,27 @@ def command_line(command: str, settings: Settings, **changed: object) -> str:
     """What to type for `command` with the same settings, all that are no defaults, and these variables `changed`."""
     at_root = Path.cwd() == ROOT
     words = ["make", command] if at_root else ["make", "-C", shlex.quote(str(ROOT)), command]
+    for variable, value in _given(command, settings, changed):
+        words.append(f"{variable}={shlex.quote(short(value) if isinstance(value, Path) and at_root else _text(value))}")
+    return " ".join(words)
+
+
+def as_variables(command: str, settings: Settings) -> dict[str, str]:
+    """The same settings for `command` as variables of the environment, all that are no defaults."""
+    return {variable: _text(value) for variable, value in _given(command, settings, {})}
+
+
+def _given(command: str, settings: Settings, changed: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     default = Settings()
     for variable in TAKES[command]:
         value, usual = (changed.get(variable, _value(each, variable)) for each in (settings, default))
         if value != usual or variable in changed:
-            value = int(value) if isinstance(value, bool) else value
-            value = ",".join(value) if isinstance(value, tuple) else value
-            value = short(value) if isinstance(value, Path) and at_root else value
-            words.append(f"{variable}={shlex.quote(str(value))}")
-    return " ".join(words)
+            yield variable, value
+
+
+def _text(value: object) -> str:
+    value = int(value) if isinstance(value, bool) else value
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 def short(place: Path | Address) -> str:

@@ -7,6 +7,7 @@ builds/<build id>/{clv.duckdb, predictions.csv, previous -> ../<build id before>
 builds/before-*/                              files that stood where links belong; nothing here removes them
 build.duckdb, build.lock, logs/, target/      of the build that runs, or of the last one
 .clv-temporary/                               of the build that runs
+.clv-jobs/                                    uploads and builds that wait; see pipeline.jobs
 .clv-training/, training.lock                 of the training that runs
 .clv-warehouse                                the mark: without it, a folder that is not empty is somebody's own
 """
@@ -27,6 +28,7 @@ from pipeline.errors import ClvError
 PUBLISHED_FILE = "clv.duckdb"
 PUBLISHED_CSV = "predictions.csv"
 PUBLISHED_FILES = (PUBLISHED_FILE, PUBLISHED_CSV)
+JOBS = ".clv-jobs"  # may be there before the first build is
 
 
 class Warehouse:
@@ -72,7 +74,7 @@ class Warehouse:
         """Marks an empty folder as a warehouse. Raises ClvError where it holds what no build has made."""
         if self._mark.exists() or self.current.is_symlink():
             return
-        found = sorted(path.name for path in self.folder.iterdir() if path.name != ".gitignore")
+        found = sorted(path.name for path in self.folder.iterdir() if path.name not in (".gitignore", JOBS))
         if found:
             more = f" and {len(found) - 3} more" if len(found) > 3 else ""
             raise ClvError(
@@ -123,12 +125,12 @@ class Warehouse:
         for name in PUBLISHED_FILES:
             path = folder / name
             path.chmod(path.stat().st_mode & 0o640)  # who buys what is not everybody's to read
-            _make_durable(path)
-        _make_durable(folder)
-        _make_durable(self.builds)
+            make_durable(path)
+        make_durable(folder)
+        make_durable(self.builds)
 
         self._swap(self.current, Path("builds") / build_id)
-        _make_durable(self.folder)
+        make_durable(self.folder)
         _remove(self.temporary)
         self._keep_only(self._published_folders())
 
@@ -144,7 +146,7 @@ class Warehouse:
         previous = self.previous()
         self._lead_through_current()
         self._swap(self.current, Path("builds") / previous.name)
-        _make_durable(self.folder)
+        make_durable(self.folder)
 
     def published_files(self) -> list[Path]:
         """What may be published, the newest first: the file under the public path, the current one, the one before."""
@@ -153,6 +155,10 @@ class Warehouse:
             if path.is_file() and not any(path.samefile(other) for other in found):
                 found.append(path)
         return found
+
+    def has_published(self, build_id: str) -> bool:
+        """Whether it is the published build, or the one before it."""
+        return any(folder.name == build_id for folder in self._published_folders())
 
     def _published_folders(self) -> list[Path]:
         """The folder of the published build and of the one before it."""
@@ -183,8 +189,8 @@ class Warehouse:
             for path in plain:
                 if not (folder / path.name).exists():
                     os.link(path, folder / path.name)
-            _make_durable(folder)
-            _make_durable(self.builds)
+            make_durable(folder)
+            make_durable(self.builds)
             if not self.current.exists():
                 self._swap(self.current, Path("builds") / folder.name)
         for name in PUBLISHED_FILES:
@@ -219,7 +225,8 @@ def _looks_like_duckdb(path: Path) -> bool:
         return False
 
 
-def _make_durable(path: Path) -> None:
+def make_durable(path: Path) -> None:
+    """Has what was written to a file, or renamed in a folder, on the disk when it returns."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

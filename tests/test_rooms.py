@@ -14,7 +14,8 @@ ROOMS = {  # a room: the rooms of this project that it may know
     "predictor.training": {"predictor"},
     "predictor": {"predictor.sandbox"},
     "pipeline.orders": set(),
-    "pipeline": {"pipeline.orders", "predictor", "predictor.training"},
+    "pipeline.jobs": {"pipeline"},
+    "pipeline": {"pipeline.orders", "pipeline.jobs", "predictor", "predictor.training"},
     "api": {"pipeline.jobs"},
     "dbt_project": {"predictor"},
 }

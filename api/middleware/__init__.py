@@ -41,7 +41,7 @@ def around(
     handler = Limits(handler, policies, places)
     handler = OnePrediction(handler, publication)
     handler = Encoding(handler)
-    handler = Auth(handler, policies, settings.tokens)
+    handler = Auth(handler, policies, settings)
     handler = Conditional(handler)
     handler = SecurityHeaders(handler)
     return AccessLog(handler, metrics, log, log_customers=settings.log_customers)

@@ -25,6 +25,7 @@ class Limits:
         policy, rule = self._policies.find(environ)
         if rule is not None:
             environ["api.route"] = rule.rule
+        environ["api.large_body"] = policy.large_body
         if policy.limit is None:
             return _whole(*self._inner(environ))
         place = self._places.take(policy.limit)

@@ -12,7 +12,7 @@ import pytest
 from werkzeug.test import Client
 
 from api import create_app
-from api.policy import DETAILS, FILES, LIMITS, LONG, Policies, Undeclared
+from api.policy import DETAILS, FILES, LIMITS, LONG, UPLOADS, Policies, Undeclared
 from api.settings import Settings
 from tests.api.conftest import ROOT, Server, serving
 
@@ -86,6 +86,15 @@ ROUTES = {
     "/segments": ("token", LONG),
     "/training-report": ("token", LONG),
     "POST /predictions/lookup": ("token", LONG),
+    "/builds": ("token", DETAILS),
+    "/builds/20171017T030000-0f9a3c": ("token", DETAILS),
+    "DELETE /builds/20171017T030000-0f9a3c": ("uploader", DETAILS),
+    "POST /orders?as_of=never": ("uploader", UPLOADS),
+}
+ANSWERED = {  # with no token asked for; the others with 200
+    "/builds/20171017T030000-0f9a3c": 404,
+    "DELETE /builds/20171017T030000-0f9a3c": 404,
+    "POST /orders?as_of=never": 422,
 }
 
 
@@ -106,11 +115,11 @@ def test_each_route_is_open_to_whom_the_table_says_and_limited_as_it_says(
     body = b'{"user_ids": []}' if method == "POST" else None
     status = guarded.request(method or "GET", path, body, Content_Type="application/json").status
     assert status == (200 if who == "anyone" else 401)
-    client, places = Client((app := create_app(Settings(warehouse))).wsgi_app), app.extensions["places"]
+    client, places = Client((app := create_app(Settings(warehouse, uploads=True))).wsgi_app), app.extensions["places"]
     for kind in LIMITS:
         held = [places.take(kind) for _ in range(kind.at_once)]
         answer = client.open(path, method=method or "GET", data=body, content_type="application/json", buffered=True)
-        assert answer.status_code == (503 if kind is limit else 200)
+        assert answer.status_code == (503 if kind is limit else ANSWERED.get(route, 200))
         del held
 
 

@@ -354,6 +354,7 @@ def test_the_contract_and_both_pages_need_nothing_from_elsewhere(server: Server)
         "Predictions",
         "Customers",
         "Summary",
+        "Builds",
         "Operations",
     }
     for path in ("/", "/docs"):

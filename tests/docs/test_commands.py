@@ -32,7 +32,8 @@ def test_a_command_that_is_shown_is_one(words: list[str]) -> None:
     elif program == "make":
         check_target(words[1:] + given)
     elif program == "curl":
-        check_request(next(word for word in words[1:] if re.match(r"(http://)?[\w.-]+:\d+/", word)))
+        address = next(word for word in words[1:] if re.match(r"(http://)?[\w.-]+:\d+/", word))
+        check_request(address, "post" if {"-F", "POST"} & set(words) else "get")
     elif words[0] == ".ci/run":
         assert os.access(ROOT / words[0], os.X_OK)
     else:

@@ -1,0 +1,205 @@
+"""The ledger: every build that was asked for, and its state. It alone decides what is built, so that a kill at any
+moment loses nothing and builds nothing twice.
+
+    queued ──▶ running ──▶ published | failed | cancelled
+       ▲──────────┘ where the worker ended in its middle
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+MOST_QUEUED = 50
+BUSY_SECONDS = 30  # that another process may take for its transaction; each takes milliseconds
+ENDED = ("published", "failed", "cancelled")
+
+_TABLE = """
+create table if not exists builds (
+    number integer primary key autoincrement,
+    id text not null unique,
+    source text not null check (source in ('upload', 'schedule')),
+    name text not null,
+    variables text not null,
+    state text not null check (state in ('queued', 'running', 'published', 'failed', 'cancelled')),
+    queued_at text not null,
+    started_at text,
+    ended_at text,
+    attempts integer not null default 0,
+    cancel integer not null default 0,
+    message text
+)
+"""
+
+
+class QueueFull(Exception):
+    """As many builds wait as may."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """A row of the ledger. Times are UTC.
+
+    `source`: upload or schedule. `name`: what a person calls its orders. `variables`: those of `pipeline build` that
+    this build has for itself. `attempts`: how often it was started. `cancel`: whether somebody asked for its end.
+    `message`: how it ended, for people; None where there is nothing to say.
+    """
+
+    number: int
+    id: str
+    source: str
+    name: str
+    variables: Mapping[str, str]
+    state: str
+    queued_at: str
+    started_at: str | None
+    ended_at: str | None
+    attempts: int
+    cancel: bool
+    message: str | None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in ENDED
+
+
+class Ledger:
+    """Opened for each question: nothing is held open between two, by whoever may be killed."""
+
+    def __init__(self, file: Path):
+        self._file = file
+
+    def add(self, build_id: str, source: str, name: str, variables: Mapping[str, str]) -> Build:
+        """Queues a build. QueueFull where MOST_QUEUED wait already."""
+        with self._writing() as rows:
+            if self._waiting(rows) >= MOST_QUEUED:
+                raise QueueFull
+            rows.execute(
+                "insert into builds (id, source, name, variables, state, queued_at) values (?, ?, ?, ?, 'queued', ?)",
+                (build_id, source, name, json.dumps(dict(variables)), now()),
+            )
+        return self.get(build_id)
+
+    def is_full(self) -> bool:
+        with self._reading() as rows:
+            return self._waiting(rows) >= MOST_QUEUED
+
+    def get(self, build_id: str) -> Build:
+        """KeyError where there is none."""
+        with self._reading() as rows:
+            found = rows.execute("select * from builds where id = ?", (build_id,)).fetchone()
+        if found is None:
+            raise KeyError(build_id)
+        return _build(found)
+
+    def newest(self, limit: int) -> list[Build]:
+        with self._reading() as rows:
+            return [_build(row) for row in rows.execute("select * from builds order by number desc limit ?", (limit,))]
+
+    def before(self, build: Build) -> int:
+        """How many builds are built before this one that waits."""
+        with self._reading() as rows:
+            asked = "select count(*) from builds where state = 'running' or (state = 'queued' and number < ?)"
+            return rows.execute(asked, (build.number,)).fetchone()[0]
+
+    def running(self) -> list[Build]:
+        with self._reading() as rows:
+            return [_build(row) for row in rows.execute("select * from builds where state = 'running'")]
+
+    def claim(self) -> Build | None:
+        """Takes the build that has waited longest; None where none waits."""
+        with self._writing() as rows:
+            found = rows.execute("select id from builds where state = 'queued' order by number limit 1").fetchone()
+            if found is None:
+                return None
+            rows.execute(
+                "update builds set state = 'running', started_at = ?, attempts = attempts + 1 where id = ?",
+                (now(), found["id"]),
+            )
+        return self.get(found["id"])
+
+    def requeue(self, build: Build, attempts: int) -> None:
+        """Has it wait again, in its old place."""
+        self._change(build, "state = 'queued', started_at = null, attempts = ?", attempts)
+
+    def end(self, build: Build, state: str, message: str | None) -> None:
+        self._change(build, "state = ?, ended_at = ?, message = ?", state, now(), message)
+
+    def cancel(self, build_id: str) -> Build:
+        """Cancels what waits; notes it for the worker where the build runs. One that has ended stays as it is."""
+        with self._writing() as rows:
+            rows.execute(
+                "update builds set state = 'cancelled', ended_at = ? where id = ? and state = 'queued'",
+                (now(), build_id),
+            )
+            rows.execute("update builds set cancel = 1 where id = ? and state = 'running'", (build_id,))
+        return self.get(build_id)
+
+    def remove_all_but(self, newest: int) -> None:
+        """Forgets the oldest that have ended."""
+        with self._writing() as rows:
+            rows.execute(
+                "delete from builds where state in ('published', 'failed', 'cancelled') "
+                "and number <= (select max(number) from builds) - ?",
+                (newest,),
+            )
+
+    def ids(self) -> set[str]:
+        with self._reading() as rows:
+            return {row["id"] for row in rows.execute("select id from builds")}
+
+    def _change(self, build: Build, changes: str, *values: Any) -> None:
+        with self._writing() as rows:
+            rows.execute(f"update builds set {changes} where id = ? and state = 'running'", (*values, build.id))
+
+    @staticmethod
+    def _waiting(rows: sqlite3.Connection) -> int:
+        return rows.execute("select count(*) from builds where state = 'queued'").fetchone()[0]
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, on the disk when it is left."""
+        rows = sqlite3.connect(self._file, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            rows.row_factory = sqlite3.Row
+            rows.execute("begin immediate")
+            rows.execute(_TABLE)
+            yield rows
+            rows.execute("commit")
+        finally:
+            rows.close()  # what was not committed is rolled back
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Also for who may not write. Who may, puts right what a killed writer has left."""
+        mode = "rw" if os.access(self._file, os.W_OK) else "ro"
+        name = f"{self._file.as_uri()}?mode={mode}" if self._file.exists() else ":memory:"
+        rows = sqlite3.connect(name, timeout=BUSY_SECONDS, uri=True)
+        try:
+            rows.row_factory = sqlite3.Row
+            if not rows.execute("select 1 from sqlite_master where name = 'builds'").fetchone():
+                rows.execute(_TABLE.replace("create table", "create temporary table"))
+            yield rows
+        finally:
+            rows.close()
+
+
+def new_id() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+def _build(row: sqlite3.Row) -> Build:
+    fields = dict(row)
+    return Build(**fields | {"variables": json.loads(fields["variables"]), "cancel": bool(fields["cancel"])})

@@ -1,0 +1,169 @@
+"""`make work`: builds what waits, one after another, each in a process of its own that ends with this one."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from datetime import timedelta
+
+from pipeline.address import Address
+from pipeline.build_lock import build_lock, is_held
+from pipeline.failures import plain_errors
+from pipeline.jobs.jobs import Jobs
+from pipeline.jobs.ledger import Build
+from pipeline.jobs.queue import wakes
+from pipeline.settings import ROOT, TAKES, Settings, as_variables, command_line
+from pipeline.terminal import printable
+from pipeline.warehouse import Warehouse
+
+MOST_ATTEMPTS = 2  # of a build that the worker's own end has interrupted
+LOOK_SECONDS = 0.2  # between two looks at a build that runs
+END_SECONDS = 5  # that a build gets to end by itself
+MESSAGE_BYTES = 10_000
+
+
+def work(settings: Settings) -> None:
+    """Works until SIGTERM, SIGINT or SIGHUP. Raises ClvError where another worker works on the same warehouse."""
+    warehouse = Warehouse(settings.warehouse)
+    jobs = Jobs(settings.warehouse, settings.queue)
+    with plain_errors("work", settings):
+        warehouse.create()
+        jobs.create()
+        with build_lock(jobs.lock_file, "worker"):
+            worker = _Worker(settings, warehouse, jobs)
+            queue = jobs.open_queue()
+            wake = wakes(queue, worker.build_all)
+            consumer = queue.create_consumer(workers=1, max_delay=1.0)
+            ended = False
+
+            def end(*_: object) -> None:
+                nonlocal ended
+                ended = True
+
+            print(f"Builds what is uploaded to {settings.warehouse}, one after another. Ctrl-C stops.", flush=True)
+            consumer.start()
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, end)
+            with suppress(Exception):  # where the queue is not there, it is asked again each minute
+                wake()
+            while not ended:
+                time.sleep(LOOK_SECONDS)
+            consumer.stop()
+            worker.stop()
+
+
+class _Worker:
+    def __init__(self, settings: Settings, warehouse: Warehouse, jobs: Jobs):
+        self._settings = settings
+        self._warehouse = warehouse
+        self._jobs = jobs
+        self._ledger = jobs.ledger
+        self._stopping = threading.Event()
+        self._working = threading.Lock()
+        given = {name for variable in TAKES["build"] for name in (variable, f"CLV_{variable}")}
+        self._environment = {name: value for name, value in os.environ.items() if name not in given}
+        self._environment |= {n: v for n, v in as_variables("work", settings).items() if n in TAKES["build"]}
+        for variable, value in (("ORDERS", settings.orders), ("DELIVER_TO", settings.deliver_to)):
+            if isinstance(value, Address):
+                self._environment[variable] = value.uri  # its text has no password
+
+    def stop(self) -> None:
+        """Has the build that runs wait again, and returns when its process has ended."""
+        self._stopping.set()
+        with self._working:
+            pass
+
+    def build_all(self) -> None:
+        """Builds everything that waits; what a worker that was killed has left in its middle comes first."""
+        with self._working:
+            self._jobs.clean(timedelta(days=self._settings.keep_uploads))
+            for left in self._ledger.running():
+                if not self._wait_for_others():
+                    return
+                self._settle(left)
+            while self._wait_for_others() and (build := self._ledger.claim()):
+                print(f"{build.id}  {printable(build.name)}: begun", flush=True)
+                self._build(build)
+                ended = self._ledger.get(build.id)
+                print(f"{build.id}  {printable(build.name)}: {ended.state}", flush=True)
+
+    def _wait_for_others(self) -> bool:
+        """Until no other build, of a person perhaps, runs in the warehouse. Whether the worker goes on."""
+        while not self._stopping.is_set():
+            if not is_held(self._warehouse.lock_file):
+                return True
+            self._stopping.wait(LOOK_SECONDS)
+        return False
+
+    def _build(self, build: Build) -> None:
+        folder = self._jobs.folder / build.id
+        folder.mkdir(exist_ok=True)
+        self._jobs.events_file(build).unlink(missing_ok=True)  # of an attempt before
+        environment = self._environment | dict(build.variables) | {"JSON": str(self._jobs.events_file(build))}
+        with (folder / "output.txt").open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "pipeline.jobs.child", str(os.getpid()), "build"],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=output,
+            )
+        while process.poll() is None:
+            if self._stopping.is_set() or self._ledger.get(build.id).cancel:
+                _end(process)
+                break
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(LOOK_SECONDS)
+        self._settle(build, process.returncode)
+
+    def _settle(self, build: Build, status: int | None = None) -> None:
+        """Writes down what became of a build whose process has ended; with no `status`, where nobody was there."""
+        progress, ledger = self._jobs.progress(build), self._ledger
+        build = ledger.get(build.id)
+        interrupted = status is None or status < 0
+        visible = progress.publishing and self._warehouse.has_published(progress.publishing["build_id"])
+        if progress.published or visible:
+            ledger.end(build, "published", None if status == 0 else self._delivery(build))
+        elif build.cancel:
+            ledger.end(build, "cancelled", None)
+        elif interrupted and self._stopping.is_set():
+            ledger.requeue(build, build.attempts - 1)
+        elif status is None and build.attempts < MOST_ATTEMPTS:
+            ledger.requeue(build, build.attempts)
+        elif status is None:
+            ledger.end(build, "failed", "The worker ended in the middle of this build, twice. Upload the orders again.")
+        elif interrupted:
+            ledger.end(build, "failed", f"The build was ended by signal {-status}; 9 may mean that memory ran out.")
+        else:
+            own = f" JSON={shlex.quote(str(self._jobs.events_file(build)))}"  # what to type next is for a person
+            ledger.end(build, "failed", (progress.failed or self._output(build)).replace(own, ""))
+
+    def _delivery(self, build: Build) -> str | None:
+        """What is to be said of the only thing that comes after publishing, where it has not been seen to succeed."""
+        if not self._settings.deliver_to:
+            return None
+        return self._output(build) or (
+            f"It was interrupted and may not have been delivered. Deliver it: {command_line('deliver', self._settings)}"
+        )
+
+    def _output(self, build: Build) -> str:
+        """What the build told people on stderr."""
+        with (self._jobs.folder / build.id / "output.txt").open("rb") as output:
+            return printable(output.read(MESSAGE_BYTES).decode(errors="replace").strip())
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Nothing of a build needs to be put away: what it leaves, the next one removes."""
+    process.terminate()
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

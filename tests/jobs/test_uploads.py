@@ -1,0 +1,199 @@
+"""What is taken over HTTP, by whom, and what is refused without a trace."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import socket
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from werkzeug.test import EnvironBuilder
+
+from tests.jobs.conftest import ORDERS, Desk
+from tests.pipeline.conftest import ROOT
+
+READER, UPLOADER = "a-token-that-reads-only", "a-token-that-uploads-too"
+
+
+def zipped(**members: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("_", "."), content)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A desk without a worker, where each test leaves its builds cancelled."""
+    desk = Desk(tmp_path_factory.mktemp("counter"), UPLOAD_LIMIT="1M")
+    yield desk
+    desk.close()
+
+
+@pytest.fixture(autouse=True)
+def _cancelled(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "counter" in request.fixturenames:
+        desk = request.getfixturevalue("counter")
+        for build in desk.builds():
+            desk.server.request("DELETE", f"/builds/{build['id']}")
+
+
+def folders(desk: Desk) -> set[str]:
+    return {path.name for path in desk.jobs.iterdir() if path.is_dir()} if desk.jobs.exists() else set()
+
+
+@pytest.mark.parametrize(
+    ("content", "kept_as"),
+    [
+        (ORDERS, "orders.csv"),
+        (gzip.compress(ORDERS), "orders.csv.gz"),
+        (zipped(march_csv=ORDERS), "orders.zip"),
+        (zipped(**{"xl/workbook_xml": b"<x/>"}), "orders.xlsx"),
+        (b'{"customer_id": "a"}\n', "orders.jsonl"),
+        (b"PAR1" + bytes(100), "orders.parquet"),
+    ],
+    ids=["csv", "gzip", "zip", "excel", "json", "parquet"],
+)
+def test_the_first_bytes_tell_what_kind_of_file_it_is(counter: Desk, content: bytes, kept_as: str) -> None:
+    build_id = counter.queue(content, "?name=..%2F..%2Fetc%2Fpasswd")
+    assert [path.name for path in (counter.jobs / build_id).iterdir()] == [kept_as]
+    assert (counter.jobs / build_id / kept_as).read_bytes() == content
+    assert counter.build(build_id)["name"] == "../../etc/passwd"
+
+
+def test_a_form_may_bring_the_orders_and_how_they_are_read(counter: Desk) -> None:
+    fields = {"mapping": "columns: {}\n", "as_of": "2017-10-17", "orders": (io.BytesIO(ORDERS), "March.csv")}
+    form = EnvironBuilder(method="POST", data=fields).get_environ()
+    body, kind = form["wsgi.input"].read(), form["CONTENT_TYPE"]
+    build_id = counter.queue(body, Content_Type=kind)
+    assert (counter.jobs / build_id / "orders.csv").read_bytes() == ORDERS
+    assert (counter.jobs / build_id / "mapping.yml").read_text() == "columns: {}\n"
+    assert counter.build(build_id)["name"] == "March.csv"
+    assert "make work" in counter.build(build_id)["message"]
+
+
+@pytest.mark.parametrize(
+    ("content", "query", "status", "said"),
+    [
+        (b"", "", 422, "no orders in it"),
+        (gzip.compress(gzip.compress(ORDERS)), "", 422, "packed twice"),
+        (gzip.compress(zipped(a_csv=ORDERS)), "", 422, "packed twice"),
+        (zipped(a_zip=zipped(a_csv=ORDERS)), "", 422, "holds other archives"),
+        (gzip.compress(ORDERS)[:20], "", 422, "damaged gzip"),
+        (zipped(a_csv=ORDERS)[:40], "", 422, "damaged zip"),
+        (b"x" * (1 << 20) + b"x", "", 413, "at most 1,048,576 bytes"),
+        (b"x" * (3 << 20), "", 413, "at most 1,048,576 bytes"),
+        (ORDERS, "?as_of=2017-13-01", 422, "as_of: has to be a day, YYYY-MM-DD"),
+        (ORDERS, "?as_of=1508198400", 422, "as_of: has to be a day, YYYY-MM-DD"),
+        (ORDERS, "?strickt=1", 422, "strickt: is not known here; known are as_of, strict, mapping, name"),
+        (ORDERS, "?model=x.dill", 422, "model: is not known here"),
+    ],
+)
+def test_what_cannot_be_built_is_refused_and_nothing_of_it_stays(
+    counter: Desk, content: bytes, query: str, status: int, said: str
+) -> None:
+    before, known = folders(counter), counter.builds()
+    answer = counter.upload(content, query)
+    assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert said in answer.json["detail"]
+    assert folders(counter) == before
+    assert counter.builds() == known
+
+
+def test_a_body_that_stops_or_does_not_say_its_length_leaves_nothing(counter: Desk) -> None:
+    before, known = folders(counter), counter.builds()
+    with socket.create_connection(("127.0.0.1", counter.server.port)) as line:
+        line.sendall(b"POST /orders HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n" + ORDERS)
+        counter.server.wait(lambda: len(folders(counter)) == len(before) + 1)
+        line.shutdown(socket.SHUT_WR)
+        assert b" 400 " in line.recv(1000).splitlines()[0]
+    counter.server.wait(lambda: folders(counter) == before)
+    with socket.create_connection(("127.0.0.1", counter.server.port)) as line:
+        line.sendall(b"POST /orders HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+        assert b" 411 " in line.recv(1000).splitlines()[0]
+    assert (folders(counter), counter.builds()) == (before, known)
+
+
+def test_eight_who_upload_at_once_are_all_answered_and_as_many_builds_wait_as_may(counter: Desk) -> None:
+    before = {build["id"] for build in counter.builds()}
+
+    def upload(number: int) -> tuple[int, str]:
+        while True:
+            answer = counter.upload(ORDERS + f"d{number},d,1,1,5,2017-10-01\n".encode(), f"?name=file-{number}")
+            if answer.status != 503 or "builds wait" in answer.json["detail"]:
+                return answer.status, answer.headers.get("location", "").removeprefix("/builds/")
+
+    with ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(upload, range(100)))
+    taken = {number: build_id for number, (status, build_id) in enumerate(answers) if status == 202}
+    assert len(taken) == len(set(taken.values())) == 50
+    assert {status for status, _ in answers} == {202, 503}
+    listed = {build["id"]: build["name"] for build in counter.builds() if build["id"] not in before}
+    assert listed == {build_id: f"file-{number}" for number, build_id in taken.items()}
+    for number, build_id in taken.items():
+        assert f"d{number},".encode() in (counter.jobs / build_id / "orders.csv").read_bytes()
+    assert not [name for name in folders(counter) if name.startswith("incoming-")]
+
+    one = taken[min(taken)]
+    cancelled = counter.server.request("DELETE", f"/builds/{one}")
+    assert (cancelled.status, cancelled.json["state"]) == (202, "cancelled")
+    assert counter.server.request("DELETE", f"/builds/{one}").status == 409
+    assert counter.upload().status == 202, "a place is free again"
+
+
+def test_a_token_that_reads_does_not_upload_and_one_that_uploads_reads_too(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, UPLOADS="0", API_TOKENS=READER, UPLOAD_TOKENS=UPLOADER)
+    try:
+        reader, uploader = f"Bearer {READER}", f"Bearer {UPLOADER}"
+        assert [desk.upload(Authorization=who).status for who in ("", reader)] == [401, 401]
+        build_id = desk.queue(Authorization=uploader)
+        for who in (reader, uploader):
+            assert desk.server.get("/builds", Authorization=who).status == 200
+            assert desk.server.get(f"/builds/{build_id}", Authorization=who).json["state"] == "queued"
+        assert desk.server.get("/builds").status == 401
+        for who, status in ((reader, 401), (uploader, 202)):
+            assert desk.server.request("DELETE", f"/builds/{build_id}", Authorization=who).status == status
+    finally:
+        desk.close()
+
+
+def test_without_tokens_there_are_uploads_only_where_asked_for_and_never_for_a_page_from_elsewhere(
+    counter: Desk, open_desk: Callable[..., Desk]
+) -> None:
+    closed = open_desk(UPLOADS="0")
+    refused = closed.upload()
+    assert refused.status == 403 and "UPLOADS=1" in refused.json["detail"]
+    assert not closed.jobs.exists()
+
+    own = f"http://127.0.0.1:{counter.server.port}"
+    assert [counter.upload(Origin=page).status for page in ("https://evil.example", "null")] == [403, 403]
+    assert counter.upload(Origin=own).status == 202
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"UPLOADS": "1", "HOST": "0.0.0.0", "API_TOKENS": READER}, "UPLOADS=1 lets everybody on this machine upload"),
+        ({"UPLOADS": "1", "API_TOKENS": READER}, "UPLOADS=1 lets everybody on this machine upload"),
+        ({"API_TOKENS": READER, "UPLOAD_TOKENS": READER}, "name it in UPLOAD_TOKENS only"),
+        ({"UPLOAD_TOKENS_FILE": "nowhere"}, "UPLOAD_TOKENS_FILE=nowhere cannot be read"),
+        ({"UPLOAD_LIMIT": "much"}, "much is not a size; write one such as 500M or 5G"),
+        ({"QUEUE": "localhost:6379"}, "is not the address of a Redis; write redis://host:6379/0"),
+    ],
+)
+def test_settings_that_would_let_in_the_wrong_ones_are_refused(given: dict[str, str], said: str) -> None:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("API_", "UPLOAD"))}
+    server = subprocess.run(
+        [sys.executable, "-m", "api"], cwd=ROOT, env=clean | given, capture_output=True, text=True, timeout=60
+    )
+    assert server.returncode == 2
+    assert said in server.stderr
