@@ -49,7 +49,7 @@ def events_of(folder: Path) -> Path:
     return folder.with_suffix(".jsonl")
 
 
-def make_build() -> Contender:
+def make_build(memory: str) -> Contender:
     """With the reference model, because the alternatives add the six features up too."""
     # The settings of the caller's shell and of the make that may have started this would otherwise reach the build.
     theirs = {*TAKES["build"], "MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
@@ -57,17 +57,18 @@ def make_build() -> Contender:
         name="make build",
         command=lambda orders, folder: [
             *("make", "--no-print-directory", "-C", str(ROOT), "build"),
-            *(f"ORDERS={orders}", f"WAREHOUSE={folder}", f"MODEL={REFERENCE_MODEL}", f"JSON={events_of(folder)}"),
+            *(f"ORDERS={orders}", f"WAREHOUSE={folder}", f"MODEL={REFERENCE_MODEL}"),
+            *(f"MEMORY={memory}", f"JSON={events_of(folder)}"),
         ],
         totals=lambda folder: _totals_in_duckdb(folder / "clv.duckdb", SUMS + "customer_value"),
         environment={name: value for name, value in os.environ.items() if name not in theirs},
     )
 
 
-def duckdb_script() -> Contender:
+def duckdb_script(memory: str) -> Contender:
     return Contender(
         name="DuckDB script (the floor)",
-        command=lambda orders, folder: _script("duckdb_script.py", orders, _new(folder / "floor.duckdb")),
+        command=lambda orders, folder: _script("duckdb_script.py", orders, _new(folder / "floor.duckdb"), memory),
         totals=lambda folder: _totals_in_duckdb(folder / "floor.duckdb", SUMS + "customer_value"),
         environment=os.environ,
     )
@@ -116,16 +117,18 @@ def stock_dbt_seed() -> Contender:
     )
 
 
-def contenders() -> list[Contender]:
-    """All who can take part on this machine; the floor stands second."""
-    found = [make_build(), duckdb_script()]
+def contenders(memory: str, floor_only: bool = False) -> list[Contender]:
+    """All who can take part on this machine; the floor stands second. `memory` is DuckDB's, of these two."""
+    found = [make_build(memory), duckdb_script(memory)]
+    if floor_only:
+        return found
     if find_spec("pandas"):
         found.append(pandas_script())
     return [*found, sqlite_script(), stock_dbt_seed()]
 
 
-def _script(name: str, orders: Path, result: Path) -> list[str]:
-    return [sys.executable, str(ALTERNATIVES / name), str(orders), str(result)]
+def _script(name: str, orders: Path, result: Path, *more: str) -> list[str]:
+    return [sys.executable, str(ALTERNATIVES / name), str(orders), str(result), *more]
 
 
 def _new(path: Path) -> Path:

@@ -17,11 +17,15 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True)
 class Usage:
-    """What one run took: wall time and processor time in seconds; peak memory in bytes, as `run` says."""
+    """What one run took: wall time and processor time in seconds; peak memory in bytes, as `run` says.
+
+    `peak_bytes` is that of all processes together, `largest_bytes` that of the largest one.
+    """
 
     seconds: float
     cpu_seconds: float
     peak_bytes: int
+    largest_bytes: int
 
 
 class CommandFailed(Exception):
@@ -61,7 +65,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], folder: Path, ou
     if process.returncode != 0:
         printed = output.read_text(errors="replace").splitlines()
         raise CommandFailed("\n".join([f"{' '.join(command)}: exit status {process.returncode}", *printed[-10:]]))
-    return Usage(seconds, _cpu_seconds_of_children() - cpu_before, sampler.peak_bytes)
+    return Usage(seconds, _cpu_seconds_of_children() - cpu_before, sampler.peak_bytes, sampler.largest_bytes)
 
 
 def seconds_by_step(events: Path) -> dict[str, float]:
@@ -82,14 +86,16 @@ def _cpu_seconds_of_children() -> float:
 class _MemorySampler(threading.Thread):
     def __init__(self, pid: int):
         super().__init__(daemon=True)
-        self.peak_bytes = 0
+        self.peak_bytes = self.largest_bytes = 0
         self._pid = pid
         self._stopped = threading.Event()
         self.start()
 
     def run(self) -> None:
         while not self._stopped.wait(SAMPLES_EVERY):
-            self.peak_bytes = max(self.peak_bytes, sum(map(_resident_bytes, _process_tree(self._pid))))
+            sizes = list(map(_resident_bytes, _process_tree(self._pid)))
+            self.peak_bytes = max(self.peak_bytes, sum(sizes))
+            self.largest_bytes = max(self.largest_bytes, *sizes)
 
     def stop(self) -> None:
         self._stopped.set()

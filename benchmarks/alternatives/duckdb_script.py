@@ -1,4 +1,4 @@
-"""The floor: one hand-written DuckDB script. `python duckdb_script.py ORDERS DATABASE`"""
+"""The floor: one hand-written DuckDB script. `python duckdb_script.py ORDERS DATABASE [MEMORY]`"""
 
 import sys
 
@@ -69,8 +69,8 @@ from features;
 
 
 def main() -> None:
-    orders, database = sys.argv[1:]
-    with duckdb.connect(database) as connection:
+    orders, database, *memory = sys.argv[1:]
+    with duckdb.connect(database, config={"memory_limit": memory[0]} if memory else {}) as connection:
         for statement in SCRIPT.split(";\n"):
             if statement.strip():
                 parameters = {"orders": orders} if "$orders" in statement else None
