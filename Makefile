@@ -77,7 +77,7 @@ register: $(VENV)/runtime ## state that a model may run, and by which Python
 bench: $(VENV)/dev ## speed and memory beside the alternatives
 	@$(BIN)/python -m benchmarks.bench $(if $(filter LINES,$(given)),--lines "$$LINES") $${JSON:+--json "$$JSON"}
 
-bench-size: $(VENV)/dev ## 64 million lines of 19 million customers in 4 GB, beside a script; half an hour
+bench-size: $(VENV)/dev ## 64 million lines in 4 GB, beside a script; half an hour
 	@$(BIN)/python -m benchmarks.bench --shape many-customers --lines "$${LINES:-64000000}" --memory 4 --repeats 1 --floor-only
 
 bench-api: $(VENV)/dev ## the API under load, beside a constant answer and the 2018 server; needs wrk

@@ -133,9 +133,8 @@ def _print_report(facts: dict, race: Race) -> None:
         took, cpu, peak, largest = (median(getattr(usage, what) for usage in runs) for what in MEASURED)
         span = f"{min(seconds[name]):.1f} - {max(seconds[name]):.1f}"
         times = took / median(seconds[floor])
-        print(
-            f"{name:<40}{took:>8.1f}   {span:<15}{times:>8.1f}{cpu:>13.1f}{peak / 1e6:>11,.0f} MB{largest / 1e6:>14,.0f} MB"
-        )
+        memory = f"{peak / 1e6:>11,.0f} MB{largest / 1e6:>14,.0f} MB"
+        print(f"{name:<40}{took:>8.1f}   {span:<15}{times:>8.1f}{cpu:>13.1f}{memory}")
 
     steps = race.steps[seconds[ours].index(sorted(seconds[ours])[len(seconds[ours]) // 2])]
     longest = max(steps.values())
@@ -171,7 +170,9 @@ def bench(shapes: list[str], lines: int, repeats: int, gigabytes: float, floor_o
     if not Path("/proc/self/statm").exists():
         raise Stop("make bench needs Linux: it reads from /proc how much memory the processes hold.")
     found = []
-    for shape in shapes:
+    for position, shape in enumerate(shapes):
+        if position:
+            print()
         with tempfile.TemporaryDirectory(prefix="clv-bench-") as name:
             found.append(_bench_one(shape, Path(name), lines, repeats, gigabytes, floor_only))
     return found

@@ -1,4 +1,4 @@
-"""Makes a file of order lines of many customers who order little: 3.3 lines and 2.15 orders each, as a file of 2018 had.
+"""Makes a file of many customers who order little: 3.3 lines and 2.15 orders each, as a file of 2018 had.
 
 A build's cost lies in its customers as much as in its lines, and the simulated shop of `generate_orders` has half as
 many for its lines. There is no model of anybody's behaviour in it: only sizes, ids and ties are as in life.
