@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException
 
-from api.schemas import CustomerQuery, ListingQuery, LookupBody, Problem, UploadQuery
+from api.schemas import CustomerQuery, CustomersQuery, ExportQuery, ListingQuery, LookupBody, Problem, UploadQuery
+from api.store.changes import NotKept
 from api.store.publication import NotPublished
 from api.store.snapshot import SnapshotError
 
@@ -27,9 +28,11 @@ DETAILS = {
 
 BODY = 'Send {"user_ids": ["…", "…"]} with the header Content-Type: application/json.'
 
+# Those that allow nothing else.
 KNOWN = {
-    model.__name__: model for model in (CustomerQuery, ListingQuery, LookupBody, UploadQuery)
-}  # that allow nothing else
+    model.__name__: model
+    for model in (CustomerQuery, CustomersQuery, ExportQuery, ListingQuery, LookupBody, UploadQuery)
+}
 
 # What pydantic finds, by the name that it has for it.
 FOUND = {
@@ -114,6 +117,10 @@ def unavailable(error: Exception) -> Response:
     return problem(503, str(error), {"Retry-After": "5"})
 
 
+def gone(error: Exception) -> Response:
+    return problem(410, str(error))
+
+
 def too_deep(error: RecursionError) -> Response:
     return problem(400, "The JSON is nested too deeply.")
 
@@ -123,5 +130,6 @@ def register(app: Flask) -> None:
     app.register_error_handler(HTTPException, from_http)
     app.register_error_handler(NotPublished, unavailable)
     app.register_error_handler(SnapshotError, unavailable)
+    app.register_error_handler(NotKept, gone)
     app.register_error_handler(RecursionError, too_deep)
     app.register_error_handler(Exception, unexpected)

@@ -66,18 +66,37 @@ class Prediction(BaseModel):
     clv: Value
 
 
-class ListingQuery(BaseModel):
+class Filters(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
-    customer_id: str | None = Field(None, description="Only this customer: for ids that cannot stand in a path.")
     min_clv: float | None = Field(None, description="Only values from here up.")
     max_clv: float | None = Field(None, description="Only values up to here.")
     decile: int | None = Field(None, ge=1, le=10, description="Only this tenth of the customers; 1 is the top one.")
     tier: Tier | None = Field(None, description="Only customers of this tier of value.")
     lifecycle: Lifecycle | None = Field(None, description="Only customers who are there on their way.")
+
+
+class ListingQuery(Filters):
+    customer_id: str | None = Field(None, description="Only this customer: for ids that cannot stand in a path.")
     order: Literal["value", "id"] = Field("value", description="By value, highest first, or by id.")
     limit: int = Field(100, ge=1, le=1000, description="How many at most.")
     cursor: str | None = Field(None, description="The `next_cursor` of the page before; all else as it was there.")
+
+
+SINCE = """Only who is new, changed or gone since this build, as `change` says; that predicted_at differs is no change.
+It is the `Build-Id` of an earlier answer. Only the build before the one that is served is kept: for others it is a 410.
+Whoever is gone has an id and nothing else, and passes no filter."""
+Since = Annotated[str | None, Field(description=SINCE, json_schema_extra={"example": "20171017T030000-0a1b2c"})]
+
+
+class CustomersQuery(ListingQuery):
+    customer_id: str | None = Field(None, description="That customer alone, as `/customers/<customer_id>` has it.")
+    order: Literal["value", "id"] = Field("id", description="By id, or by value, highest first.")
+    changed_since: Since = None
+
+
+class ExportQuery(Filters):
+    changed_since: Since = None
 
 
 class Listing(BaseModel):
@@ -113,6 +132,26 @@ class Customer(BaseModel):
     as_of_date: Day
     model_id: str = Field(description="First 12 hex digits of the model file's SHA-256.")
     horizon_days: int | None = Field(description=HORIZON, examples=[180])
+
+
+class Gone(BaseModel):
+    """A customer who was in the build that was asked for, and is in no order any more."""
+
+    user_id: UserId
+    change: Literal["gone"]
+
+
+class Changed(Customer):
+    """A customer who is new or another since the build that was asked for."""
+
+    change: Literal["new", "changed"]
+
+
+class Customers(BaseModel):
+    """One page of customers."""
+
+    customers: list[Customer | Changed | Gone]
+    next_cursor: str | None = Field(description="Asks for the next page; null on the last.")
 
 
 class Warned(BaseModel):

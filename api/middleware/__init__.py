@@ -15,6 +15,7 @@ from api.middleware.access_log import AccessLog
 from api.middleware.auth import Auth
 from api.middleware.body_timeout import BodyTimeout
 from api.middleware.conditional import Conditional
+from api.middleware.cut_short import CutShort
 from api.middleware.encoding import Encoding
 from api.middleware.handler import from_wsgi
 from api.middleware.limits import Limits
@@ -44,4 +45,5 @@ def around(
     handler = Auth(handler, policies, settings)
     handler = Conditional(handler)
     handler = SecurityHeaders(handler)
+    handler = CutShort(handler)
     return AccessLog(handler, metrics, log, log_customers=settings.log_customers)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from api.schemas import LIFECYCLES, TIERS, ListingQuery
+from api.schemas import LIFECYCLES, TIERS, Filters, ListingQuery
 from api.store.columns import Columns
 from api.store.snapshot import BUILD_ID
 
@@ -51,24 +51,25 @@ def page(columns: Columns, query: ListingQuery, after: Cursor | None) -> tuple[n
     while start < end and len(found) <= query.limit:
         stop = min(start + BLOCK, end)
         rows = columns.by_value[start:stop] if query.order == "value" else np.arange(start, stop)
-        found = np.concatenate([found, rows[_wanted(columns, rows, query)]])
+        found = np.concatenate([found, rows[wanted(columns, rows, query)]])
         start = stop
     return found[: query.limit], len(found) > query.limit
 
 
-def _wanted(columns: Columns, rows: np.ndarray, query: ListingQuery) -> np.ndarray:
-    wanted = np.ones(len(rows), bool)
-    if query.min_clv is not None:
-        wanted &= columns.clv[rows] >= query.min_clv
-    if query.max_clv is not None:
-        wanted &= columns.clv[rows] <= query.max_clv
-    if query.decile is not None:
-        wanted &= columns.decile[rows] == query.decile
-    if query.tier is not None:
-        wanted &= columns.tier[rows] == TIERS.index(query.tier) + 1
-    if query.lifecycle is not None:
-        wanted &= columns.lifecycle[rows] == LIFECYCLES.index(query.lifecycle) + 1
-    return wanted
+def wanted(columns: Columns, rows: np.ndarray, filters: Filters) -> np.ndarray:
+    """Which of the rows pass the filters, (n,)."""
+    passing = np.ones(len(rows), bool)
+    if filters.min_clv is not None:
+        passing &= columns.clv[rows] >= filters.min_clv
+    if filters.max_clv is not None:
+        passing &= columns.clv[rows] <= filters.max_clv
+    if filters.decile is not None:
+        passing &= columns.decile[rows] == filters.decile
+    if filters.tier is not None:
+        passing &= columns.tier[rows] == TIERS.index(filters.tier) + 1
+    if filters.lifecycle is not None:
+        passing &= columns.lifecycle[rows] == LIFECYCLES.index(filters.lifecycle) + 1
+    return passing
 
 
 def _range(columns: Columns, query: ListingQuery, after: Cursor | None) -> tuple[int, int]:

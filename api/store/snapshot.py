@@ -6,7 +6,8 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,15 +51,16 @@ class Snapshot:
     def __init__(self, path: str | Path) -> None:
         """Open and load; raises SnapshotError where the file is not a whole published warehouse."""
         self._path = Path(path)
+        self._real_path = self._path.resolve()  # stays when the next build is published, whose path leads elsewhere
         try:
-            self._file = os.open(self._path, os.O_RDONLY)
+            self._file = os.open(self._real_path, os.O_RDONLY)
         except OSError as error:
             raise SnapshotError(f"{self._path} cannot be opened: {error.strerror}.") from None
         self.identity = Identity.of(self._file)
         try:
-            self._connection = self._connect(threads=1, memory_limit=READ_MEMORY)
+            self._connection = self.connect(threads=1, memory_limit=READ_MEMORY)
             self.build = self._build_info()
-            with self._connect(threads=1) as loading:  # closed again, so that what DuckDB needed to load is given back
+            with self.connect(threads=1) as loading:  # closed again, so that what DuckDB needed to load is given back
                 self.columns = Columns(loading)
         except (duckdb.Error, pa.ArrowException) as error:
             raise SnapshotError(f"{self._path} is not a readable published warehouse: {_line(error)}") from None
@@ -68,17 +70,27 @@ class Snapshot:
         self._kept: dict[str, Any] = {}
         self._lock = threading.Lock()
 
-    def _connect(self, **config: Any) -> duckdb.DuckDBPyConnection:
-        # An own database with the file attached: duckdb.connect(path) would hand back the one that an older snapshot
-        # holds under the same path, and with it the older file.
+    def connect(self, before: Path | None = None, **config: Any) -> duckdb.DuckDBPyConnection:
+        """A database of its own with the file attached as `published`, and that of another build as `before`.
+
+        Raises SnapshotError where the file is not the one opened, and duckdb.Error where one cannot be read.
+        """
+        # duckdb.connect(path) would hand back the one that an older snapshot holds under the same path, and with it the
+        # older file.
         connection = duckdb.connect(":memory:", config=config)
-        path = str(self._path.resolve()).replace("'", "''")
-        connection.execute(f"attach '{path}' as published (read_only)")
+        for name, path in (("published", self._real_path), ("before", before)):
+            if path is not None:
+                connection.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as {name} (read_only)")
         # A view in the file may name any other file of this machine.
         connection.execute("set enable_external_access = false; set lock_configuration = true")
-        if Identity.of(self._path) != self.identity:
+        if Identity.of(self._real_path) != self.identity:
             raise SnapshotError(f"{self._path} was replaced while it was opened.")
         return connection
+
+    @property
+    def previous(self) -> Path:
+        """Where the file of the build before stands, if it is kept."""
+        return self._real_path.parent / "previous" / self._real_path.name
 
     def _build_info(self) -> dict[str, Any]:
         rows = self.query("select * from published.build_info")
@@ -107,16 +119,26 @@ class Snapshot:
 
     def query(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
         """Rows of the file, attached as `published`, as dictionaries; SnapshotError where it is not the one opened."""
+        with self.reading(self._connection) as cursor:
+            cursor.execute(sql, parameters)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def table(self, sql: str, **parameters: Any) -> pa.Table:
+        """The same as a table of Arrow, with parameters by name."""
+        with self.reading(self._connection) as cursor:
+            return cursor.sql(sql, params=parameters).to_arrow_table()
+
+    @contextmanager
+    def reading(self, connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor; SnapshotError where DuckDB cannot read, or may have read from something else than was opened."""
         try:
-            with self._connection.cursor() as cursor:
-                cursor.execute(sql, parameters)
-                names = [column[0] for column in cursor.description]
-                rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            with connection.cursor() as cursor:
+                yield cursor
         except duckdb.Error as error:
             self.check()
             raise SnapshotError(f"{self._path} cannot be read: {_line(error)}") from None
         self.check()
-        return rows
 
     def check(self) -> None:
         """Raise SnapshotError if the opened file was written to: what DuckDB reads from it then may be anything."""

@@ -31,7 +31,7 @@ def test_there_are_threads_left_when_every_slot_is_taken() -> None:
     ("path", "limit"),
     [
         ("/customers/c001", DETAILS.at_once),
-        ("/customers?customer_id=a%2Fb", DETAILS.at_once),
+        ("/customers?customer_id=a%2Fb", LONG.at_once),
         ("/customers/c001/history", LONG.at_once),
         ("/history?customer_id=a%2Fb", LONG.at_once),
     ],

@@ -151,8 +151,12 @@ def test_a_lookup_that_cannot_be_read_is_told_what_is_wrong_and_what_to_send(
 @pytest.mark.parametrize(
     ("method", "path", "status", "says"),
     [
-        ("GET", "/predictions?limits=5", 422, "limits: is not known here; known are customer_id, min_clv, max_clv"),
-        ("GET", "/customers?id=c001", 422, "customer_id: is missing; id: is not known here; known are customer_id"),
+        ("GET", "/predictions?limits=5", 422, "limits: is not known here; known are min_clv, max_clv"),
+        ("GET", "/customers?id=c001", 422, "id: is not known here; known are min_clv, max_clv, decile, tier"),
+        ("GET", "/customers?order=value&changed_since=x", 422, "what changed comes by id. Leave order out."),
+        ("GET", "/customers.csv?tier=top", 422, "tier: has to be one of 'high', 'medium' or 'low'"),
+        ("GET", "/customers.csv?changed_since=x", 410, "Leave changed_since out, and take all customers."),
+        ("GET", "/customers?changed_since=x", 410, "Leave changed_since out, and take all customers."),
         ("GET", "/predictions?limit=0", 422, "limit: has to be at least 1"),
         ("GET", "/predictions?limit=1001", 422, "limit: has to be at most 1000"),
         ("GET", "/predictions?limit=ten", 422, "limit: has to be a whole number"),
@@ -255,6 +259,7 @@ EVERY = {
 }
 VALUE = EVERY | {"content-type": "application/json", "cache-control": "private, no-cache"}
 PACKED = {"vary": "Accept-Encoding"}
+CSV = VALUE | PACKED | {"content-type": "text/csv; charset=utf-8", "build-id": "first"}
 REFUSAL = EVERY | {"content-type": "application/problem+json", "cache-control": "no-store"}
 PAGE = {"content-type": "text/html; charset=utf-8", "cache-control": "private, no-cache"} | PACKED
 
@@ -266,7 +271,9 @@ PAGE = {"content-type": "text/html; charset=utf-8", "cache-control": "private, n
         ("HEAD", "/predictions/c001", 200, VALUE, True),
         ("GET", "/predictions/nobody", 404, REFUSAL | {"cache-control": "private, no-cache"}, True),
         ("GET", "/predictions", 200, VALUE | PACKED | {"build-id": "first"}, True),
-        ("GET", "/predictions.csv", 200, VALUE | PACKED | {"content-type": "text/csv; charset=utf-8"}, True),
+        ("GET", "/predictions.csv", 200, CSV, True),
+        ("GET", "/customers.csv", 200, CSV, True),
+        ("GET", "/customers", 200, VALUE | PACKED | {"build-id": "first"}, True),
         ("POST", "/predictions/lookup", 200, VALUE | PACKED, True),
         ("GET", "/customers/c001", 200, VALUE, True),
         ("GET", "/customers?customer_id=c001", 200, VALUE, True),
