@@ -26,6 +26,7 @@ from pipeline.model_log import listening
 from pipeline.settings import ROOT, Settings
 from pipeline.steps import Steps
 from pipeline.warehouse import PUBLISHED_CSV, Warehouse
+from pipeline.warnings import Warnings
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,7 @@ class _Build:
         self._warehouse = warehouse
         self._listener = listener
         self._steps = Steps(listener)
-        self._warnings: list[Warned] = []
-        self._silenced = orders_file.mapping(settings).silence
+        self._warnings = Warnings(orders_file.mapping(settings).silence, settings.strict, listener)
 
     def run(self) -> Built:
         settings, warehouse, step = self._settings, self._warehouse, self._steps.step
@@ -76,7 +76,7 @@ class _Build:
             with step("start dbt"):
                 import_dbt()
             with step("start"):
-                self._warn(*doubts.about_box(box.result(), settings), *carried_over.result())
+                self._warnings.add(*doubts.about_box(box.result(), settings), *carried_over.result())
             with step("load lines"):
                 source = fetched.result()
             try:
@@ -100,7 +100,7 @@ class _Build:
         warehouse = self._warehouse
         # dbt is given a copy, because the file may be replaced meanwhile: one build uses one model.
         folder = warehouse.temporary / "model"
-        # And it is not strict: what it finds odd stops a build in `_warn`, unless the mapping silences it.
+        # And it is not strict: what it finds odd stops a build in `Warnings`, unless the mapping silences it.
         copy = replace(
             self._settings,
             orders=Path(source.given),
@@ -122,16 +122,6 @@ class _Build:
             raise explain(result, self._settings, warehouse, warehouse.logs / "dbt.log")
         return [found for each in results if (found := warning(each, warehouse))]
 
-    def _warn(self, *warnings: Warned) -> None:
-        """Raises ClvError where the build is to be strict. What the mapping silences is as if it were not there."""
-        for each in warnings:
-            if each.code in self._silenced:
-                continue
-            if self._settings.strict:
-                raise ClvError(f"Stopped, because STRICT=1: {each.text}.")
-            self._warnings.append(each)
-            self._listener(each)
-
     def _publish(
         self,
         training: Mapping[str, Any],
@@ -146,12 +136,14 @@ class _Build:
         with warehouse.open_build() as file:
             with orders_file.plain_errors():
                 orders.stop_where_lines_are_lost(source, fingerprint, file, "orders")
-            self._warn(*orders_file.doubts(file), *found, *doubts.about_values(training.get("horizon_days"), file))
+            self._warnings.add(
+                *orders_file.doubts(file), *found, *doubts.about_values(training.get("horizon_days"), file)
+            )
             trained_here = trained_as_of = None
             if training:
                 trained_here = training["orders_sha256"] == fingerprint.sha256
                 trained_as_of = date.fromisoformat(training["trained_as_of"])
-                self._warn(*doubts.about_training(training, trained_here, self._settings, file))
+                self._warnings.add(*doubts.about_training(training, trained_here, self._settings, file))
             info = build_info.write(
                 file,
                 build_id=build_id,
@@ -162,7 +154,7 @@ class _Build:
                 horizon_days=training.get("horizon_days"),
                 trained_on_these_orders=trained_here,
                 trained_as_of=trained_as_of,
-                warnings=json.dumps([each.as_dict() for each in self._warnings], ensure_ascii=False),
+                warnings=json.dumps([each.as_dict() for each in self._warnings.found], ensure_ascii=False),
             )
             folder = warehouse.new_folder(build_id)
             _export_predictions(file, folder / PUBLISHED_CSV)

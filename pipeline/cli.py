@@ -186,7 +186,7 @@ VARIABLES = {
     "HISTORY_DAYS": Variable(
         "How many days of the history of predictions are kept.", "DAYS",
         _whole_number(9_999_999, "a number of days. Write a whole number from 1: HISTORY_DAYS=365"), "all"),
-    "STRICT": Variable("1 stops a build at what is only odd.", "0|1", _yes_or_no, "0"),
+    "STRICT": Variable("1 stops a build or a training at what is only odd.", "0|1", _yes_or_no, "0"),
     "REQUIRE_BOX": Variable(
         "1 stops a build where this system does not offer every wall of the model's box.", "0|1", _yes_or_no, "0"),
     "MEMORY": Variable(

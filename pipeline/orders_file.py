@@ -14,6 +14,7 @@ from pipeline import orders, sources
 from pipeline.errors import ClvError, UsageError
 from pipeline.events import Warned
 from pipeline.settings import Settings
+from pipeline.warnings import stop_at_unknown_codes
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def mapping(settings: Settings) -> orders.Mapping:
     """What is stated of how the orders are read. Raises ClvError where the file that states it cannot be used."""
     with plain_errors():
         stated = orders.Mapping() if settings.mapping is None else orders.load_mapping(settings.mapping)
+    stop_at_unknown_codes(stated.silence, settings.mapping)
     return stated.ignoring(settings.ignore)
 
 

@@ -48,6 +48,7 @@ TAKES = {  # which variables each command takes; they are its options, and make'
         "MODEL",
         "WAREHOUSE",
         "MEMORY",
+        "STRICT",
         "JSON",
         *_MODEL_RUNS,
     ),

@@ -23,6 +23,7 @@ from pipeline.training.plan import make_plan
 from pipeline.training.registering import write_model
 from pipeline.training.snapshots import open_orders
 from pipeline.warehouse import Warehouse
+from pipeline.warnings import Warnings
 from predictor.training import report
 from predictor.training.backtest import backtest, earlier
 from predictor.training.fitting import fit
@@ -47,18 +48,17 @@ def train(settings: Settings, listener: Listener) -> Training:
             f"{command_line('train', settings, MODEL='my-model.dill')}"
         )
     steps = Steps(listener)
+    warnings = Warnings(orders_file.mapping(settings).silence, settings.strict, listener)
     with there.called_by_its_origin(), plain_errors("train", settings):
         _stop_unless_writable(settings.model)
         warehouse.create()
         with build_lock(warehouse.folder / "training.lock", "training"):
             try:
-                content, found = _train(settings, there, warehouse.new_training_folder(), steps)
+                content = _train(settings, there, warehouse.new_training_folder(), steps, warnings)
             finally:
                 warehouse.discard_training()
-    for each in found:
-        listener(each)
     listener(Trained(str(settings.model), content["model_id"]))
-    return Training(content, found, steps.seconds)
+    return Training(content, warnings.found, steps.seconds)
 
 
 def _stop_unless_writable(model: Path) -> None:
@@ -74,9 +74,9 @@ def _stop_unless_writable(model: Path) -> None:
 
 
 def _train(
-    settings: Settings, there: orders_file.Found, scratch: Path, steps: Steps
-) -> tuple[dict[str, Any], list[Warned]]:
-    """What the report is made of, and what is doubtful about the model."""
+    settings: Settings, there: orders_file.Found, scratch: Path, steps: Steps, warnings: Warnings
+) -> dict[str, Any]:
+    """What the report is made of."""
     horizon, rate = settings.horizon, settings.discount_rate
     with ExitStack() as opened:
         with steps.step("load lines"), orders_file.plain_errors():
@@ -89,12 +89,12 @@ def _train(
         with steps.step("features"):
             at = {each: snapshots.at(*each) for each in plan.labelled}
             now = snapshots.at(plan.last_day)
-            found = list(doubts.about_orders(snapshots, now))
+            warnings.add(*orders_file.doubts(snapshots.warehouse), *doubts.about_orders(snapshots, now))
     with steps.step("test"):
         past = [at[each, plan.test.days] for each in plan.test.cutoffs]
         test = backtest(at[plan.test.as_of, horizon], past, rate)
         tests = [each.summary() for each in (*earlier(past, rate), test)]
-        found += doubts.about_test(tests[-1])
+        warnings.add(*doubts.about_test(tests[-1]))
     with steps.step("fit"):
         fitted, notes = fit(now, [at[each, plan.final.days] for each in plan.final.cutoffs], horizon, rate)
     content = {
@@ -115,4 +115,4 @@ def _train(
         content["model_id"] = write_model(fitted, now, content, settings, scratch).model_id
     with steps.step("report"):
         report.write(content, test, settings.warehouse)
-    return content, found
+    return content

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import Any
@@ -13,6 +14,7 @@ import duckdb
 import pytest
 
 from pipeline.doubts import about_values
+from pipeline.warnings import CODES
 from tests.pipeline.conftest import ROOT, Shop
 
 DEMO = ROOT / "dbt_project" / "seeds" / "orders.csv"
@@ -44,6 +46,20 @@ def test_a_model_of_another_shop_is_said_to_be_until_the_mapping_silences_it(sho
     (shop.warehouse / "clv.duckdb").unlink()
     printed = shop.run(STRICT="1", MAPPING=str(mapping), MODEL_MEMORY="2G")
     assert "Warning" not in printed and warnings(shop) == {}
+
+
+def test_every_warning_that_there_is_can_be_silenced_and_no_other(shop: Shop):
+    written = "".join(path.read_text("utf-8") for path in (ROOT / "pipeline").rglob("*.py"))
+    codes = re.findall(r"(?:Warned|Warning)\(\s*\"(\w+)\"", written)
+    for test in (ROOT / "dbt_project" / "tests" / "oddities").glob("*.sql"):
+        codes += re.findall(r"'code': '(\w+)'", test.read_text("utf-8"))
+    assert set(codes) == set(CODES)
+
+    shop.write_orders({"a": 10, "b": 20})
+    mapping = shop.folder / "orders.yml"
+    mapping.write_text("silence: [repeated_line]")
+    printed = shop.run(status=1, MAPPING=str(mapping))
+    assert f"{mapping}: silence: there is no warning repeated_line. Is repeated_lines meant?" in printed
 
 
 @pytest.mark.slow

@@ -96,6 +96,17 @@ def test_a_training_says_its_doubts_and_stops_at_days_to_come(tmp_path):
     assert "at regular intervals (half of them vary by less than 0%)" in printed
     assert "Order lines of 1970-01-01 or before: 1, which is 50 years before all others" in printed
 
+    model = tmp_path / "models" / "model.dill"
+    model.unlink()
+    assert "Stopped, because STRICT=1: Order lines of 1970-01-01" in train(
+        tmp_path, orders, 1, HORIZON="60", STRICT="1"
+    )
+    assert not model.exists()
+    mapping = tmp_path / "orders.yml"
+    mapping.write_text("silence: [orders_decades_apart, purchases_at_regular_intervals, far_off_in_its_test]")
+    printed = train(tmp_path, orders, HORIZON="60", STRICT="1", MAPPING=str(mapping))
+    assert "Warning" not in printed and model.exists()
+
     orders = write(tmp_path / "orders.csv", [*lines, ("c1", "lost", "1", "1", "9.99", "9999-12-31")])
     printed = train(tmp_path, orders, status=1, HORIZON="60")
     assert "has orders of 9999-12-31, which is yet to come" in printed
