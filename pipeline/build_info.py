@@ -12,7 +12,7 @@ COLUMNS = {  # name: (type, what it says, the query that tells it, where the bui
     "schema_version": ("bigint", "Which tables and columns the file has.", f"select {SCHEMA_VERSION}::bigint"),
     "build_id": ("varchar", "Names the build; its folder under builds/ too.", None),
     "built_at": ("timestamp", "When it was built, UTC.", None),
-    "as_of_date": ("date", "The day the features were taken at.", "select as_of_date from int_as_of"),
+    "as_of_date": ("date", "The day the features were taken at.", "select any_value(as_of_date) from predictions"),
     "model_id": (
         "varchar",
         "First 12 hex digits of the model's SHA-256.",
@@ -30,12 +30,16 @@ COLUMNS = {  # name: (type, what it says, the query that tells it, where the bui
         "select read_as from orders_reading",
     ),
     "currency": ("varchar", "The currency of all money here, where known.", "select currency from orders_reading"),
-    "lines": ("bigint", "Order lines in it.", "select count(*) from orders"),
+    "lines": (
+        "bigint",
+        "Order lines in it.",
+        "select (select count(*) from stg_orders) + (select count(*) from rejected_orders)",
+    ),
     "lines_rejected": ("bigint", "Lines that could not be used.", "select count(*) from rejected_orders"),
     "lines_after_as_of": (
         "bigint",
         "Usable lines dated after the as-of date, which were not used.",
-        "select count(*) from stg_orders, int_as_of where created_at_date > as_of_date",
+        "select count(*) from stg_orders where created_at_date > (select any_value(as_of_date) from predictions)",
     ),
     "orders": ("bigint", "Orders up to the as-of date.", "select count(*) from int_customer_orders"),
     "customers": ("bigint", "Customers who ordered by then.", "select count(*) from customer_features"),

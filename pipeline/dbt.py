@@ -17,7 +17,7 @@ NOT_LOGGED = {"MainReportArgs", "CacheAction", "CacheDumpGraph"}  # the first re
 
 
 def import_dbt() -> None:
-    """What takes run_dbt more than a second the first time, for who has something else to do meanwhile."""
+    """What takes run_dbt more than a second the first time, for callers that have something else to do meanwhile."""
     import dbt.adapters.duckdb.connections
     import dbt.cli.main  # noqa: F401
 

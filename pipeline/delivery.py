@@ -22,6 +22,7 @@ from pipeline.errors import ClvError, UsageError
 from pipeline.events import Delivered, Listener
 from pipeline.postgres import Postgres
 from pipeline.settings import Settings, command_line
+from pipeline.warehouse import PUBLISHED_FILE
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Cursor
@@ -67,7 +68,7 @@ def deliver(settings: Settings, listener: Listener) -> None:
     if not settings.deliver_to:
         raise UsageError("Say where to: make deliver DELIVER_TO=postgresql://user@host/database")
     try:
-        done = send(settings.warehouse / "clv.duckdb", settings.deliver_to, settings.schema, settings.tables)
+        done = send(settings.warehouse / PUBLISHED_FILE, settings.deliver_to, settings.schema, settings.tables)
     except ClvError as error:
         again = command_line("deliver", settings)
         raise ClvError(f"{error}\nWhat is published stays so. Deliver it again: {again}") from error

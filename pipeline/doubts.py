@@ -39,7 +39,7 @@ def about_training(
     `trained_here`: whether the very files of this build were its orders.
     """
     trained_as_of = date.fromisoformat(training["trained_as_of"])
-    ((as_of,),) = build.execute("select as_of_date from int_as_of").fetchall()
+    ((as_of,),) = build.execute("select any_value(as_of_date) from predictions").fetchall()
     if not trained_here and not _are_the_same_customers(training, build):
         yield Warned(
             "model_of_other_orders",

@@ -77,7 +77,7 @@ def _too_little_memory(command: str, settings: Settings) -> ClvError:
 
 def _too_early(settings: Settings, warehouse: Warehouse) -> str:
     with warehouse.read(warehouse.build_file) as build:
-        first, last = build.sql("select first_order_date, last_order_date from int_as_of").fetchall()[0]
+        first, last = build.sql("select min(created_at_date), max(created_at_date) from stg_orders").fetchall()[0]
     return (
         f"AS_OF={settings.as_of} is before the first order: {settings.orders} has orders from {first} to {last}. "
         "Choose a day from then on."
@@ -86,8 +86,9 @@ def _too_early(settings: Settings, warehouse: Warehouse) -> str:
 
 def _unusable_lines(settings: Settings, warehouse: Warehouse) -> str:
     with warehouse.read(warehouse.build_file) as build:
-        lines = build.sql("select count(*) from orders").fetchall()[0][0]
+        used = build.sql("select count(*) from stg_orders").fetchall()[0][0]
         reasons = rejected_by_reason(build)
+    lines = used + sum(count for _, count, _ in reasons)
     if not lines:
         return f"{settings.orders} has no order lines."
     reasons = [each for each in reasons if each[0] != "left_out"]

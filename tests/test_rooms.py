@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from graphlib import TopologicalSorter
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.docs.markdown import README, ROOT, code, rows, section
+
 ROOMS = {  # a room: the rooms of this project that it may know
     "predictor.sandbox": set(),
     "predictor.training": {"predictor"},
@@ -63,3 +64,41 @@ def test_no_import_goes_in_a_circle():
         top = ast.Module([node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
         graph[module] = imported(module, top) - {module}
     tuple(TopologicalSorter(graph).static_order())
+
+
+PUBLISHED = {name for row in rows(section(README, "What is published")) for name in code(row[0])}
+# What is on no list of what is published, and the one that may name it.
+READ_BY_ONE = {"customer_labels": "pipeline.training.snapshots", "int_compared_dates": "api.routes.summary"}
+WORDS_OF_ENGINES = "pipeline.engines."
+
+
+def texts(module: str) -> list[str]:
+    """The strings in a module that are no docstrings."""
+    tree = ast.parse(FILES[module].read_text(encoding="utf-8"))
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in docs]
+    return [node.value for node in found if isinstance(node.value, str)]
+
+
+def test_nobody_knows_a_dbt_node_by_its_name_but_the_tables_that_are_published():
+    """The seed `orders` is left out: it is an English word."""
+    project = ROOT / "dbt_project"
+    files = [path for folder in ("models", "tests") for path in (project / folder).rglob("*.*")]
+    nodes = {path.stem for path in files if path.suffix in (".sql", ".py") and path.parent.name != "generic"}
+    assert nodes > PUBLISHED - {"build_info"}
+    for module in FILES:
+        if module.startswith("dbt_project.") or module.startswith(WORDS_OF_ENGINES):
+            continue
+        known = {name for text in texts(module) for name in re.findall(r"[a-z]+(?:_[a-z0-9]+)+", text)}
+        known -= {name for name, reader in READ_BY_ONE.items() if reader == module}
+        assert not known & (nodes - PUBLISHED), f"{module} knows {known & (nodes - PUBLISHED)}"
+
+
+def test_the_words_of_dbt_and_duckdb_are_known_in_one_file_for_each_engine():
+    engines = {module for module in FILES if module.startswith(WORDS_OF_ENGINES)}
+    parts = {part for module in engines if "messages" in module for text in texts(module) for part in text.split("|")}
+    words = {part.strip("> ") for part in parts if len(part) > 8}
+    assert "No space left on device" in words
+    for module in FILES.keys() - engines:
+        found = {word for word in words for text in texts(module) if word in text}
+        assert not found, f"{module} reads {found}"

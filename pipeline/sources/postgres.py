@@ -46,7 +46,7 @@ def _columns(schema: pa.Schema) -> Iterator[str]:
         if kind in AS_THEY_ARE:
             yield name
         elif kind in ("date", "timestamp", "timestamptz"):
-            # The time zone of the session says which day it is, as it does for who looks; infinity is no day.
+            # The time zone of the session says which day it is, as it does for whoever looks; infinity is no day.
             day = f"{name}::timestamp" if kind == "timestamptz" else name
             yield f"case when isfinite({name}) then {day} end as {name}"
         elif kind == "money":  # arrives without its point

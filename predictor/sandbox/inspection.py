@@ -16,6 +16,8 @@ from predictor.sandbox.text import plain
 
 _READER = Path(__file__).with_name("pickle_reader.py")
 
+SHARE_OF_TIME = 0.2  # of the time limit: millions of parts, more than any model has, are gone through in a minute
+
 KINDS_OF_FILE = {
     b"PK\x03\x04": "a zip file",
     b"\x1f\x8b": "a gzip file",
@@ -88,14 +90,15 @@ def inspect(pickled: bytes, limits: Limits) -> Inspection:
 def _read(pickled: bytes, limits: Limits) -> dict[str, Any]:
     pipe = subprocess.PIPE
     command = [sys.executable, "-I", "-S", "-B", str(_READER)]
+    seconds = limits.timeout * SHARE_OF_TIME
     process, control = launch(
         command, limits.memory, limits.temporary, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
     )
     with process, control:  # left by an error, such as Ctrl-C, it ends the reader
         try:
-            answer, _ = process.communicate(pickled, timeout=limits.timeout)
+            answer, _ = process.communicate(pickled, timeout=seconds)
         except subprocess.TimeoutExpired:
-            text = f"it takes longer than {limits.timeout:g} s to go through, which is its limit."
+            text = f"it takes longer than {seconds:g} s to go through, a fifth of the time limit."
             raise ModelError(text, Remedy.MORE_TIME) from None
         finally:
             control.close()

@@ -19,6 +19,7 @@ import yaml
 import predictor
 from api.app import create_app
 from api.settings import Settings
+from pipeline.settings import Settings as Asked
 from tests import oracle
 from tests.docs.markdown import DOCS, README, ROOT, blocks, code, prose, rows, section
 
@@ -54,6 +55,13 @@ def test_the_pythons_that_readme_names_are_those_that_the_project_takes_and_the_
     assert f"(3, {first}) <= sys.version_info < (3, {last + 1})" in (ROOT / "Makefile").read_text("utf-8")
     tried = re.findall(r"\b3\.(\d+)\b", re.sub(r"#.*", "", (ROOT / ".ci" / "run").read_text("utf-8")))
     assert {int(minor) for minor in tried} == set(range(first, last + 1))
+
+
+def test_what_dbt_does_where_nothing_is_asked_for_is_what_the_commands_ask_for() -> None:
+    sql = (DBT / "models" / "intermediate" / "int_settings.sql").read_text("utf-8")
+    defaults = dict(re.findall(r"number_setting\('(\w+)', .*?default='(.*?)'\)", sql))
+    assert defaults.keys() == {"max_rejected", "discount_rate"}
+    assert all(float(text) == getattr(Asked, name) for name, text in defaults.items())
 
 
 def test_the_six_features_are_the_same_everywhere() -> None:

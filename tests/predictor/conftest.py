@@ -19,7 +19,7 @@ from predictor.manifest import Manifest, digest_of
 @pytest.fixture
 def settings(tmp_path) -> predictor.Settings:
     """As a user has them, but for manifests of this test's own and one worker."""
-    return predictor.Settings(workers=1, timeout=20, manifests=tmp_path / "manifests")
+    return predictor.Settings(workers=1, timeout=60, manifests=tmp_path / "manifests")
 
 
 @pytest.fixture

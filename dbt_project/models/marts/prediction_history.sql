@@ -3,6 +3,7 @@
         materialized='incremental',
         incremental_strategy='delete+insert',
         unique_key='as_of_date',
+        on_schema_change='fail',
         full_refresh=false,
         post_hook="{{ trim_history() }}"
     )

@@ -41,7 +41,7 @@ def follow(values: list[str], stated: tuple[str, ...], where: str) -> tuple[Date
 
 def _no_date(column: str, example: str) -> Question:
     return Question(
-        f"What stands in {plain(column)}, such as {plain(example, 40)}, is no date that is known.",
+        f"What stands in {plain(column)}, such as {plain(example, 40)}, is not a date that is known.",
         (
             (line("columns", {"created_at_date": "…"}), "with the name of the column that is one"),
             ('dates: "%d.%m.%Y"', "or how it is written, as in strftime"),
