@@ -52,7 +52,8 @@ class Address:
 
     def plain(self, error: Exception) -> str:
         """What a driver or a store says, in one line."""
-        lines = self.hide(str(error)).strip().splitlines() or [type(error).__name__]
+        text = re.sub(r"^[A-Z_]{4,}: (\[\w+\] )?", "", str(error))  # how ADBC begins
+        lines = self.hide(text).strip().splitlines() or [type(error).__name__]
         return lines[0].rstrip(".") + "."
 
     def __str__(self) -> str:

@@ -34,15 +34,7 @@ KEYS = {
     "prediction_history": "as_of_date, customer_id",
     "build_info": "build_id",
 }
-TYPES = {
-    "BIGINT": "bigint",
-    "BOOLEAN": "boolean",
-    "DATE": "date",
-    "DOUBLE": "double precision",
-    "INTEGER": "integer",
-    "TIMESTAMP": "timestamp",
-    "VARCHAR": "text",
-}
+OTHER_NAMES = {"DOUBLE": "double precision", "TINYINT": "smallint", "VARCHAR": "text"}  # all other types have the same
 BATCH = 65_536  # rows that are in memory at a time
 
 # Whoever comes after a lock that waits has to wait too, so it waits briefly, and again. Postgres looks for deadlocks
@@ -126,7 +118,7 @@ class _Table:
         return cls(
             name,
             comment,
-            {column: TYPES[data_type] for column, data_type, _ in columns},
+            {column: OTHER_NAMES.get(data_type, data_type.lower()) for column, data_type, _ in columns},
             {column: comment for column, _, comment in columns if comment},
         )
 

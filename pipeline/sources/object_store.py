@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline import orders
 from pipeline.address import Address
+from pipeline.engines.duckdb_messages import disk_is_full
 from pipeline.errors import ClvError, UsageError
 
 PATTERN = re.compile(r"[*?\[]")
@@ -59,6 +60,8 @@ def download(address: Address, folder: Path) -> None:
     except FileNotFoundError:
         raise ClvError(f"There is nothing at {address}. See whether the name is right.") from None
     except Exception as error:  # each of these packages raises errors of its own
+        if disk_is_full(str(error)):
+            raise
         raise ClvError(f"Cannot read from {address}: {address.plain(error)}") from None
 
 

@@ -10,6 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+KEPT = (
+    pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal,
+    pa.types.is_date, pa.types.is_time, pa.types.is_timestamp,
+    pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null,
+)  # fmt: skip
+
 
 class Unreadable(Exception):
     """What holds the rows has failed while they were read."""
@@ -21,7 +27,7 @@ def write(rows: pa.RecordBatchReader, path: Path) -> None:
     Types that no column of an order line has, such as lists and bytes, are left out. A number that came as text, to
     stay exact, is still named as a number in the file.
     """
-    kept = [i for i, column in enumerate(rows.schema) if _is_kept(_stored(column.type))]
+    kept = [i for i, column in enumerate(rows.schema) if any(test(_stored(column.type)) for test in KEPT)]
     columns = [rows.schema.field(i) for i in kept]
     numbers = [column.name for column in columns if getattr(column.type, "type_name", "") == "numeric"]
     schema = pa.schema(
@@ -45,15 +51,6 @@ def _batches(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
 def _stored(found: pa.DataType) -> pa.DataType:
     found = found.storage_type if isinstance(found, pa.BaseExtensionType) else found
     return found.value_type if pa.types.is_dictionary(found) else found
-
-
-def _is_kept(found: pa.DataType) -> bool:
-    if pa.types.is_time(found) or pa.types.is_null(found):
-        return True
-    return pa.types.is_primitive(found) or any(
-        test(found)
-        for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_decimal)
-    )
 
 
 def _plain(found: pa.DataType) -> pa.DataType:

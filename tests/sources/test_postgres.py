@@ -51,7 +51,8 @@ def test_a_database_gives_the_same_values_as_a_file_and_takes_them_back(database
             "create table lines as select customer_id as shopper, order_id::bigint as no, order_item_id as place, "
             "num_items::smallint as pieces, revenue::decimal(12, 2) as paid, created_at_date::timestamp as at "
             f"from read_csv('{DEMO_ORDERS}', all_varchar = true, ignore_errors = true) where customer_id is not null "
-            "and try_cast(revenue as decimal(12, 2)) is not null and try_cast(num_items as smallint) is not null"
+            "and try_cast(revenue as decimal(12, 2)) is not null and try_cast(num_items as smallint) is not null "
+            "and try_cast(order_id as bigint) is not null and try_cast(created_at_date as date) is not null"
         )
         memory.execute(
             "copy (select shopper as customer_id, no as order_id, place as order_item_id, pieces as num_items, "
