@@ -30,7 +30,7 @@ def rows(path: Path, table: str, query: str) -> Iterator[pa.RecordBatchReader]:
         with duckdb.connect(path, read_only=True, config={"memory_limit": "1GB"}) as file:
             described = file.execute(f"describe select * from {asked}").fetchall()
             columns = ", ".join(_columns([(name, kind) for name, kind, *_ in described]))
-            yield file.execute(f"select {columns} from {asked}").to_arrow_reader(BATCH)
+            yield file.sql(f"select {columns} from {asked}").to_arrow_reader(BATCH)
     except duckdb.Error as error:
         raise ClvError(f"Cannot read from {path}: {_plain(str(error))}") from None
 
