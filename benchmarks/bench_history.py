@@ -91,8 +91,9 @@ def pretend_built(published: Path, dates: int) -> None:
         file.execute("delete from prediction_history")
         for day in range(dates):
             file.execute(
-                "insert into prediction_history select customer_id, date '2017-10-17' - ?::integer, "
-                "predicted_clv * (1 + random() / 10), '0123456789ab', timestamp '2017-10-17 03:00:00' - to_days(?) "
+                "insert into prediction_history by name select customer_id, "
+                "date '2017-10-17' - ?::integer as as_of_date, predicted_clv * (1 + random() / 10) as predicted_clv, "
+                "'0123456789ab' as model_id, timestamp '2017-10-17 03:00:00' - to_days(?) as predicted_at "
                 "from customers",
                 [day, day],
             )
