@@ -49,14 +49,14 @@ def test_a_database_gives_the_same_values_as_a_file_and_takes_them_back(database
     with duckdb.connect() as memory:
         memory.execute(
             "create table lines as select customer_id as shopper, order_id::bigint as no, order_item_id as place, "
-            "num_items::smallint as pieces, revenue::decimal(12, 2) as paid, created_at_date::timestamp as at "
+            "num_items::smallint as pieces, revenue::decimal(12, 2) as paid, created_at_date::timestamp as bought "
             f"from read_csv('{DEMO_ORDERS}', all_varchar = true, ignore_errors = true) where customer_id is not null "
             "and try_cast(revenue as decimal(12, 2)) is not null and try_cast(num_items as smallint) is not null "
             "and try_cast(order_id as bigint) is not null and try_cast(created_at_date as date) is not null"
         )
         memory.execute(
             "copy (select shopper as customer_id, no as order_id, place as order_item_id, pieces as num_items, "
-            f"paid as revenue, at::date as created_at_date from lines) to '{tmp_path / 'orders.csv'}'"
+            f"paid as revenue, bought::date as created_at_date from lines) to '{tmp_path / 'orders.csv'}'"
         )
         with database.connect() as connection, connection.cursor() as cursor:
             cursor.execute("create schema shop")
@@ -64,7 +64,7 @@ def test_a_database_gives_the_same_values_as_a_file_and_takes_them_back(database
             connection.commit()
     (tmp_path / "orders.yml").write_text(
         "columns: {customer_id: shopper, order_id: 'no', order_item_id: place, num_items: pieces, revenue: paid, "
-        "created_at_date: at}"
+        "created_at_date: bought}"
     )
     from_file, from_database = Shop(tmp_path / "file"), Shop(tmp_path / "database")
     from_file.run(ORDERS=str(tmp_path / "orders.csv"), AS_OF="2017-10-17")
