@@ -29,7 +29,7 @@ good_money = st.one_of(
     st.sampled_from(["NA", "", "NULL", "0", "1e2", "-.5", "5.", "24.790000000000003", "999999999999.99", " 7 "]),
 )
 bad_pieces = st.sampled_from(["abc", "2.5.1", "1e3", "nan", "inf", "1_000", "9" * 30, "--1", "0x10"])
-bad_money = st.sampled_from(["abc", "1e999", "nan", "inf", "-inf", "9" * 30, "1_000", "1.2.3", "12 5", "5 each"])
+bad_money = st.sampled_from(["abc", "1e999", "nan", "inf", "-inf", "9" * 30, "1_000", "1.2.3", "12 5", "5 for each"])
 bad_dates = st.sampled_from(["2017-02-30", "17/17/2017", "", "2017-1-32", "2017-01-01 25:00", "0000-01-01", "20171301"])
 customers, orders = st.sampled_from(IDS), st.sampled_from([f"o{i}" for i in range(12)])
 items = st.sampled_from(["1", "2", "NA", "", "a,b", "line\nbreak", "NULL"])
