@@ -13,7 +13,7 @@ orders := ORDERS TABLE QUERY
 delivery := DELIVER_TO SCHEMA TABLES
 each_build := $(orders) MAPPING IGNORE MODEL WAREHOUSE MAX_REJECTED HISTORY_DAYS STRICT REQUIRE_BOX MEMORY $(delivery) $(model)
 build.takes := $(each_build) AS_OF JSON
-work.takes := $(each_build) QUEUE KEEP_UPLOADS
+work.takes := $(each_build) SCHEDULE TZ ON_FAILURE ON_WARNING QUEUE KEEP_UPLOADS CONFIG CHECK
 inspect.takes := $(orders) MAPPING IGNORE OUT
 train.takes := $(orders) MAPPING IGNORE AS_OF HORIZON DISCOUNT_RATE MODEL WAREHOUSE STRICT MEMORY JSON $(model)
 serve.takes := HOST PORT WAREHOUSE API_TOKENS API_TOKENS_FILE UPLOAD_TOKENS UPLOAD_TOKENS_FILE UPLOADS UPLOAD_LIMIT QUEUE LOG_CUSTOMERS SAFE_CELLS
@@ -53,7 +53,7 @@ build: $(VENV)/runtime ## order lines to published predictions
 serve: $(VENV)/runtime ## the API and the page, on a production server
 	@exec $(BIN)/python -m api
 
-work: $(VENV)/runtime ## the worker that builds what was uploaded to the API
+work: $(VENV)/runtime ## the worker that builds what was uploaded to the API, and what is due
 	@exec $(BIN)/python -m pipeline work
 
 ##@ What is published

@@ -48,14 +48,15 @@ def create_app(settings: Settings) -> Flask:
     atexit.register(writer.close)
     publication = Publication(settings.warehouse)
     atexit.register(publication.close)
+    jobs = Jobs(settings.warehouse, settings.queue)
     places, policies = Places(LIMITS), Policies(app)
     app.extensions |= {
         "settings": settings,
         "publication": publication,
         "places": places,
         "policies": policies,
-        "jobs": Jobs(settings.warehouse, settings.queue),
-        "metrics": Metrics(publication, places, writer),
+        "jobs": jobs,
+        "metrics": Metrics(publication, places, writer, jobs),
     }
     app.wsgi_app = middleware.around(  # type: ignore[method-assign]
         app.wsgi_app, settings, policies, places, publication, app.extensions["metrics"], writer

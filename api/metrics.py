@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -9,6 +11,7 @@ from prometheus_client.registry import Collector
 from api.log import LogWriter
 from api.places import Places
 from api.store.publication import NotPublished, Publication
+from pipeline.jobs import Jobs
 
 METHODS = {"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"}
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
@@ -17,11 +20,12 @@ SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 class Metrics:
     """A registry of its own per app, and one histogram that counts and times the requests."""
 
-    def __init__(self, publication: Publication, places: Places, log: LogWriter) -> None:
+    def __init__(self, publication: Publication, places: Places, log: LogWriter, jobs: Jobs) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.registry.register(SnapshotCollector(publication))
         self.registry.register(ServerCollector(places, log))
+        self.registry.register(BuildsCollector(jobs))
         labels = ("route", "method", "status")
         self._seconds = Histogram(
             "clv_request_seconds", "Time to answer.", labels, registry=self.registry, buckets=SECONDS
@@ -35,6 +39,31 @@ class Metrics:
         if child is None:
             child = self._children[route, method, status] = self._seconds.labels(route, method, status)
         child.observe(seconds)
+
+
+class BuildsCollector(Collector):
+    """What the worker has made of the builds that it was asked for."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+
+    def collect(self) -> list[Metric]:
+        ledger = self._jobs.ledger
+        builds = GaugeMetricFamily("clv_builds", "The builds that are remembered, by state.", labels=["state"])
+        for state, number in ledger.by_state().items():
+            builds.add_metric([state], number)
+        running = GaugeMetricFamily(
+            "clv_worker_running", "1 if a worker runs on the warehouse.", self._jobs.has_worker()
+        )
+        last = ledger.last_published()
+        if last is None or last.ended_at is None:
+            return [builds, running]
+        seconds = GaugeMetricFamily("clv_step_seconds", "Of the last build that was published.", labels=["step"])
+        for step, took in self._jobs.progress(last).seconds.items():
+            seconds.add_metric([step], took)
+        when = datetime.fromisoformat(last.ended_at).timestamp()
+        name = "clv_last_success_timestamp_seconds"
+        return [builds, running, seconds, GaugeMetricFamily(name, "When the worker last published, Unix time.", when)]
 
 
 class ServerCollector(Collector):

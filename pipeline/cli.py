@@ -18,6 +18,7 @@ from datetime import date
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
@@ -29,10 +30,12 @@ from pipeline.errors import ClvError, UsageError
 from pipeline.events import Failed, Listener, json_lines, to_all
 from pipeline.extras import stop_unless_installed
 from pipeline.postgres import SCHEMES, Postgres
-from pipeline.settings import TAKES, Settings, short
+from pipeline.settings import ROOT, TAKES, Settings, short
 from pipeline.steps import progress_bar
 from pipeline.terminal import printable
 from predictor.options import PREFIX
+
+CONFIG_FILE = ROOT / "clv.toml"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -131,6 +134,23 @@ def _yes_or_no(text: str) -> bool:
     return text == "1"
 
 
+def _cron(text: str) -> str:
+    from pipeline.jobs.schedule import is_cron
+
+    if not is_cron(text):
+        raise ValueError(
+            'cron\'s five fields: minute, hour, day, month, weekday. Daily at nine is SCHEDULE="0 9 * * *"'
+        )
+    return text
+
+
+def _zone(text: str) -> str:
+    try:
+        return ZoneInfo(text).key
+    except (ValueError, OSError, KeyError):
+        raise ValueError("a time zone. Write one such as TZ=Europe/Berlin") from None
+
+
 def _queue(text: str) -> str:
     from pipeline.jobs.queue import is_address  # imports what other commands need not wait for
 
@@ -205,6 +225,13 @@ VARIABLES = {
         lambda text: Postgres.parse("DELIVER_TO", text), "none"),
     "SCHEMA": Variable("The schema to deliver into.", "NAME", str, Settings.schema),
     "TABLES": Variable("The tables to deliver.", "NAME,NAME", _tables, ",".join(Settings.tables)),
+    "SCHEDULE": Variable(
+        "When the worker builds by itself, in cron's five fields.", "CRON", _cron, "only what is uploaded"),
+    "TZ": Variable("The time zone of the schedule.", "ZONE", _zone, Settings.tz),
+    "ON_FAILURE": Variable("The command or webhook that is told of a build that failed.", "COMMAND|URL", str, "none"),
+    "ON_WARNING": Variable("The same for a build with warnings.", "COMMAND|URL", str, "none"),
+    "CONFIG": Variable("A file with these settings, for what is not given here.", "FILE", _path, "clv.toml, if there"),
+    "CHECK": Variable("1 shows what the worker would do, and starts nothing.", "0|1", _yes_or_no, "0"),
     "QUEUE": Variable(
         "The Redis that wakes the worker, the same for the API.", "redis://HOST:PORT/NUMBER", _queue,
         "a file in the warehouse"),
@@ -314,10 +341,20 @@ def register(MODEL: Path | None = None, **given: Any) -> None:
 
 
 @_command("work", "Builds what was uploaded, one after another, until it is told to stop.")
-def work(**given: Any) -> None:
+def work(CONFIG: Path | None = None, CHECK: bool = False, **given: Any) -> None:
+    from pipeline import config_file
+    from pipeline.jobs.check import check
+    from pipeline.jobs.schedule import Schedule
     from pipeline.jobs.worker import work
 
-    work(_settings(given))
+    if CONFIG or CONFIG_FILE.exists():
+        known = [name for name in TAKES["work"] if name not in ("CONFIG", "CHECK")]
+        texts = config_file.read(CONFIG or CONFIG_FILE, known)
+        read = {name: _Checked(name, VARIABLES[name]).convert(text, None, None) for name, text in texts.items()}
+        given = {name: value for name, value in read.items() if value is not None} | given
+    settings = _settings(given)
+    schedule = Schedule(settings.schedule, ZoneInfo(settings.tz)) if settings.schedule else None
+    (check if CHECK else work)(settings, schedule)
 
 
 @_command("deliver", "Brings what is published into a database.")

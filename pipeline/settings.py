@@ -35,9 +35,10 @@ _BUILD = (
     *_DELIVERY,
     *_MODEL_RUNS,
 )
+_WORK = ("SCHEDULE", "TZ", "ON_FAILURE", "ON_WARNING", "QUEUE", "KEEP_UPLOADS", "CONFIG", "CHECK")
 TAKES = {  # which variables each command takes; they are its options, and make's variables
     "build": _BUILD,
-    "work": (*(variable for variable in _BUILD if variable not in ("AS_OF", "JSON")), "QUEUE", "KEEP_UPLOADS"),
+    "work": (*(variable for variable in _BUILD if variable not in ("AS_OF", "JSON")), *_WORK),
     "train": (
         *_ORDERS,
         "MAPPING",
@@ -96,7 +97,9 @@ class Settings:
     offer does. `memory`: what DuckDB may hold before it goes on on disk, in its own words: 4GB, 50%. `json`: the file
     that events are written to. `horizon`: days ahead that a trained model values. `discount_rate`: what money loses in
     a year, 0.10 for 10 %. `deliver_to`: the database that gets what is published; None is none. `schema` and `tables`:
-    where in it, and which. `queue`: the address of the Redis that wakes the worker; "" is a file. `keep_uploads`: how
+    where in it, and which. `schedule`: when the worker builds by itself, in cron's five fields, and `tz`: in which time
+    zone. `on_failure` and `on_warning`: the command or webhook that is told of a build that failed, and of one with
+    warnings. `queue`: the address of the Redis that wakes the worker; "" is a file. `keep_uploads`: how
     many days an upload is kept after its build. `predictor`: how the model is run.
     """
 
@@ -119,6 +122,10 @@ class Settings:
     deliver_to: Postgres | None = None
     schema: str = "clv"
     tables: tuple[str, ...] = ("customer_value", "predictions", "prediction_history")
+    schedule: str = ""
+    tz: str = "UTC"
+    on_failure: str = ""
+    on_warning: str = ""
     queue: str = ""
     keep_uploads: int = 7
     predictor: predictor.Settings = field(default_factory=lambda: predictor.Settings.from_variables({}))

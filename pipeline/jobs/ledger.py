@@ -21,6 +21,7 @@ from typing import Any
 MOST_QUEUED = 50
 BUSY_SECONDS = 30  # that another process may take for its transaction; each takes milliseconds
 ENDED = ("published", "failed", "cancelled")
+STATES = ("queued", "running", *ENDED)
 
 _TABLE = """
 create table if not exists builds (
@@ -38,6 +39,8 @@ create table if not exists builds (
     message text
 )
 """
+
+_DUE = "create table if not exists due (handled text not null)"  # one row: up to when the schedule is done
 
 
 class QueueFull(Exception):
@@ -87,6 +90,42 @@ class Ledger:
                 (build_id, source, name, json.dumps(dict(variables)), now()),
             )
         return self.get(build_id)
+
+    def add_due(self, due: datetime, name: str) -> bool:
+        """Queues a build for the moment `due`, unless it has one, or one from before waits or runs. Whether it did.
+
+        What was due before the first call of all is not made up for.
+        """
+        moment = f"{due.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        with self._writing() as rows:
+            handled = rows.execute("select handled from due").fetchone()
+            if handled is None:
+                rows.execute("insert into due values (?)", (max(moment, now()),))
+                return False
+            if moment <= handled["handled"]:
+                return False
+            rows.execute("update due set handled = ?", (moment,))
+            asked = "select 1 from builds where source = 'schedule' and state in ('queued', 'running')"
+            if rows.execute(asked).fetchone():
+                return False
+            rows.execute(
+                "insert into builds (id, source, name, variables, state, queued_at) "
+                "values (?, 'schedule', ?, '{}', 'queued', ?)",
+                (new_id(), name, now()),
+            )
+        return True
+
+    def last_published(self) -> Build | None:
+        with self._reading() as rows:
+            asked = "select * from builds where state = 'published' order by ended_at desc limit 1"
+            found = rows.execute(asked).fetchone()
+            return _build(found) if found else None
+
+    def by_state(self) -> dict[str, int]:
+        """How many of the builds that are remembered are in each state."""
+        with self._reading() as rows:
+            counted = rows.execute("select state, count(*) as builds from builds group by state").fetchall()
+        return dict.fromkeys(STATES, 0) | {row["state"]: row["builds"] for row in counted}
 
     def is_full(self) -> bool:
         with self._reading() as rows:
@@ -172,6 +211,7 @@ class Ledger:
             rows.row_factory = sqlite3.Row
             rows.execute("begin immediate")
             rows.execute(_TABLE)
+            rows.execute(_DUE)
             yield rows
             rows.execute("commit")
         finally:

@@ -10,15 +10,17 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from pipeline.address import Address
 from pipeline.build_lock import build_lock, is_held
 from pipeline.failures import plain_errors
 from pipeline.jobs.jobs import Jobs
 from pipeline.jobs.ledger import Build
+from pipeline.jobs.notify import notify
 from pipeline.jobs.queue import wakes
-from pipeline.settings import ROOT, TAKES, Settings, as_variables, command_line
+from pipeline.jobs.schedule import Schedule
+from pipeline.settings import ROOT, TAKES, Settings, as_variables, command_line, short
 from pipeline.terminal import printable
 from pipeline.warehouse import Warehouse
 
@@ -28,7 +30,7 @@ END_SECONDS = 5  # that a build gets to end by itself
 MESSAGE_BYTES = 10_000
 
 
-def work(settings: Settings) -> None:
+def work(settings: Settings, schedule: Schedule | None) -> None:
     """Works until SIGTERM, SIGINT or SIGHUP. Raises ClvError where another worker works on the same warehouse."""
     warehouse = Warehouse(settings.warehouse)
     jobs = Jobs(settings.warehouse, settings.queue)
@@ -53,6 +55,9 @@ def work(settings: Settings) -> None:
             with suppress(Exception):  # where the queue is not there, it is asked again each minute
                 wake()
             while not ended:
+                if schedule and worker.queue_due(schedule):
+                    with suppress(Exception):
+                        wake()
                 time.sleep(LOOK_SECONDS)
             consumer.stop()
             worker.stop()
@@ -66,6 +71,7 @@ class _Worker:
         self._ledger = jobs.ledger
         self._stopping = threading.Event()
         self._working = threading.Lock()
+        self._due: datetime | None = None
         given = {name for variable in TAKES["build"] for name in (variable, f"CLV_{variable}")}
         self._environment = {name: value for name, value in os.environ.items() if name not in given}
         self._environment |= {n: v for n, v in as_variables("work", settings).items() if n in TAKES["build"]}
@@ -79,6 +85,15 @@ class _Worker:
         with self._working:
             pass
 
+    def queue_due(self, schedule: Schedule) -> bool:
+        """Queues a build where one is due; one for all that were due while nobody was there. Whether it did."""
+        due = schedule.last_due(datetime.now(UTC))
+        if due == self._due:
+            return False
+        added = self._ledger.add_due(due, short(self._settings.orders))
+        self._due = due
+        return added
+
     def build_all(self) -> None:
         """Builds everything that waits; what a worker that was killed has left in its middle comes first."""
         with self._working:
@@ -87,11 +102,22 @@ class _Worker:
                 if not self._wait_for_others():
                     return
                 self._settle(left)
+                self._tell(self._ledger.get(left.id))
             while self._wait_for_others() and (build := self._ledger.claim()):
                 print(f"{build.id}  {printable(build.name)}: begun", flush=True)
                 self._build(build)
                 ended = self._ledger.get(build.id)
                 print(f"{build.id}  {printable(build.name)}: {ended.state}", flush=True)
+                self._tell(ended)
+
+    def _tell(self, build: Build) -> None:
+        """Has word sent to whom it concerns."""
+        warnings = self._jobs.progress(build).warnings if build.state == "published" else []
+        failed = build.state == "failed" or (build.state == "published" and build.message)
+        target = self._settings.on_failure if failed else self._settings.on_warning if warnings else ""
+        if target:
+            word = {name: getattr(build, name) for name in ("id", "state", "source", "name", "message", "ended_at")}
+            notify(target, word | {"warnings": warnings, "warehouse": str(self._settings.warehouse)})
 
     def _wait_for_others(self) -> bool:
         """Until no other build, of a person perhaps, runs in the warehouse. Whether the worker goes on."""

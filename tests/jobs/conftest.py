@@ -50,12 +50,16 @@ class Desk(Shop):
         """The oldest first."""
         return self.server.get("/builds").json["builds"][::-1]
 
-    def work(self, **given: str) -> subprocess.Popen[bytes]:
+    def work(self, prefix: tuple[str, ...] = (), **given: str) -> subprocess.Popen[bytes]:
         clean = {name: value for name, value in os.environ.items() if name not in ("AS_OF", "MODEL", "STRICT")}
         own = {"WAREHOUSE": str(self.warehouse), "TMPDIR": str(self.temporary)} | self._environment
         with (self.folder / "worker.log").open("ab") as log:
             worker = subprocess.Popen(
-                [sys.executable, "-m", "pipeline", "work"], cwd=ROOT, env=clean | own | given, stdout=log, stderr=log
+                [*prefix, sys.executable, "-m", "pipeline", "work"],
+                cwd=ROOT,
+                env=clean | own | given,
+                stdout=log,
+                stderr=log,
             )
         self.workers.append(worker)
         return worker
@@ -82,6 +86,14 @@ class Desk(Shop):
             worker.kill()
             worker.wait()
         self.server.stop()
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    """One without a server, that has orders and has built nothing."""
+    shop = Shop(tmp_path)
+    shop.write_orders({"a": 10, "b": 20})
+    return shop
 
 
 @pytest.fixture

@@ -1,0 +1,189 @@
+"""What is due is built, at the right moment, once; and somebody is told how it went."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.schedule import Schedule
+from tests.jobs.conftest import Desk
+from tests.pipeline.conftest import Shop
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+class Clock:
+    """A worker's look at the schedule, at whatever moment a test says."""
+
+    def __init__(self, folder: Path, cron: str, zone: ZoneInfo):
+        self.schedule, self.ledger = Schedule(cron, zone), Ledger(folder / "ledger.sqlite")
+
+    def queues_at(self, moment: datetime) -> bool:
+        return self.ledger.add_due(self.schedule.last_due(moment), "orders.csv")
+
+    def build(self) -> None:
+        build = self.ledger.claim()
+        self.ledger.end(build, "published", None)
+
+
+@pytest.fixture
+def daily(tmp_path: Path) -> Clock:
+    """At nine in Berlin, first looked at in the evening of a day to come, so that the machine's own clock is behind."""
+    clock = Clock(tmp_path, "0 9 * * *", BERLIN)
+    assert not clock.queues_at(datetime(2099, 3, 27, 20, tzinfo=BERLIN))
+    return clock
+
+
+def test_each_morning_has_one_build_by_the_clock_on_the_wall(daily: Clock) -> None:
+    queued = []
+    moment = datetime(2099, 3, 27, 20, tzinfo=UTC)
+    while moment < datetime(2099, 4, 1, tzinfo=UTC):  # the clocks of Berlin go forward on the 29th
+        if daily.queues_at(moment):
+            queued.append(moment.astimezone(BERLIN))
+            daily.build()
+        moment += timedelta(minutes=1)
+    assert [f"{at:%d %H:%M}" for at in queued] == ["28 09:00", "29 09:00", "30 09:00", "31 09:00", "01 09:00"][:4]
+    assert queued[1].utcoffset() > queued[0].utcoffset()
+
+
+def test_mornings_that_nobody_was_there_for_are_made_up_for_by_one_build(daily: Clock) -> None:
+    late = datetime(2099, 4, 9, 15, tzinfo=BERLIN)
+    assert [daily.queues_at(late + timedelta(seconds=n)) for n in range(3)] == [True, False, False]
+    daily.build()
+    assert not daily.queues_at(late - timedelta(days=5)), "a clock that is set back does not build again"
+    assert not daily.queues_at(late + timedelta(hours=1))
+    assert daily.queues_at(late + timedelta(days=1))
+
+
+def test_what_is_due_while_a_build_waits_or_runs_is_that_build(daily: Clock) -> None:
+    assert daily.queues_at(datetime(2099, 4, 1, 9, tzinfo=BERLIN))
+    assert not daily.queues_at(datetime(2099, 4, 2, 9, tzinfo=BERLIN))
+    running = daily.ledger.claim()
+    assert not daily.queues_at(datetime(2099, 4, 3, 9, tzinfo=BERLIN))
+    daily.ledger.end(running, "failed", "no")
+    assert daily.queues_at(datetime(2099, 4, 4, 9, tzinfo=BERLIN))
+
+
+def check(shop: Shop, status: int = 0, **given: str) -> str:
+    return shop.run("work", status, (), CHECK="1", **given)
+
+
+def test_a_file_of_settings_is_shown_with_what_it_means_and_gives_way_to_what_is_given(shop: Shop) -> None:
+    file = shop.folder / "clv.toml"
+    file.write_text('schedule = "30 6 * * 1"\ntz = "Europe/Berlin"\nstrict = true\nmax_rejected = 0.05\n')
+    shown = check(shop, CONFIG=str(file), MAX_REJECTED="0.2")
+    assert "STRICT=1" in shown and "MAX_REJECTED=0.2" in shown
+    due = next(line for line in shown.splitlines() if line.startswith("Due"))
+    assert due.count("Mon ") == 3 and due.count("06:30 CE") == 3
+    assert not (shop.warehouse / ".clv-jobs").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"SCHEDULE": "nine"},
+            'is not cron\'s five fields: minute, hour, day, month, weekday. Daily at nine is SCHEDULE="0 9 * * *"',
+        ),
+        ({"SCHEDULE": "0 0 9 * * *"}, "is not cron's five fields"),
+        ({"TZ": "Mars/Olympus"}, "TZ=Mars/Olympus is not a time zone. Write one such as TZ=Europe/Berlin"),
+        ({"CONFIG": "nowhere.toml"}, "cannot be read"),
+    ],
+)
+def test_a_schedule_that_cannot_be_followed_is_refused(shop: Shop, given: dict[str, str], said: str) -> None:
+    assert said in check(shop, 2, **given)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('ordres = "x.csv"', "sets ordres, which is no setting of the worker; the nearest is orders"),
+        ("orders = x", "is not TOML"),
+        ('max_rejected = "much"', "MAX_REJECTED=much is not a share"),
+    ],
+)
+def test_a_file_of_settings_with_a_mistake_is_refused(shop: Shop, text: str, said: str) -> None:
+    (shop.folder / "clv.toml").write_text(text)
+    assert said in check(shop, 2, CONFIG=str(shop.folder / "clv.toml"))
+
+
+class Hook(HTTPServer):
+    """A webhook that fails at first."""
+
+    def __init__(self) -> None:
+        self.words: list[dict] = []
+        self.refusals = 2
+
+        class Handler(BaseHTTPRequestHandler):
+            server: Hook
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                self.server.refusals -= 1
+                if self.server.refusals >= 0:
+                    self.send_error(503)
+                    return
+                self.server.words.append(json.loads(body))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    with Hook() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("faketime"), reason="needs faketime; the gate installs it")
+def test_a_worker_builds_what_is_due_and_tells_of_failures_and_warnings(desk: Desk, hook: Hook) -> None:
+    """By a clock that is moved: the worker starts shortly before nine."""
+    desk.write_orders({"a": 10, "b": 20}, more="a,a1,1,1,10,2017-10-01")
+    heard = desk.folder / "heard.json"
+    given = {
+        "ORDERS": str(desk.orders), "SCHEDULE": "0 9 * * *", "TZ": "UTC", "AS_OF": "",
+        "DONT_FAKE_MONOTONIC": "1",  # waiting goes by the real clock
+        "ON_WARNING": f"cat > '{heard}'", "ON_FAILURE": f"http://127.0.0.1:{hook.server_port}/secret",
+    }  # fmt: skip
+
+    def work_from(moment: str) -> None:
+        worker = desk.work(prefix=("faketime", "-f", f"@{moment}"), **given)
+        desk.until(lambda: all(b["state"] in ("published", "failed") for b in desk.builds()) and desk.builds()[size:])
+        desk.until(lambda: hook.words if size else heard.exists() and heard.read_text())
+        worker.terminate()
+        assert worker.wait(20) == 0
+
+    size = 0
+    work_from("2030-05-01 08:59:50")
+    (built,) = desk.builds()
+    assert (built["state"], built["source"]) == ("published", "schedule")
+    word = json.loads(heard.read_text())
+    assert word["id"] == built["id"] and "repeated_lines" in {warning["code"] for warning in word["warnings"]}
+    metrics = desk.server.get("/metrics").body.decode()
+    assert 'clv_builds{state="published"} 1.0' in metrics and 'clv_step_seconds{step="predict"}' in metrics
+    (moment,) = [float(line.split()[1]) for line in metrics.splitlines() if line.startswith("clv_last_success_time")]
+    assert datetime.fromtimestamp(moment, UTC).date().isoformat() == "2030-05-01"
+
+    desk.orders.write_text("no orders\n")
+    size = 1
+    work_from("2030-05-04 12:00:00")  # nobody was there for three mornings
+    assert [build["state"] for build in desk.builds()] == ["published", "failed"]
+    (word,) = hook.words
+    assert (word["state"], word["message"]) == ("failed", desk.builds()[1]["message"])
+    assert "secret" not in desk.log()
