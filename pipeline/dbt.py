@@ -50,6 +50,7 @@ def run_dbt(
         "--profiles-dir", str(ROOT),
         "--target", output,
         "--target-path", str(target),
+        "--log-path", str(logs),  # dbt makes it where it is missing, and the project may be read-only
         "--log-level", "none",
         "--log-level-file", "none",
         "--no-use-colors",

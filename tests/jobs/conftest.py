@@ -50,12 +50,12 @@ class Desk(Shop):
         """The oldest first."""
         return self.server.get("/builds").json["builds"][::-1]
 
-    def work(self, prefix: tuple[str, ...] = (), **given: str) -> subprocess.Popen[bytes]:
+    def work(self, **given: str) -> subprocess.Popen[bytes]:
         clean = {name: value for name, value in os.environ.items() if name not in ("AS_OF", "MODEL", "STRICT")}
         own = {"WAREHOUSE": str(self.warehouse), "TMPDIR": str(self.temporary)} | self._environment
         with (self.folder / "worker.log").open("ab") as log:
             worker = subprocess.Popen(
-                [*prefix, sys.executable, "-m", "pipeline", "work"],
+                [sys.executable, "-m", "pipeline", "work"],
                 cwd=ROOT,
                 env=clean | own | given,
                 stdout=log,
