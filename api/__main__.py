@@ -77,7 +77,13 @@ class Queue(click.ParamType[str]):
 @click.option(
     "--safe-cells", envvar=names("SAFE_CELLS"), is_flag=True, help="Keep spreadsheets from running ids in CSV."
 )
-def serve(api_tokens_file: Path | None, upload_tokens_file: Path | None, **given: Any) -> None:
+@click.option(
+    "--cors-origins",
+    envvar=names("CORS_ORIGINS"),
+    default="",
+    help="Origins whose pages may ask from a browser, separated by commas.",
+)
+def serve(api_tokens_file: Path | None, upload_tokens_file: Path | None, cors_origins: str, **given: Any) -> None:
     """Serve the published predictions over HTTP.
 
     Every option can be set in the environment as well: --log-customers as LOG_CUSTOMERS=1. API_TOKENS and
@@ -86,7 +92,9 @@ def serve(api_tokens_file: Path | None, upload_tokens_file: Path | None, **given
     """
     _refuse_misspelt(os.environ)
     tokens = _tokens("API_TOKENS", api_tokens_file)
-    server.serve(Settings(tokens=tokens, upload_tokens=_tokens("UPLOAD_TOKENS", upload_tokens_file), **given))
+    upload_tokens = _tokens("UPLOAD_TOKENS", upload_tokens_file)
+    origins = tuple(cors_origins.replace(",", " ").split())
+    server.serve(Settings(tokens=tokens, upload_tokens=upload_tokens, cors_origins=origins, **given))
 
 
 def _tokens(variable: str, file: Path | None) -> tuple[str, ...]:

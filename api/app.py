@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 
 from flask import Flask
-from flask_openapi3 import Info, License, OpenAPI
+from flask_openapi3 import Info, License, OpenAPI, Server
 
 from api import log, middleware, problems
 from api.metrics import Metrics
@@ -21,16 +21,21 @@ ABOUT = """What each customer is predicted to be worth, from the last published 
 
 Every answer from a build carries its `ETag`; send it back in `If-None-Match` and get 304 while nothing has changed.
 An id that cannot stand in a path, such as `a/b`, goes into the query (`/customers?customer_id=a%2Fb`) or into the body
-of `POST /predictions/lookup`."""
+of `POST /predictions/lookup`.
+
+Two things have one name in JSON and one elsewhere: a customer's id is `user_id` in what is answered as JSON, and
+`customer_id` in addresses, CSV and tables; the predicted value is `clv` in JSON, and elsewhere `predicted_clv`."""
+LICENSE = License(name="MIT", identifier="MIT")
 
 
 def create_app(settings: Settings) -> Flask:
     """The API on `settings.warehouse`."""
     app = OpenAPI(
         __name__,
-        info=Info(title="Customer Lifetime Value", version="1.0.0", description=ABOUT, license=License(name="MIT")),
+        info=Info(title="Customer Lifetime Value", version="1.0.0", description=ABOUT, license=LICENSE),
         security_schemes={"token": {"type": "http", "scheme": "bearer"}},
         openapi_extensions={"security": [{"token": []}]} if settings.tokens else None,
+        servers=[Server(url="/", description="the one that gave this contract")],
         doc_ui=False,
         static_folder=None,
         validation_error_model=Problem,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 SHORTEST_TOKEN = 16
+ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 
 
 class SettingsError(Exception):
@@ -22,8 +24,9 @@ class Settings:
     upload_tokens: those that may also upload orders and cancel builds. uploads: let everybody on this machine upload,
     without a token. upload_limit: bytes that one upload may have. queue: the Redis that wakes the worker; "" is a file.
     log_customers: write each request's path, and with it customer ids, into the log. safe_cells: write CSV so that no
-    spreadsheet takes an id for a formula. body_seconds: how long the body of a request may take to come in.
-    idle_seconds: how long a connection may stand still while it is being answered.
+    spreadsheet takes an id for a formula. cors_origins: whose pages may ask, beside those of this server. body_seconds:
+    how long the body of a request may take to come in. idle_seconds: how long a connection may stand still while it is
+    being answered.
     """
 
     warehouse: Path
@@ -36,6 +39,7 @@ class Settings:
     queue: str = ""
     log_customers: bool = False
     safe_cells: bool = False
+    cors_origins: tuple[str, ...] = ()
     body_seconds: float = 20
     idle_seconds: float = 30
 
@@ -46,6 +50,12 @@ class Settings:
                 raise SettingsError(
                     f"A token needs at least {SHORTEST_TOKEN} printable ASCII characters and no spaces. "
                     'Make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"'
+                )
+        for origin in self.cors_origins:
+            if not ORIGIN.fullmatch(origin):
+                raise SettingsError(
+                    f"CORS_ORIGINS={origin} is not an origin as browsers send it. "
+                    "Write it like this, without a path: CORS_ORIGINS=https://crm.example.com"
                 )
         if not self.tokens and not is_loopback(self.host):
             raise SettingsError(

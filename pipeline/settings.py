@@ -72,6 +72,7 @@ TAKES = {  # which variables each command takes; they are its options, and make'
         "QUEUE",
         "LOG_CUSTOMERS",
         "SAFE_CELLS",
+        "CORS_ORIGINS",
     ),
 }
 _OF_THE_PREDICTOR = {

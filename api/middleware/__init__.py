@@ -15,6 +15,7 @@ from api.middleware.access_log import AccessLog
 from api.middleware.auth import Auth
 from api.middleware.body_timeout import BodyTimeout
 from api.middleware.conditional import Conditional
+from api.middleware.cors import Cors
 from api.middleware.cut_short import CutShort
 from api.middleware.encoding import Encoding
 from api.middleware.handler import from_wsgi
@@ -46,4 +47,6 @@ def around(
     handler = Conditional(handler)
     handler = SecurityHeaders(handler)
     handler = CutShort(handler)
+    if settings.cors_origins:
+        handler = Cors(handler, settings.cors_origins)
     return AccessLog(handler, metrics, log, log_customers=settings.log_customers)

@@ -54,14 +54,14 @@ ALL: Responses = {200: History, **problems(401, 404, 422, 503)}
 
 @routes.get("/customers/<customer_id>", responses=ONE)
 @policy(who="token", limit=DETAILS)
-def customer(path: CustomerPath) -> dict[str, Any]:
+def get_customer(path: CustomerPath) -> dict[str, Any]:
     """A customer's features, value, rank, percentile and decile"""
     return _customer(path.customer_id)
 
 
 @routes.get("/customers", description=CURSORS, responses=ONE_OR_PAGE)
 @policy(who="token", limit=LONG)
-def customers(query: CustomersQuery) -> Response | dict[str, Any]:
+def list_customers(query: CustomersQuery) -> Response | dict[str, Any]:
     """All about customers, page by page; or about one whose id cannot stand in a path"""
     if query.customer_id is not None:
         return _customer(query.customer_id)
@@ -74,7 +74,7 @@ def customers(query: CustomersQuery) -> Response | dict[str, Any]:
 
 @routes.get("/customers.csv", responses={200: CSV, **problems(401, 410, 422, 503)})
 @policy(who="token", limit=LONG)
-def customers_csv(query: ExportQuery) -> Response:
+def download_customers(query: ExportQuery) -> Response:
     """All about all customers, or about those who changed, as CSV with the table's own columns, sorted by customer"""
     current = snapshot()
     tables = Changes(current, query.changed_since).pieces(query) if query.changed_since else pieces(current, query)
@@ -83,14 +83,14 @@ def customers_csv(query: ExportQuery) -> Response:
 
 @routes.get("/customers/<customer_id>/history", responses=ALL)
 @policy(who="token", limit=LONG)
-def history(path: CustomerPath) -> dict[str, Any]:
+def get_history(path: CustomerPath) -> dict[str, Any]:
     """A customer's predicted value per as-of date, oldest first"""
     return _history(path.customer_id)
 
 
 @routes.get("/history", responses=ALL)
 @policy(who="token", limit=LONG)
-def history_by_query(query: CustomerQuery) -> dict[str, Any]:
+def get_history_by_query(query: CustomerQuery) -> dict[str, Any]:
     """The same, for an id that cannot stand in a path"""
     return _history(query.customer_id)
 

@@ -28,7 +28,7 @@ CSV = {"content": {"text/csv": {"schema": {"type": "string", "examples": ["custo
 
 @routes.get("/predictions/<customer_id>", responses={200: Prediction, **problems(401, 404, 422, 503)})
 @policy(who="token", limit=None)
-def prediction(path: CustomerPath) -> Response:
+def get_prediction(path: CustomerPath) -> Response:
     """The predicted value of one customer"""
     columns = snapshot().columns
     row = columns.find(path.customer_id)
@@ -44,7 +44,7 @@ def as_bytes(customer_id: str, clv: float) -> bytes:
 
 @routes.get("/predictions", description=CURSORS, responses={200: Listing, **problems(401, 422, 503)})
 @policy(who="token", limit=LONG)
-def listing(query: ListingQuery) -> Response:
+def list_predictions(query: ListingQuery) -> Response:
     """Predictions by value or by id, page by page"""
     current = snapshot()
     after = cursor_of(query)
@@ -59,7 +59,7 @@ def listing(query: ListingQuery) -> Response:
 
 @routes.post("/predictions/lookup", responses={200: Lookup, **problems(400, 401, 408, 413, 415, 422, 503)})
 @policy(who="token", limit=LONG)
-def lookup(body: LookupBody) -> Response:
+def look_up_predictions(body: LookupBody) -> Response:
     """The predicted values of up to 10,000 customers, whatever their ids look like"""
     columns = snapshot().columns
     rows = [columns.find(user_id) for user_id in body.user_ids]
@@ -70,7 +70,7 @@ def lookup(body: LookupBody) -> Response:
 
 @routes.get("/predictions.csv", responses={200: CSV, **problems(401, 503)})
 @policy(who="token", limit=LONG)
-def predictions_csv() -> Response:
+def download_predictions() -> Response:
     """All predictions as CSV, sorted by customer"""
     current = snapshot()
     return csv_file(_tables(current.columns), current.build["build_id"])
