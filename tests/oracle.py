@@ -107,7 +107,7 @@ def _line(fields: list[str]) -> Line | str:
         pieces = Decimal(-1 if num_items.startswith("-") else 1)  # what was weighed is one piece
     if pieces is None:
         return "invalid_num_items"
-    money = _number(revenue, r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+    money = _number(revenue, r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
     if money is None:
         return "invalid_revenue"
     day = _day(created)

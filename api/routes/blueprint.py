@@ -1,8 +1,16 @@
-"""How the routes stand in the contract: under a tag, each by the name of its view."""
+"""How the routes stand in the contract: under a tag, each by its view's name, with the parameters that it names."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from flask import Response, current_app, request
 from flask_openapi3 import APIBlueprint, Tag
+
+from api.problems import problem
 
 TAGS = {
     "Predictions": "What customers are predicted to be worth: one, many, all.",
@@ -14,9 +22,24 @@ TAGS = {
 
 
 def api_blueprint(name: str, *, tag: str) -> APIBlueprint:
-    return APIBlueprint(
+    blueprint = APIBlueprint(
         name, name, abp_tags=[Tag(name=tag, description=TAGS[tag])], operation_id_callback=_operation_id
     )
+    blueprint.before_request(_stop_at_parameters_of_none)
+    return blueprint
+
+
+def _stop_at_parameters_of_none() -> Response | None:
+    """A route that takes parameters checks them itself; to the others each is a typing error."""
+    if not request.query_string or _takes_parameters(current_app.view_functions[str(request.endpoint)]):
+        return None
+    name = next(iter(request.args), "")
+    return problem(422, f"{name}: is not known here; this address takes no parameters.")
+
+
+@cache
+def _takes_parameters(view: Callable[..., Any]) -> bool:
+    return "query" in inspect.signature(view).parameters
 
 
 def _operation_id(*, name: str, path: str, method: str) -> str:

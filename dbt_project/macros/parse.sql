@@ -44,7 +44,7 @@
       {% endfor -%}
       then try_cast({{ column }} as decimal(18, 6))
     when coalesce(upper({{ column }}), 'NA') in ('NA', 'NULL') then 0
-    when {{ matches(column, '[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?') }}
+    when {{ matches(column, '[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]{1,3})?') }}
       then try_cast({{ column }} as decimal(18, 6))
   end
 {%- endmacro %}

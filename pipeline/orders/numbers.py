@@ -16,7 +16,7 @@ SIGNS = {"$": "$", "€": "EUR", "£": "GBP", "¥": "¥", "₹": "INR", "₽": "
          "US$": "USD", "kr": "kr", "Fr.": "CHF", "₺": "TRY", "₴": "UAH", "₪": "ILS", "Kč": "CZK", "Ft": "HUF",
          "lei": "RON", "₫": "VND", "฿": "THB", "₱": "PHP", "₦": "NGN"}  # fmt: skip
 # A sign, a code or a short word that names a currency or a unit, such as Stk; what changes the number's size is none.
-_SIZES = r"(?!(?:k|m|mm|mio|mn|mrd|tsd|bn|cr|dr|ct|cts|c|cent|p)\b)"
+_SIZES = r"(?!(?:e+|k|m|mm|mio|mn|mrd|tsd|bn|cr|dr|ct|cts|c|cent|p)(?![^\W\d_]))"
 _MARK = rf"(?:[^\W\d_]{{0,3}}[$€£¥₹₽₩₺₴₪₫฿₱₦]|(?i:{_SIZES})[^\W\d_]{{1,4}}\.?)"
 _BLANKS = str.maketrans("\u00a0\u202f\u2009", "   ")
 _BODY = re.compile(

@@ -122,6 +122,12 @@ def test_sound_tables_at_every_threshold_leave_nothing_to_say(tmp_path, asked):
     assert audit(tmp_path, last_build, lines=lines, as_of=TODAY + timedelta(2), asked=asked) == {}
 
 
+def test_of_two_times_with_as_many_orders_the_earlier_one_is_odd(tmp_path):
+    lines = "update stg_orders set created_at_date = date '1970-01-01' where customer_id < 'c4'"
+    (earlier,) = [found for name, found in audit(tmp_path, lines=lines, customers=8).items() if "one_time" in name]
+    assert earlier == 4
+
+
 @pytest.mark.parametrize("strict", [False, True])
 def test_every_oddity_is_said_just_above_its_threshold_and_stops_a_strict_build(tmp_path, strict):
     lines = """

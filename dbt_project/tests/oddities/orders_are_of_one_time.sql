@@ -58,15 +58,26 @@ sizes as (
 
 ),
 
+ranked as (
+
+    select
+        *,
+        row_number() over (order by orders desc, stretch desc) as place
+
+    from sizes
+
+),
+
+-- Of two that hold as many, the later one is what the others lie far from.
 final as (
 
     select
         example,
         orders
 
-    from sizes
+    from ranked
 
-    where orders < (select max(orders) from sizes)
+    where place > 1
 
 )
 
