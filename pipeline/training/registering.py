@@ -41,6 +41,7 @@ def write_model(
             **{name: content[name] for name in _FACTS},
             "trained_from": content["first_order"],
             **_how_good(content["tests"][-1]),
+            "parameters": fitted.parameters(),
         },
     )
     with replacing(target) as beside:  # the warehouse may be on another disk

@@ -9,7 +9,8 @@ tied to its version.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -88,6 +89,14 @@ class Tree:
     right: np.ndarray
     value: np.ndarray
 
+    def nodes(self) -> list[str]:
+        """Node by node: which term is compared with what and where it leads, or the value of a leaf."""
+        columns = (each.tolist() for each in (self.term, self.threshold, self.left, self.right, self.value))
+        return [
+            str(value) if left < 0 else f"term {term} <= {threshold}: node {left}, else node {right}"
+            for term, threshold, left, right, value in zip(*columns, strict=True)
+        ]
+
     def __call__(self, values: np.ndarray, node: int = 0) -> np.ndarray | float:
         """The value of each customer's leaf. Whole columns at a time: with few leaves that beats following each row."""
         if self.left[node] < 0:
@@ -119,6 +128,15 @@ class Correction:
     uncorrected: float = 1.0
     linear: LogLinear | None = None
     trees: Trees | None = None
+
+    def parameters(self) -> dict[str, Any]:
+        """All numbers of it, as JSON can hold them; of the models, where there are any."""
+        found: dict[str, Any] = {"level": self.level, "uncorrected": self.uncorrected}
+        if self.linear is not None and self.trees is not None:
+            arrays = asdict(self.linear)
+            found["linear"] = {name: np.asarray(array).tolist() for name, array in arrays.items()}
+            found["trees"] = {"start": self.trees.start, "trees": [tree.nodes() for tree in self.trees.trees]}
+        return found
 
     def factor(self, values: np.ndarray) -> np.ndarray:
         """Actual over expected value, as it is predicted for each customer, (n,), from their `terms`, (m, n)."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,14 @@ class ValueModel:
     def outputs(self) -> tuple[str, ...]:
         """The names of what `predict_columns` answers."""
         return OUTPUTS
+
+    def parameters(self) -> dict[str, Any]:
+        """All numbers that the model is made of, as JSON can hold them, for people to read and compare."""
+        return {
+            "purchases": asdict(self.purchases),
+            "spend": asdict(self.spend),
+            "correction": self.correction.parameters(),
+        }
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """The value of each customer, (n,), finite and not negative, in the currency of `monetary_value`.

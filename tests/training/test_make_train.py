@@ -80,6 +80,10 @@ def test_the_model_is_registered_with_what_it_was_made_of(trained, lines):
     assert manifest.training["discount_rate"] == 0.05
     assert manifest.training["trained_as_of"] == lines[-1][-1]
     assert manifest.bytecode == []
+    parameters = manifest.training["parameters"]
+    assert parameters["purchases"].keys() == {"r", "alpha", "a", "b", "dropout_at_first"}
+    assert parameters["spend"].keys() == {"p", "q", "v"}
+    assert json.loads(json.dumps(parameters, allow_nan=False)) == parameters
     made = dill.loads((folder / "models" / "model.dill").read_bytes())
     assert (made.horizon, made.discount_rate) == (120, 0.05)
     assert 0 < manifest.training["metrics"]["gini"] < 1
