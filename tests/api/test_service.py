@@ -151,6 +151,7 @@ def test_a_lookup_that_cannot_be_read_is_told_what_is_wrong_and_what_to_send(
 @pytest.mark.parametrize(
     ("method", "path", "status", "says"),
     [
+        ("GET", "/summary?tier=gold", 422, "tier: is not known here; this address takes no parameters"),
         ("GET", "/predictions?limits=5", 422, "limits: is not known here; known are min_clv, max_clv"),
         ("GET", "/customers?id=c001", 422, "id: is not known here; known are min_clv, max_clv, decile, tier"),
         ("GET", "/customers?order=value&changed_since=x", 422, "what changed comes by id. Leave order out."),
