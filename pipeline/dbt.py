@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -56,7 +57,7 @@ def run_dbt(
         "--no-use-colors",
         "--quiet",
     ]  # fmt: skip
-    with _log(logs / "dbt.log") as write:
+    with _log(logs / "dbt.log") as write, _no_bytecode():
         try:
             # Parsed apart, because dbt parses everything anew whenever any variable is another than in the last run.
             result: Any = dbtRunner(callbacks=[write]).invoke(
@@ -71,6 +72,16 @@ def run_dbt(
     if isinstance(result.exception, KeyboardInterrupt):
         raise result.exception
     return result
+
+
+@contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """dbt-duckdb imports the Python model out of the system's temporary folder, where each build would leave some."""
+    as_it_was, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = as_it_was
 
 
 @contextmanager

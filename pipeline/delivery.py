@@ -35,7 +35,7 @@ KEYS = {
     "build_info": "build_id",
 }
 OTHER_NAMES = {"DOUBLE": "double precision", "TINYINT": "smallint", "VARCHAR": "text"}  # all other types have the same
-BATCH = 65_536  # rows that are in memory at a time
+BATCH = 32_768  # rows that are in memory at a time
 
 # Whoever comes after a lock that waits has to wait too, so it waits briefly, and again. Postgres looks for deadlocks
 # after a second: it never finds one here that it would end by failing a reader.

@@ -109,7 +109,7 @@ def agrees(project, tmp_path, file: bytes, as_of: date | None) -> None:
 once_per_module = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=once_per_module)
+@settings(max_examples=6, deadline=None, suppress_health_check=once_per_module)
 @given(order_files())
 def test_the_models_agree_with_plain_python(project, tmp_path, drawn):
     agrees(project, tmp_path, *drawn)

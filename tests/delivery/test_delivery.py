@@ -115,6 +115,7 @@ def test_a_password_comes_from_a_file_and_an_address_from_a_service(
     assert_delivered(database, builds[0], ["predictions"])
 
 
+@pytest.mark.slow
 def test_a_locked_table_is_waited_for_while_its_readers_are_not_held_up(
     database: Postgres, builds: tuple[Warehouse, Warehouse]
 ) -> None:
@@ -173,6 +174,7 @@ def test_what_is_wrong_is_said_in_a_line_without_the_password(
     assert database.query("select to_regnamespace('clv') is null") == [(True,)]
 
 
+@pytest.mark.slow
 def test_a_build_whose_delivery_fails_is_published_says_so_and_is_delivered_later(
     database: Postgres, builds: tuple[Warehouse, Warehouse], warehouse: Warehouse
 ) -> None:

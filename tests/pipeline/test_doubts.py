@@ -25,6 +25,7 @@ def warnings(shop: Shop) -> dict[str, dict]:
     return {each["code"]: each["figures"] for each in json.loads(published)}
 
 
+@pytest.mark.slow
 def test_a_model_of_another_shop_is_said_to_be_until_the_mapping_silences_it(shop: Shop):
     """The shipped model was trained on the demo orders."""
     shop.write_orders({"a": 10, "b": 20})
@@ -132,6 +133,7 @@ def test_values_are_held_to_what_a_customer_has_brought_in_as_many_days(value, t
     assert [(each.code, each.figures["times"]) for each in found] == ([("model_answers_high", times)] if times else [])
 
 
+@pytest.mark.slow
 def test_what_a_file_holds_never_moves_the_cursor_of_who_reads_an_error(shop: Shop):
     shop.write_orders({"a": 10}, more="b,b1,1,1,\x1b[2J\x1b[31mfree,2017-10-01")
     printed = shop.run(status=1)

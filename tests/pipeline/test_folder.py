@@ -29,6 +29,7 @@ def test_a_folder_of_ones_own_is_left_alone_and_named(shop: Shop):
         assert contents(shop.warehouse) == before
 
 
+@pytest.mark.slow
 def test_what_somebody_keeps_in_a_warehouse_stays(built: Shop):
     mine = ("build.duckdb.backup", "training/notes.txt", "temporary/notes.txt", "builds/mine/notes.txt", ".swap-mine")
     for name in mine:
@@ -56,6 +57,7 @@ def test_a_planted_link_is_not_followed(built: Shop, name: str):
     assert before == (contents(outside) if outside.is_dir() else outside.read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o640), (0o077, 0o600)])
 def test_what_is_published_is_not_everybodys_to_read(shop: Shop, umask: int, mode: int):
     before = os.umask(umask)
@@ -75,6 +77,7 @@ def test_a_folder_whose_name_duckdb_cannot_open_is_refused(shop: Shop, character
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_orders_that_grow_while_they_are_read_stop_the_build(built: Shop):
     published = built.build_id()
     process = built.start(AS_OF="2017-10-18")

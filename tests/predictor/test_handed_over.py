@@ -82,6 +82,7 @@ def test_a_model_of_other_columns_is_refused_with_both_lists(write, register):
     assert f"There are: {', '.join(predictor.FEATURES)}." in told
 
 
+@pytest.mark.slow
 def test_a_joblib_file_is_named_as_that_and_can_be_written_again(write, register, tmp_path, monkeypatch):
     model = fitted(predictor.FEATURES)
     model.weights = numpy.arange(10_000.0)
@@ -128,6 +129,7 @@ def a_pipeline_of_a_frame():
     return make_pipeline(scale, LinearRegression()).fit(x, x["total_revenue"])
 
 
+@pytest.mark.slow
 def test_a_pipeline_that_wants_a_frame_is_wrapped_by_the_ten_lines_of_the_docs(write, register, tmp_path):
     pipeline = a_pipeline_of_a_frame()
     told = register(write(dill.dumps(pipeline)), status=1)
@@ -167,6 +169,7 @@ def told_of(told: str) -> str:
     return next(line for line in told.splitlines() if line.startswith("warning: "))
 
 
+@pytest.mark.slow
 def test_a_classifier_of_scikit_learn_is_warned_of(write, register):
     x = rows(predictor.FEATURES).to_numpy()
     told = register(write(dill.dumps(LogisticRegression(max_iter=10_000).fit(x, x[:, 2] > 40))), status=1)
@@ -175,6 +178,7 @@ def test_a_classifier_of_scikit_learn_is_warned_of(write, register):
     assert "as a classifier does" in told
 
 
+@pytest.mark.slow
 def test_a_model_of_another_scikit_learn_that_runs_is_warned_of_with_the_commands_for_its_own(write, register):
     content = dill.dumps(fitted(predictor.FEATURES))
     other = f"0.{sklearn.__version__.partition('.')[2]}"
