@@ -105,7 +105,7 @@ test: $(VENV)/dev ## the everyday tests
 	@$(BIN)/python -m pytest -n auto
 
 test-slow: $(VENV)/dev ## the tests that take longer
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -m slow -n auto --dist loadscope
 
 test-faults: $(VENV)/dev ## kills, full disks and double starts in full number; an hour
 	@FAULTS=full $(BIN)/python -m pytest tests/pipeline/test_faults.py tests/pipeline/test_publish.py tests/jobs/test_kills.py -s -m slow
