@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 import predictor
+from pipeline import orders_sample
 from pipeline.errors import ClvError
 from pipeline.events import Warned
 from pipeline.settings import Settings, command_line
@@ -40,7 +41,7 @@ def about_training(
     """
     trained_as_of = date.fromisoformat(training["trained_as_of"])
     ((as_of,),) = build.execute("select any_value(as_of_date) from predictions").fetchall()
-    if not trained_here and not _are_the_same_customers(training, build):
+    if not trained_here and not _are_the_same_orders(training, build):
         yield Warned(
             "model_of_other_orders",
             f"the model was trained on other orders than these: on {training['orders']:,} orders of "
@@ -89,8 +90,14 @@ def about_values(horizon_days: int | None, build: duckdb.DuckDBPyConnection) -> 
         yield Warned("model_answers_high", text, figures | {"times": round(mean / usual, 1)})
 
 
-def _are_the_same_customers(training: Mapping[str, Any], build: duckdb.DuckDBPyConnection) -> bool:
-    """Whether these are the orders of a training, gone on since or mended: from the same day, as many customers."""
+def _are_the_same_orders(training: Mapping[str, Any], build: duckdb.DuckDBPyConnection) -> bool:
+    """Whether these are orders of the same shop as a training's: gone on since, mended, or without the oldest ones.
+
+    A model that has no sample of its orders is held to the first day and the number of customers.
+    """
+    if sample := training.get("orders_sample"):
+        first, last = (date.fromisoformat(training[name]) for name in ("trained_from", "trained_as_of"))
+        return orders_sample.is_of(sample, first, last, build)
     first, customers = build.execute(
         "select min(created_at_date), approx_count_distinct(customer_id) from stg_orders where created_at_date <= ?",
         [training["trained_as_of"]],

@@ -88,7 +88,7 @@ def _train(
         plan = make_plan(snapshots.first_day, snapshots.last_day, settings)
         with steps.step("features"):
             at = {each: snapshots.at(*each) for each in plan.labelled}
-            now = snapshots.at(plan.last_day)
+            now, sample = snapshots.at(plan.last_day), snapshots.sample()
             warnings.add(*orders_file.doubts(snapshots.warehouse), *doubts.about_orders(snapshots, now))
     with steps.step("test"):
         past = [at[each, plan.test.days] for each in plan.test.cutoffs]
@@ -112,7 +112,7 @@ def _train(
         "tests": tests,
     }
     with steps.step("register"):
-        content["model_id"] = write_model(fitted, now, content, settings, scratch).model_id
+        content["model_id"] = write_model(fitted, now, content, sample, settings, scratch).model_id
     with steps.step("report"):
         report.write(content, test, settings.warehouse)
     return content

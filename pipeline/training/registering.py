@@ -23,7 +23,12 @@ _FACTS = (
 
 
 def write_model(
-    fitted: value_model.ValueModel, now: Snapshot, content: dict[str, Any], settings: Settings, scratch: Path
+    fitted: value_model.ValueModel,
+    now: Snapshot,
+    content: dict[str, Any],
+    sample: str,
+    settings: Settings,
+    scratch: Path,
 ) -> predictor.Manifest:
     """Registers the file before it takes the place of an older one, which stays where anything fails."""
     rows = np.linspace(0, len(now.customers) - 1, _EXAMPLES).astype(int)
@@ -40,6 +45,7 @@ def write_model(
         training={
             **{name: content[name] for name in _FACTS},
             "trained_from": content["first_order"],
+            "orders_sample": sample,
             **_how_good(content["tests"][-1]),
             "parameters": fitted.parameters(),
         },

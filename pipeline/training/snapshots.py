@@ -16,6 +16,7 @@ import duckdb
 import numpy as np
 
 import predictor
+from pipeline import orders_sample
 from pipeline.dbt import run_dbt
 from pipeline.errors import ClvError
 from pipeline.failures import explain
@@ -51,6 +52,11 @@ class Snapshots:
         ).fetchnumpy()
         features = {name: np.ascontiguousarray(rows[name]) for name in FEATURES}
         return Snapshot(as_of, rows["customer_number"], features, days, rows["actual_value"] if days else None)
+
+    def sample(self) -> str:
+        """What the orders up to `last_day` are known by again."""
+        self.warehouse.execute("set variable as_of = cast(? as date)", [self.last_day])
+        return orders_sample.take(self.warehouse)
 
 
 @contextmanager

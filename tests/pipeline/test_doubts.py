@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import subprocess
 import sys
+from datetime import date, timedelta
 from typing import Any
 
 import dill
 import duckdb
+import pyarrow
 import pytest
 
-from pipeline.doubts import about_values
+from pipeline import orders_sample
+from pipeline.doubts import about_training, about_values
+from pipeline.settings import Settings
 from pipeline.warnings import CODES
 from tests.pipeline.conftest import ROOT, Shop
 
@@ -64,13 +69,72 @@ def test_every_warning_that_there_is_can_be_silenced_and_no_other(shop: Shop):
 
 
 @pytest.mark.slow
-def test_a_shop_that_has_sold_on_or_mended_its_orders_is_the_models_own(shop: Shop):
-    *lines, last = DEMO.read_text(encoding="latin-1").splitlines()
+def test_the_latest_export_of_the_shop_that_the_shipped_model_was_trained_on_is_taken_for_its_own(shop: Shop):
+    header, *lines = DEMO.read_text(encoding="latin-1").splitlines()
+    *kept, last = [line for line in lines if line.rpartition(",")[2] >= "2017-01-01"]
     customer = last.partition(",")[0]
     added = [f"{customer},new{day},1,1,12.50,2017-10-{day}" for day in range(17, 29)]
-    shop.orders.write_text("\n".join([*lines, *added]), encoding="latin-1")
+    shop.orders.write_text("\n".join([header, *kept, *added]), encoding="latin-1")
     assert "Warning" not in shop.run()
     assert shop.query("select trained_on_these_orders, warnings from build_info") == [(False, "[]")]
+
+
+Order = tuple[str, date, str]
+
+
+def orders_of_a_shop(seed: int, orders: int, first: date) -> list[Order]:
+    """Those of a year: some on its first and on its last day. Every shop numbers its customers alike."""
+    chance = random.Random(seed)
+    days = [0, 364, *(chance.randrange(365) for _ in range(orders - 2))]
+    return [(str(chance.randrange(900)), first + timedelta(day), f"{chance.randrange(5, 90)}.99") for day in days]
+
+
+def tables(orders: list[Order]) -> duckdb.DuckDBPyConnection:
+    build = duckdb.connect()
+    customer_id, created_at_date, revenue = zip(*orders, strict=True)
+    build.register("lines", pyarrow.table({"who": customer_id, "day": created_at_date, "money": revenue}))
+    build.execute(
+        """
+        create table stg_orders as
+            select who as customer_id, day as created_at_date, cast(money as decimal(38, 6)) as revenue from lines;
+        create table int_customer_orders as select * rename (created_at_date as order_date) from stg_orders;
+        create table predictions as select max(created_at_date) + 1 as as_of_date from stg_orders;
+        """
+    )
+    return build
+
+
+@pytest.mark.parametrize("count", [200, 3000])
+def test_a_shop_is_known_again_by_its_orders_and_no_other_is_taken_for_it(count):
+    """Of 200 orders all are in the sample; of 3,000 one in twelve."""
+    first = date(2020, 1, 1)
+    ours, later = orders_of_a_shop(1, count, first), orders_of_a_shop(2, count, first + timedelta(365))
+    other = orders_of_a_shop(3, count, first)
+    with tables(ours) as file:
+        training = {
+            "trained_from": "2020-01-01",
+            "trained_as_of": "2020-12-30",
+            "orders_sample": orders_sample.take(file),
+            "orders": count,
+            "customers": len({customer for customer, *_ in ours}),
+        }
+
+    def found(orders: list[Order], **changed: Any) -> list[str]:
+        with tables(orders) as build:
+            return [each.code for each in about_training(training | changed, False, Settings(), build)]
+
+    mended = [(who, day, "1.00" if number % 5 == 0 else money) for number, (who, day, money) in enumerate(ours)]
+    latest = [each for each in ours + later if each[1] > date(2020, 11, 15)]
+    for export in (ours, ours[::-1] + later, mended, latest):
+        assert found(export) == []
+    assert found([each for each in ours if each[1] < date(2020, 6, 1)]) == ["model_knows_later_orders"]
+
+    half_a_year_each = [each for each in ours if each[1].month < 6] + [each for each in other if each[1].month > 5]
+    for export in (other, later, half_a_year_each):
+        assert found(export) == ["model_of_other_orders"]
+
+    # By the first day and the number of customers alone, where a model has no sample, both are taken for the other.
+    assert found(latest, orders_sample=None) == ["model_of_other_orders"] and found(other, orders_sample=None) == []
 
 
 class Classifier:

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pytest
 
 import predictor
+from pipeline import orders_sample
 from pipeline.settings import Settings
 from pipeline.training.snapshots import open_orders
 from predictor.reference_model import REFERENCE_MODEL
@@ -84,6 +85,12 @@ def test_the_model_is_registered_with_what_it_was_made_of(trained, lines):
     assert parameters["purchases"].keys() == {"r", "alpha", "a", "b", "dropout_at_first"}
     assert parameters["spend"].keys() == {"p", "q", "v"}
     assert json.loads(json.dumps(parameters, allow_nan=False)) == parameters
+    with duckdb.connect() as file:
+        file.execute(
+            "create view int_customer_orders as select *, created_at_date as order_date "
+            f"from read_csv('{folder / 'orders.csv'}')"
+        )
+        assert manifest.training["orders_sample"] == orders_sample.take(file)
     made = dill.loads((folder / "models" / "model.dill").read_bytes())
     assert (made.horizon, made.discount_rate) == (120, 0.05)
     assert 0 < manifest.training["metrics"]["gini"] < 1
