@@ -366,8 +366,11 @@ class JobDetails(Job):
     seconds: float | None = Field(description="Since it began; in all, once it has ended.")
     seconds_by_step: dict[str, float]
     warnings: list[Warned]
-    rejected: list[Rejected] = Field(description="Of a published build; the message of a failed one has them.")
+    rejected: list[Rejected] = Field(description="The lines that are not used; none before all lines are read.")
     build: dict[str, Any] | None = Field(description="Of a published one, as build_info has it.")
+
+
+NEVER = "Absent where it never has."
 
 
 class Health(BaseModel):
@@ -380,3 +383,5 @@ class Health(BaseModel):
     customers: int | None
     age_seconds: float | None = Field(description="Since that build was made.")
     warnings: list[Warned] = Field(description="What that build doubts.")
+    last_success_at: Moment | None = Field(None, description=f"When the worker last published. {NEVER}")
+    last_success_age_seconds: float | None = Field(None, description=f"Since then. {NEVER}")

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -119,8 +120,14 @@ class _Build:
         if model_errors:
             raise model_errors[-1]
         if not result.success:
+            with suppress(duckdb.Error), warehouse.read(warehouse.build_file) as file:  # it may not have come so far
+                self._tell_of_rejected_lines(file)
             raise explain(result, self._settings, warehouse, warehouse.logs / "dbt.log")
         return [found for each in results if (found := warning(each, warehouse))]
+
+    def _tell_of_rejected_lines(self, file: duckdb.DuckDBPyConnection) -> None:
+        for reason, lines, examples in rejected_by_reason(file):
+            self._listener(LinesRejected(reason, lines, tuple(examples)))
 
     def _publish(
         self,
@@ -159,8 +166,7 @@ class _Build:
             folder = warehouse.new_folder(build_id)
             _export_predictions(file, folder / PUBLISHED_CSV)
             file.execute("checkpoint")
-            for reason, lines, examples in rejected_by_reason(file):
-                self._listener(LinesRejected(reason, lines, tuple(examples)))
+            self._tell_of_rejected_lines(file)
         self._listener(Publishing(info))
         warehouse.publish(build_id)
         return info

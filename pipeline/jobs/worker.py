@@ -164,7 +164,8 @@ class _Worker:
         elif status is None and build.attempts < MOST_ATTEMPTS:
             ledger.requeue(build, build.attempts)
         elif status is None:
-            ledger.end(build, "failed", "The worker ended in the middle of this build, twice. Upload the orders again.")
+            again = "Upload the orders again." if build.source == "upload" else "It is built again when it is next due."
+            ledger.end(build, "failed", f"The worker ended in the middle of this build, twice. {again}")
         elif interrupted:
             ledger.end(build, "failed", f"The build was ended by signal {-status}; 9 may mean that memory ran out.")
         else:

@@ -50,6 +50,9 @@ def test_what_is_uploaded_is_published_or_told_why_not_as_on_a_terminal(desk: De
         terminal.strip().replace(str(desk.folder / "other"), str(desk.warehouse)),
     )
     assert "invalid_num_items" in failed["message"] and "x,x1,1,one" in failed["message"]
+    assert failed["rejected"] == [
+        {"reason": "invalid_num_items", "lines": 1, "examples": ["line 5: x,x1,1,one,5,2017-10-01"]}
+    ]
 
     assert desk.ended(strict)["message"].startswith("Stopped, because STRICT=1")
     assert desk.build_id() == built["build"]["build_id"]
