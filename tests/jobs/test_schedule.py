@@ -174,6 +174,7 @@ def test_a_worker_makes_up_for_what_was_missed_and_tells_of_failures_and_warning
         worker.terminate()
         assert worker.wait(20) == 0
 
+    assert "last_success_at" not in desk.server.get("/health").json
     work_after(nights=1, builds=1)
     (built,) = desk.builds()
     assert (built["state"], built["source"]) == ("published", "schedule")
@@ -183,6 +184,8 @@ def test_a_worker_makes_up_for_what_was_missed_and_tells_of_failures_and_warning
     assert 'clv_builds{state="published"} 1.0' in metrics and 'clv_step_seconds{step="predict"}' in metrics
     (moment,) = [float(line.split()[1]) for line in metrics.splitlines() if line.startswith("clv_last_success_time")]
     assert abs(moment - datetime.fromisoformat(built["ended_at"]).timestamp()) < 1
+    health = desk.server.get("/health").json
+    assert health["last_success_at"] == built["ended_at"] and 0 <= health["last_success_age_seconds"] < 60
 
     desk.orders.write_text("no orders\n")
     work_after(nights=3, builds=2)
