@@ -24,7 +24,7 @@ LISTED = 100
 FORM_BYTES = 1 << 20  # that a form may have beside the file
 ABOUT = """The file is the body, or the part `orders` of a form; the parameters are the query's, or further parts. Its
 kind is told by its first bytes: text of any dialect, JSON lines, Parquet or Excel, text also in gzip or zip.
-`curl -T orders.csv` sends one. What comes of it stands at the address in `Location`."""
+`curl -X POST -T orders.csv` sends one. What comes of it stands at the address in `Location`."""
 FILE = {"schema": {"type": "string", "format": "binary"}}
 FORM = {
     "schema": {
@@ -50,7 +50,7 @@ def upload(query: UploadQuery) -> Response:
     """Queue a build of the orders in this file"""
     size, limit = request.content_length, current_app.extensions["settings"].upload_limit
     if size is None:  # the end of a body in chunks looks no different when the line has broken
-        abort(411, "Say how long the file is, in Content-Length. curl does with -T FILE or -F orders=@FILE.")
+        abort(411, "Say how long the file is, in Content-Length. curl does with -X POST -T FILE or -F orders=@FILE.")
     request.max_content_length = limit + FORM_BYTES
     try:
         with _jobs().receiving(size - FORM_BYTES, limit) as incoming:

@@ -51,13 +51,14 @@ class Jobs:
             raise uploads.TooLarge
         if self.ledger.is_full():
             raise QueueFull
-        self.create()
-        uploads.stop_where_full(self.folder, size)
-        incoming = Incoming(Path(tempfile.mkdtemp(prefix="incoming-", dir=self.folder)), limit)
-        try:
-            yield incoming
-        finally:
-            incoming.discard()
+        with uploads.no_room_where_full():
+            self.create()
+            uploads.stop_where_full(self.folder, size)
+            incoming = Incoming(Path(tempfile.mkdtemp(prefix="incoming-", dir=self.folder)), limit)
+            try:
+                yield incoming
+            finally:
+                incoming.discard()
 
     def add(self, incoming: Incoming, name: str, variables: Mapping[str, str], mapping: str | None = None) -> Build:
         """Queues a build of an upload that is whole, and wakes the worker. Raises QueueFull."""

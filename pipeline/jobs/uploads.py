@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import shutil
+import sqlite3
 import zipfile
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -46,18 +49,12 @@ class Incoming:
         if self._size - self._looked_at > LOOK_EVERY:
             self._looked_at = self._size
             stop_where_full(self.folder, 0)
-        try:
-            self._file.write(piece)
-        except OSError as error:
-            raise NoRoom(f"The file cannot be kept: {error.strerror}.") from None
+        self._file.write(piece)
 
     def finish(self) -> None:
         """Has the whole file on the disk, under the name that the reader of orders knows its kind by."""
-        try:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise NoRoom(f"The file cannot be kept: {error.strerror}.") from None
+        self._file.flush()
+        os.fsync(self._file.fileno())
         self._file.close()
         if not self._size:
             raise UploadError("There are no orders in it. Send the file as the body, or as the form's part `orders`.")
@@ -69,6 +66,21 @@ class Incoming:
         with suppress(OSError):
             self._file.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def no_room_where_full() -> Iterator[None]:
+    """Raises NoRoom where the disk, a quota or what this process may write is full, whoever finds it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise NoRoom(f"The file cannot be kept: {error.strerror}. Make room and send it again.") from None
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            raise
+        raise NoRoom(f"The build cannot be queued: {error}. Make room and send the file again.") from None
 
 
 def stop_where_full(folder: Path, size: int) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import os
+import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -81,6 +84,19 @@ def test_a_form_may_bring_the_orders_and_how_they_are_read(counter: Desk) -> Non
     assert "make work" in counter.build(build_id)["message"]
 
 
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl; the gate installs it")
+@pytest.mark.parametrize(
+    "options", [["-X", "POST", "-T", "orders.csv"], ["-F", "orders=@orders.csv", "-F", "mapping=@orders.yml"]]
+)
+def test_curl_uploads_as_the_docs_have_it(counter: Desk, options: list[str]) -> None:
+    (counter.folder / "orders.csv").write_bytes(ORDERS * 1000)
+    (counter.folder / "orders.yml").write_text("columns: {}\n")
+    address = f"http://127.0.0.1:{counter.server.port}/orders"
+    command = ["curl", "--silent", "--show-error", "--fail-with-body", *options, address]
+    answer = subprocess.run(command, cwd=counter.folder, capture_output=True, timeout=60, check=True).stdout
+    assert (counter.jobs / json.loads(answer)["id"] / "orders.csv").read_bytes() == ORDERS * 1000
+
+
 @pytest.mark.parametrize(
     ("content", "query", "status", "said"),
     [
@@ -121,6 +137,38 @@ def test_a_body_that_stops_or_does_not_say_its_length_leaves_nothing(counter: De
         line.sendall(b"POST /orders HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
         assert b" 411 " in line.recv(1000).splitlines()[0]
     assert (folders(counter), counter.builds()) == (before, known)
+
+
+def test_a_disk_that_is_full_or_becomes_so_is_told_and_nothing_of_the_upload_stays(counter: Desk) -> None:
+    counter.queue()  # there is a ledger, which the last line has to leave as it is
+    before, known = folders(counter), counter.builds()
+    worker = counter.server.worker()
+    unlimited, hard = resource.prlimit(worker, resource.RLIMIT_FSIZE)
+    try:
+        for most, content, said in (
+            (1 << 19, b"x" * (1 << 20), "cannot be kept"),  # while it comes in
+            (100, ORDERS, "cannot be kept"),  # at its end
+            (4096, ORDERS, "cannot be queued"),  # there is room for the orders, and for nothing more
+        ):
+            resource.prlimit(worker, resource.RLIMIT_FSIZE, (most, hard))
+            answer = counter.upload(content)
+            assert (answer.status, answer.headers["content-type"]) == (507, "application/problem+json")
+            assert said in answer.json["detail"]
+            resource.prlimit(worker, resource.RLIMIT_FSIZE, (unlimited, hard))
+            assert (folders(counter), counter.builds()) == (before, known)
+    finally:
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (unlimited, hard))
+    assert counter.upload().status == 202, "there is room again"
+
+
+@pytest.mark.slow
+def test_what_the_disk_has_no_room_for_is_refused_before_it_comes_in(open_desk: Callable[..., Desk]) -> None:
+    desk = open_desk(UPLOAD_LIMIT="9000000G")
+    with socket.create_connection(("127.0.0.1", desk.server.port)) as line:
+        line.sendall(b"POST /orders HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000000000000\r\n\r\n")
+        answer = line.makefile("rb").read()
+    assert b" 507 " in answer.splitlines()[0] and b"The disk has no room for 8,999," in answer
+    assert not folders(desk)
 
 
 def test_eight_who_upload_at_once_are_all_answered_and_as_many_builds_wait_as_may(counter: Desk) -> None:
