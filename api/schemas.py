@@ -347,6 +347,9 @@ class Jobs(BaseModel):
     """The latest hundred, the newest first."""
 
     builds: list[Job]
+    uploads: Literal["taken", "token", "off"] = Field(
+        description="Whether orders are taken from who asks; token: only with one that may upload."
+    )
 
 
 class Rejected(BaseModel):

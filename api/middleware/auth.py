@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from hmac import compare_digest
 
 from flask import Response
 
@@ -11,6 +10,7 @@ from api.middleware.handler import Environ, Handler, Reply, from_wsgi
 from api.policy import Policies
 from api.problems import problem
 from api.settings import Settings, is_loopback
+from api.tokens import has_one_of
 
 
 class Auth:
@@ -29,7 +29,7 @@ class Auth:
         return self._inner(environ) if refusal is None else from_wsgi(refusal)(environ)
 
     def _without_token(self, environ: Environ) -> Response | None:
-        if _has_one_of(environ, self._readers) or self._policies.find(environ)[0].who == "anyone":
+        if has_one_of(environ, self._readers) or self._policies.find(environ)[0].who == "anyone":
             return None
         return _unauthorized("This needs a token: send the header Authorization: Bearer <token>.")
 
@@ -48,7 +48,7 @@ class Auth:
                 403, "This API takes no uploads. Serve it with UPLOAD_TOKENS, or on 127.0.0.1 with UPLOADS=1."
             )
         if self._uploaders:
-            if _has_one_of(environ, self._uploaders):
+            if has_one_of(environ, self._uploaders):
                 return None
             return _unauthorized("This needs a token of UPLOAD_TOKENS: send the header Authorization: Bearer <token>.")
         # Any page that a browser here shows may send forms to localhost. Browsers say for which page they ask.
@@ -56,13 +56,6 @@ class Auth:
         if origin is not None and origin.partition("://")[2] != environ.get("HTTP_HOST"):
             return problem(403, "Without UPLOAD_TOKENS this API takes no uploads from pages of other addresses.")
         return None
-
-
-def _has_one_of(environ: Environ, tokens: list[bytes]) -> bool:
-    scheme, _, given = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    candidate = given.strip().encode(errors="replace")
-    matches = [compare_digest(candidate, token) for token in tokens]  # all, so that time tells nothing
-    return scheme.lower() == "bearer" and any(matches)
 
 
 def _unauthorized(detail: str) -> Response:

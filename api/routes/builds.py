@@ -16,6 +16,7 @@ from api.problems import from_validation, problem
 from api.routes.blueprint import api_blueprint
 from api.routes.form import PIECE, parts
 from api.schemas import MAPPING_LIMIT, BuildPath, JobDetails, UploadQuery, problems
+from api.tokens import has_one_of
 from pipeline.jobs import MOST_QUEUED, Build, Incoming, Jobs, NoRoom, QueueFull, TooLarge, UploadError
 
 routes = api_blueprint("builds", tag="Builds")
@@ -78,7 +79,7 @@ def upload(query: UploadQuery) -> Response:
 @policy(who="token", limit=DETAILS)
 def builds() -> dict[str, Any]:
     """The latest hundred builds that were asked for, the newest first"""
-    return {"builds": [_shown(build) for build in _jobs().ledger.newest(LISTED)]}
+    return {"builds": [_shown(build) for build in _jobs().ledger.newest(LISTED)], "uploads": _uploads()}
 
 
 @routes.get("/builds/<build_id>", responses={200: JobDetails, **problems(401, 404, 503)})
@@ -99,6 +100,14 @@ def cancel(path: BuildPath) -> Response | tuple[dict[str, Any], int]:
 
 def _jobs() -> Jobs:
     return current_app.extensions["jobs"]
+
+
+def _uploads() -> str:
+    settings = current_app.extensions["settings"]
+    if not settings.takes_uploads:
+        return "off"
+    tokens = [token.encode() for token in settings.upload_tokens]
+    return "taken" if not tokens or has_one_of(request.environ, tokens) else "token"
 
 
 def _receive(incoming: Incoming, query: UploadQuery) -> UploadQuery:

@@ -8,15 +8,36 @@ export const token = {
   forget: () => sessionStorage.removeItem("token"),
 };
 
-async function ask(path) {
-  const answer = await fetch(path, { headers: token.get() ? { Authorization: `Bearer ${token.get()}` } : {} });
-  if (answer.ok) return answer;
-  const problem = await answer.json().catch(() => ({ detail: answer.statusText }));
-  if (answer.status === 401) throw new Refused(problem.detail);
-  throw Object.assign(new Error(problem.detail), { status: answer.status });
+const headers = () => (token.get() ? { Authorization: `Bearer ${token.get()}` } : {});
+
+function refusal(status, problem) {
+  return status === 401 ? new Refused(problem.detail) : Object.assign(new Error(problem.detail), { status });
 }
 
-export const asked = async (path) => (await ask(path)).json();
+async function ask(path, method = "GET") {
+  const answer = await fetch(path, { method, headers: headers() });
+  if (answer.ok) return answer;
+  throw refusal(answer.status, await answer.json().catch(() => ({ detail: answer.statusText })));
+}
+
+export const asked = async (path, method) => (await ask(path, method)).json();
+
+// Sends a form; unlike a fetch it tells which share of it is sent.
+export function send(path, form, { onShare, signal }) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", path);
+    for (const [name, value] of Object.entries(headers())) request.setRequestHeader(name, value);
+    request.responseType = "json";
+    request.upload.onprogress = ({ loaded, total }) => onShare(loaded / total);
+    request.onload = () => (request.status < 300 ? resolve(request.response)
+      : reject(refusal(request.status, request.response ?? { detail: request.statusText })));
+    request.onerror = () => reject(new Error("The file did not come through: the line has broken, or the server refused it for its size. Send it again."));
+    request.onabort = () => reject(signal.reason);
+    signal.addEventListener("abort", () => request.abort());
+    request.send(form);
+  });
+}
 
 // A link cannot send a token: with one, the file is fetched here and handed over as a download.
 export async function follow(event, failed) {

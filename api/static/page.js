@@ -11,14 +11,23 @@ import { drawOutcome } from "./outcome.js";
 import { drawOverview, drawProvenance, drawTrend } from "./overview.js";
 import { drawSegments, segment } from "./segments.js";
 import { drawTenths, tenth } from "./tenths.js";
+import { offerUpload, takeUploads } from "./upload.js";
 
 let summary = null; // what is drawn; drawn anew only after a new build, so that nothing moves under a reader
+let wantsToUpload = false; // who may only read has asked for it, and is giving another token
+const page = { published: showPublished, refused: tell };
 
 async function load() {
+  if (await loadSummary()) await loadUpload();
+}
+
+// Whether the server answers who asks.
+async function loadSummary() {
   try {
     const found = await asked("summary"), before = summary;
     $("content").hidden = false;
-    $("access").hidden = $("notice").hidden = true;
+    $("notice").hidden = true;
+    $("access").hidden = !wantsToUpload;
     summary = found;
     if (before?.build.build_id !== found.build.build_id) {
       const refocus = keepFocus();
@@ -28,6 +37,25 @@ async function load() {
     drawProvenance(summary);
   } catch (error) {
     tell(error);
+    return Boolean(error.status);
+  }
+  return true;
+}
+
+async function loadUpload() {
+  const uploads = await offerUpload(page).catch(() => null); // asked again in a minute
+  $("may-upload").hidden = uploads !== "token";
+  if (uploads !== "taken") return;
+  wantsToUpload = false;
+  $("access").hidden = true;
+}
+
+// The API loads a build after it is published: at once a small one, a large one in seconds.
+async function showPublished(buildId) {
+  for (let asked = 0; asked < 10; asked += 1) {
+    await loadSummary();
+    if (summary?.build.build_id === buildId) return;
+    await new Promise((passed) => setTimeout(passed, 1000));
   }
 }
 
@@ -64,24 +92,40 @@ function tell(error) {
   if (error instanceof Refused) {
     $("refused").textContent = token.get() ? "This token is not one that may ask. Check it and try again." : "";
     token.forget();
-    $("access").hidden = false;
-    $("token").focus();
+    wantsToUpload = false;
+    askForToken("This warehouse asks for a token. It stays in this tab.");
     return;
   }
+  if (error.status) $("access").hidden = !wantsToUpload; // the token is one that may ask
   $("notice").hidden = false;
   $("notice").textContent = !error.status ? "The server does not answer. What stands here may be out of date."
     : error.status === 503 && !summary ? "Nothing to show yet. As soon as a build is published, it stands here." : error.message;
+}
+
+function askForToken(why) {
+  $("access").querySelector("label").textContent = why;
+  $("access").hidden = false;
+  $("token").focus();
 }
 
 $("lookup").addEventListener("submit", (event) => {
   event.preventDefault();
   lookUp();
 });
-$("access").addEventListener("submit", (event) => {
+$("access").addEventListener("submit", async (event) => {
   event.preventDefault();
   token.set($("token").value.trim());
-  load();
+  await load();
+  if (wantsToUpload && token.get()) $("refused").textContent = "This token may not upload. Check it and try again.";
 });
+$("may-upload").addEventListener("click", () => {
+  wantsToUpload = !wantsToUpload;
+  $("refused").textContent = "";
+  $("access").hidden = true;
+  if (!wantsToUpload) return;
+  askForToken("To upload, another token is asked for. It stays in this tab.");
+});
+takeUploads(page);
 addEventListener("hashchange", () => summary && show().then(() => {
   const shown = [$("card"), $("tenth"), $("segment")].find((box) => !box.hidden);
   shown?.scrollIntoView({ block: "nearest" });

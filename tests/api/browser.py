@@ -81,6 +81,17 @@ class Page:
     def type(self, text: str) -> None:
         self.call("Input.insertText", text=text)
 
+    def choose(self, selector: str, file: Path) -> None:
+        """Choose a file in an input, as in the dialog of the system."""
+        found = self.call("Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)})")["result"]
+        self.call("DOM.setFileInputFiles", objectId=found["objectId"], files=[str(file)])
+
+    def drop(self, *files: Path) -> None:
+        """Drag files from outside over the page, and let them go there."""
+        data = {"items": [], "files": [str(file) for file in files], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.call("Input.dispatchDragEvent", type=kind, x=200, y=200, data=data)
+
 
 @contextmanager
 def browser(folder: Path) -> Iterator[Page]:
