@@ -119,7 +119,8 @@ function end({ name, state, message, warnings, rejected, build }, page) {
     failed: () => `${name} was not published. What was published before is as it was.`,
     cancelled: () => `The build of ${name} was cancelled. What was published before is as it was.`,
   }[state]();
-  tell(said, message, ...warnings.map(({ text }) => [text]), ...(state === "published" ? rejected.map(unused) : []));
+  const readAs = build?.read_as && `Read as ${build.read_as.replaceAll("\n", "; ")}.`;
+  tell(said, readAs, message, ...warnings.map(({ text }) => [text]), ...(state === "published" ? rejected.map(unused) : []));
   if (state === "published") page.published(build.build_id);
 }
 

@@ -35,7 +35,7 @@ def test_who_may_drops_a_file_and_sees_what_comes_of_it(
     open_desk: Callable[..., Desk], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     odd, bad = tmp_path / "odd.csv", tmp_path / "bad.csv"
-    odd.write_bytes(ODD)
+    odd.write_bytes(ODD.replace(b",", b";"))
     bad.write_bytes(BAD)
     desk = open_desk(UPLOADS="0", API_TOKENS=READER, UPLOAD_TOKENS=UPLOADER)
     authorization = f"Bearer {UPLOADER}"
@@ -98,6 +98,7 @@ def test_who_may_drops_a_file_and_sees_what_comes_of_it(
         page.wait("document.getElementById('content').checkVisibility()")
         build = desk.server.get(f"/builds/{newest()['id']}", Authorization=authorization).json
         assert build["build"]["build_id"] in page.text("#provenance")
+        assert build["build"]["read_as"].splitlines()[0] in page.text("#uploaded")
         assert build["warnings"]
         for warning in build["warnings"]:
             for place in ("uploaded", "warnings"):
