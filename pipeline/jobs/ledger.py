@@ -78,7 +78,7 @@ class Ledger:
     """Opened for each question: nothing is held open between two, by whoever may be killed."""
 
     def __init__(self, file: Path):
-        self._file = file
+        self.file = file
 
     def add(self, build_id: str, source: str, name: str, variables: Mapping[str, str]) -> Build:
         """Queues a build. QueueFull where MOST_QUEUED wait already."""
@@ -183,11 +183,12 @@ class Ledger:
         return self.get(build_id)
 
     def remove_all_but(self, newest: int) -> None:
-        """Forgets the oldest that have ended."""
+        """Forgets the oldest that have ended, never the last success: after many failures it is what people ask for."""
         with self._writing() as rows:
             rows.execute(
                 "delete from builds where state in ('published', 'failed', 'cancelled') "
-                "and number <= (select max(number) from builds) - ?",
+                "and number <= (select max(number) from builds) - ? and id is not "
+                "(select id from builds where state = 'published' order by ended_at desc limit 1)",
                 (newest,),
             )
 
@@ -206,7 +207,7 @@ class Ledger:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction, on the disk when it is left."""
-        rows = sqlite3.connect(self._file, timeout=BUSY_SECONDS, isolation_level=None)
+        rows = sqlite3.connect(self.file, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             rows.row_factory = sqlite3.Row
             rows.execute("begin immediate")
@@ -220,8 +221,8 @@ class Ledger:
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """Also for who may not write. Who may, puts right what a killed writer has left."""
-        mode = "rw" if os.access(self._file, os.W_OK) else "ro"
-        name = f"{self._file.as_uri()}?mode={mode}" if self._file.exists() else ":memory:"
+        mode = "rw" if os.access(self.file, os.W_OK) else "ro"
+        name = f"{self.file.as_uri()}?mode={mode}" if self.file.exists() else ":memory:"
         rows = sqlite3.connect(name, timeout=BUSY_SECONDS, uri=True)
         try:
             rows.row_factory = sqlite3.Row
