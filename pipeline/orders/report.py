@@ -41,7 +41,7 @@ def report(source: Source, stated: Mapping | None = None) -> Report:
             "Orders",
             (
                 plain(source.called or source.given),
-                f"{len(source.parts)} files" if len(source.parts) > 1 else _bytes(size),
+                f"{len(source.files)} files" if len(source.files) > 1 else _bytes(size),
             ),
         )
     ]
