@@ -15,8 +15,9 @@ CODES = (
     "shared_order_ids", "ids_alike", "improbable_share", "orders_decades_apart", "repeated_lines",
     "as_of_in_the_future",
     # beside the last build
-    "as_of_before_last_build", "orders_begin_after_last_build", "customers_changed", "value_changed",
-    "published_file_gone", "published_file_damaged", "history_from_another_file", "history_lost", "another_duckdb",
+    "as_of_before_last_build", "orders_begin_after_last_build", "customers_missing", "customers_changed",
+    "value_changed", "published_file_gone", "published_file_damaged", "history_from_another_file", "history_lost",
+    "another_duckdb",
     # of the model
     "box_walls_missing", "model_of_other_orders", "model_knows_later_orders", "model_answers_classes",
     "model_answers_negative", "model_answers_high",

@@ -171,6 +171,16 @@ def test_an_improbable_share_and_orders_that_are_only_the_newest_part_are_said(t
     assert found == {"no_customer_holds_an_improbable_share": 1, "orders_do_not_begin_after_the_last_builds_ended": 1}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("of_the_last, found", [
+    (187, {"customers_are_at_least_half_of_the_last_builds": 94}),
+    (186, {"customers_are_about_as_many_as_in_the_last_build": 50}),
+    (184, {"customers_are_about_as_many_as_in_the_last_build": 49}),
+])  # fmt: skip
+def test_orders_of_fewer_than_half_of_the_customers_are_taken_for_a_part_of_them(tmp_path, of_the_last, found):
+    assert audit(tmp_path, f"update last_build set customers = {of_the_last}") == found
+
+
 def test_lines_that_were_left_out_are_none_that_cannot_be_used(tmp_path):
     left_out = (
         "insert into rejected_orders select 'left_out', 'x', 1000 from range(9); insert into orders from range(9)"
