@@ -24,7 +24,7 @@ DOUBTS: list[dict[str, Any]] = [
 
 COME_BACK = """
 (async () => {
-    document.dispatchEvent(new Event("visibilitychange"));
+    document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
     await fetch("summary");
     await new Promise((drawn) => setTimeout(drawn, 300));
 })()
