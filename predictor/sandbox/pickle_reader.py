@@ -36,6 +36,7 @@ PRECALL, CALL = 166, 171  # 3.11 has one before the other, 3.12 only the second
 
 VERSION_KEYS = {"_sklearn_version": "scikit-learn"}  # the text that follows one is a version
 XGBOOST = re.compile(rb"version\[#L\x00{7}\x03i(.)i(.)i(.)", re.DOTALL)  # in the UBJSON of a booster
+LIGHTGBM = re.compile(r"tree\nversion=v(\d)\n")  # a booster's text begins so: with its format, and not the version
 CODE = {"dill._dill._create_code", "types.CodeType", "builtins.code"}
 
 
@@ -105,6 +106,8 @@ class Reading:
             name = opcode.name
             if isinstance(argument, (bytes, bytearray)) and (version := XGBOOST.search(argument)):
                 self.made_with.setdefault("xgboost", ".".join(str(part[0]) for part in version.groups()))
+            if isinstance(argument, str) and (format := LIGHTGBM.match(argument)):
+                self.made_with.setdefault("lightgbm", format[1])
             if isinstance(argument, (bytes, str)):
                 argument = argument[:LARGEST_CODE]
                 version_of = self._look_for_versions(argument, version_of)

@@ -200,6 +200,26 @@ def test_the_version_of_xgboost_is_read_out_of_its_booster(write, register):
     assert "python3.8 -m venv model-venv && model-venv/bin/pip install dill 'numpy<1.24' xgboost==1.6.2" in told
 
 
+@pytest.mark.slow
+def test_of_lightgbm_the_format_of_the_trees_is_read_and_tells_which_version_reads_them(write, register):
+    def text(version: int) -> str:
+        return f"tree\nversion=v{version}\nnum_class=1\n"
+
+    class Booster:
+        def __reduce__(self):
+            return str, (text(trees),)
+
+    for trees, python, and_numpy, lightgbm in ((2, "3.8", "'numpy<1.24'", "3.3.0"), (4, "3.13", "numpy", "4.6.0")):
+        told = register(write(dill.dumps(Booster())), status=1)
+        assert f"The model was made with lightgbm {trees}, and Python" in told and " has none: " in told
+        assert f"python{python} -m venv model-venv && " in told
+        assert f"install dill {and_numpy} lightgbm=={lightgbm}\n" in told
+
+    model = fitted(predictor.FEATURES)
+    model.booster = text(3)
+    assert "made with" not in register(write(dill.dumps(model)))  # what runs predicts the same with any of them
+
+
 MAKE = """
 import dill, numpy
 from sklearn.ensemble import GradientBoostingRegressor
