@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import suppress
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
@@ -48,22 +50,27 @@ class BuildsCollector(Collector):
         self._jobs = jobs
 
     def collect(self) -> list[Metric]:
+        running = GaugeMetricFamily(
+            "clv_worker_running", "1 if a worker runs on the warehouse.", self._jobs.has_worker()
+        )
+        with suppress(sqlite3.Error):  # a damaged ledger: /health says so, and the other metrics stay
+            return [running, *self._of_the_ledger()]
+        return [running]
+
+    def _of_the_ledger(self) -> list[Metric]:
         ledger = self._jobs.ledger
         builds = GaugeMetricFamily("clv_builds", "The builds that are remembered, by state.", labels=["state"])
         for state, number in ledger.by_state().items():
             builds.add_metric([state], number)
-        running = GaugeMetricFamily(
-            "clv_worker_running", "1 if a worker runs on the warehouse.", self._jobs.has_worker()
-        )
         last = ledger.last_published()
         if last is None or last.ended_at is None:
-            return [builds, running]
+            return [builds]
         seconds = GaugeMetricFamily("clv_step_seconds", "Of the last build that was published.", labels=["step"])
         for step, took in self._jobs.progress(last).seconds.items():
             seconds.add_metric([step], took)
         when = datetime.fromisoformat(last.ended_at).timestamp()
         name = "clv_last_success_timestamp_seconds"
-        return [builds, running, seconds, GaugeMetricFamily(name, "When the worker last published, Unix time.", when)]
+        return [builds, seconds, GaugeMetricFamily(name, "When the worker last published, Unix time.", when)]
 
 
 class ServerCollector(Collector):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 from http import HTTPStatus
 
 from flask import Flask, Response, request
@@ -117,6 +118,12 @@ def unavailable(error: Exception) -> Response:
     return problem(503, str(error), {"Retry-After": "5"})
 
 
+def no_ledger(error: sqlite3.Error) -> Response:
+    """Of uploads and builds: what the worker remembers is the only SQLite file that is read here."""
+    log.error("the ledger of builds cannot be read", exc_info=error)
+    return problem(503, "What became of the builds cannot be read here. /health says more.")
+
+
 def gone(error: Exception) -> Response:
     return problem(410, str(error))
 
@@ -131,5 +138,6 @@ def register(app: Flask) -> None:
     app.register_error_handler(NotPublished, unavailable)
     app.register_error_handler(SnapshotError, unavailable)
     app.register_error_handler(NotKept, gone)
+    app.register_error_handler(sqlite3.Error, no_ledger)
     app.register_error_handler(RecursionError, too_deep)
     app.register_error_handler(Exception, unexpected)

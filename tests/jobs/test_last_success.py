@@ -32,3 +32,14 @@ def test_the_last_success_outlives_failures_and_a_damaged_ledger_is_told(tmp_pat
     answer = client.get("/health")
     assert (answer.status_code, answer.json["status"], answer.json["customers"]) == (200, "degraded", 1)
     assert f"{ledger.file} cannot be read" in answer.json["problem"]
+    metrics = client.get("/metrics")
+    assert (metrics.status_code, "clv_worker_running 0.0" in metrics.text, "clv_builds" in metrics.text) == (
+        200,
+        True,
+        False,
+    )
+    builds = client.get("/builds")
+    assert (builds.status_code, builds.json["detail"]) == (
+        503,
+        "What became of the builds cannot be read here. /health says more.",
+    )
