@@ -159,6 +159,7 @@ def test_orders_in_the_future_stop_a_build_that_nobody_gave_a_date(tmp_path):
 
 # Of 100 customers, ten times the mean is the higher threshold, and 11 of 110 orders are that; of 400, it is one in
 # twenty of all orders, and 21 of 420 are that.
+@pytest.mark.slow
 @pytest.mark.parametrize("customers, orders", [(100, 11), (400, 21)])
 @pytest.mark.parametrize("strict", [False, True])
 def test_an_improbable_share_and_orders_that_are_only_the_newest_part_are_said(tmp_path, customers, orders, strict):
@@ -188,6 +189,7 @@ def test_lines_that_were_left_out_are_none_that_cannot_be_used(tmp_path):
     assert audit(tmp_path, lines=left_out) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change, test",
     [

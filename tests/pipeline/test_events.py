@@ -65,6 +65,7 @@ def test_a_build_tells_its_steps_its_warnings_and_what_it_published(built: Shop)
     assert told[-1]["event"] == "published" and told[-1]["build"]["build_id"] == built.build_id()
 
 
+@pytest.mark.slow
 def test_a_build_that_fails_tells_why_and_strict_stops_at_what_was_odd_before_dbt_began(built: Shop):
     (built.warehouse / "clv.duckdb").unlink()
     printed = built.run(status=1, STRICT="1", JSON=str(built.folder / "events.jsonl"))

@@ -370,6 +370,7 @@ def test_a_file_where_the_warehouse_should_be_is_named(shop: Shop):
     assert shop.warehouse.read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_read_only_warehouse_is_named(built: Shop, disk: Disk):
     shutil.copytree(built.warehouse, disk.seen / "warehouse", symlinks=True)
     subprocess.run([*disk.inside, "mount", "-o", "remount,ro", disk.folder], check=True)
@@ -381,6 +382,7 @@ def test_a_read_only_warehouse_is_named(built: Shop, disk: Disk):
         assert f"Cannot write to {disk.folder / 'warehouse'}" in printed
 
 
+@pytest.mark.slow
 def test_a_model_that_could_not_be_written_stops_a_training_before_it_begins(built: Shop, disk: Disk):
     subprocess.run([*disk.inside, "mount", "-o", "remount,ro", disk.folder], check=True)
     for model in (disk.folder / "model.dill", built.folder):
