@@ -22,6 +22,7 @@ from tests.pipeline.conftest import ROOT, Shop
 from tests.postgres import PASSWORD, Postgres
 from tests.sources.conftest import Command, copied
 
+CDNOW = ROOT.parent / "shared" / "data" / "cdnow" / "orders.csv"
 COLUMNS = "customer_id text, order_id text, order_item_id text, num_items int, revenue numeric, created_at_date date"
 
 
@@ -83,6 +84,37 @@ def test_a_database_gives_the_same_values_as_a_file_and_takes_them_back(database
     from_database.assert_tidy()
     kept = [path for path in tmp_path.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()]
     assert PASSWORD not in printed and kept == []
+
+
+@pytest.mark.slow
+def test_real_orders_that_psql_loaded_under_other_names_are_valued_as_those_of_their_file(
+    database: Postgres, tmp_path: Path
+) -> None:
+    if not CDNOW.exists():
+        assert not os.environ.get("CI"), f"{CDNOW} is missing"
+        pytest.skip(f"{CDNOW} is not on this machine")
+    columns = "shopper text, purchase bigint, line int, pieces int, paid numeric(10, 2), bought date"
+    for statement in (
+        f"create table cd_sales ({columns})",
+        f"\\copy cd_sales from '{CDNOW}' with (format csv, header)",
+    ):
+        psql = ["psql", database.address(), "-v", "ON_ERROR_STOP=1", "-c", statement]
+        subprocess.run(psql, env=os.environ | {"PGPASSWORD": PASSWORD}, check=True)
+    (tmp_path / "orders.yml").write_text(
+        "columns: {customer_id: shopper, order_id: purchase, order_item_id: line, num_items: pieces, revenue: paid, "
+        "created_at_date: bought}"
+    )
+    from_file, from_database = Shop(tmp_path / "file"), Shop(tmp_path / "database")
+    from_file.run(ORDERS=str(CDNOW), AS_OF="1997-09-30")
+    from_database.run(
+        ORDERS=database.address(), TABLE="cd_sales", MAPPING=str(tmp_path / "orders.yml"), AS_OF="1997-09-30",
+        DELIVER_TO=database.address(), PGPASSWORD=PASSWORD,
+    )  # fmt: skip
+    values = [(each.warehouse / "predictions.csv").read_bytes() for each in (from_file, from_database)]
+    assert values[0] == values[1]
+    assert database.query("select count(*), sum(total_orders)::bigint from clv.customer_value") == from_file.query(
+        "select count(*), sum(total_orders)::bigint from customer_value"
+    )
 
 
 TYPES = {  # a value in SQL: what a reader of orders is given
