@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr
 
 CUSTOMER = "2e3e4ab6ce1d4ba1a9a3a8d5e6a0d9b1"
 LOOKUP_LIMIT = 10_000
-MAPPING_LIMIT = 1 << 16  # characters
+MAPPING_LIMIT = 16_000  # characters, so that it fits into an address too, which may have 64 KB
 
 Tier = Literal["high", "medium", "low"]
 Lifecycle = Literal["new", "active", "slipping", "lapsed"]
