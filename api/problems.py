@@ -12,7 +12,16 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException
 
-from api.schemas import CustomerQuery, CustomersQuery, ExportQuery, ListingQuery, LookupBody, Problem, UploadQuery
+from api.schemas import (
+    CustomerQuery,
+    CustomersQuery,
+    ExportQuery,
+    ListingQuery,
+    LookupBody,
+    Problem,
+    UploadForm,
+    UploadQuery,
+)
 from api.store.changes import NotKept
 from api.store.publication import NotPublished
 from api.store.snapshot import SnapshotError
@@ -32,7 +41,7 @@ BODY = 'Send {"user_ids": ["…", "…"]} with the header Content-Type: applicat
 # Those that allow nothing else.
 KNOWN = {
     model.__name__: model
-    for model in (CustomerQuery, CustomersQuery, ExportQuery, ListingQuery, LookupBody, UploadQuery)
+    for model in (CustomerQuery, CustomersQuery, ExportQuery, ListingQuery, LookupBody, UploadForm, UploadQuery)
 }
 
 # What pydantic finds, by the name that it has for it.

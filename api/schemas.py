@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr
 
 CUSTOMER = "2e3e4ab6ce1d4ba1a9a3a8d5e6a0d9b1"
 LOOKUP_LIMIT = 10_000
-MAPPING_LIMIT = 16_000  # characters, so that it fits into an address too, which may have 64 KB
+MAPPING_LIMIT = 1 << 16  # characters
 
 Tier = Literal["high", "medium", "low"]
 Lifecycle = Literal["new", "active", "slipping", "lapsed"]
@@ -315,9 +315,17 @@ class UploadQuery(BaseModel):
     )
     strict: bool | None = Field(None, description="Stop at what is only odd.")
     mapping: str | None = Field(
-        None, max_length=MAPPING_LIMIT, description="How the orders are read: the text of an orders.yml."
+        None,
+        max_length=4000,  # an address has at most 64 KB, of which a character may take 12 bytes
+        description="How the orders are read: the text of an orders.yml. A longer one goes as a part of the form.",
     )
     name: str = Field("orders", min_length=1, max_length=200, description="What the file is called in the answers.")
+
+
+class UploadForm(UploadQuery):
+    """The same in a form, which has room for more."""
+
+    mapping: str | None = Field(None, max_length=MAPPING_LIMIT)
 
 
 class BuildPath(BaseModel):

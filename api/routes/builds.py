@@ -15,7 +15,7 @@ from api.policy import DETAILS, UPLOADS, policy
 from api.problems import from_validation, problem
 from api.routes.blueprint import api_blueprint
 from api.routes.form import PIECE, parts
-from api.schemas import MAPPING_LIMIT, BuildPath, JobDetails, UploadQuery, problems
+from api.schemas import MAPPING_LIMIT, BuildPath, JobDetails, UploadForm, UploadQuery, problems
 from api.tokens import has_one_of
 from pipeline.jobs import MOST_QUEUED, Build, Incoming, Jobs, NoRoom, QueueFull, TooLarge, UploadError
 
@@ -131,7 +131,7 @@ def _receive(incoming: Incoming, query: UploadQuery) -> UploadQuery:
         given |= {name: text.decode() for name, text in fields.items()}
     except (KeyError, ValueError):
         raise UploadError("The form cannot be read. curl sends one with -F orders=@FILE.") from None
-    return UploadQuery.model_validate(given)
+    return UploadForm.model_validate(given)
 
 
 def _whole_body() -> Callable[[int], bytes]:
