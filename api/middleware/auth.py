@@ -41,7 +41,8 @@ class Auth:
         return problem(403, "Without API_TOKENS this API answers only requests made to localhost.")
 
     def _no_uploader(self, environ: Environ) -> Response | None:
-        if self._policies.find(environ)[0].who != "uploader":
+        policy, route = self._policies.find(environ)
+        if route is None or policy.who != "uploader":  # without a route, the app itself refuses
             return None
         if not self._settings.takes_uploads:
             return problem(
