@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,13 @@ id -u; kill %1
 """
 
 
+def _certificates() -> str:
+    """The file that pip is told to trust, of whatever stands between this machine and the registry; "" if none."""
+    told = run(sys.executable, "-m", "pip", "config", "list")  # its `get` looks into one of its files only
+    found = re.search(r"^(?::env:|global)\.cert='(.+)'$", told, re.MULTILINE)
+    return found[1] if found else ""
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(
@@ -49,7 +57,7 @@ def test_the_image_is_built_and_builds_and_serves_without_rights(tmp_path: Path)
     (name,) = set(re.findall(r"^FROM (\S+)", DOCKERFILE.read_text(), re.MULTILINE))
     container = buildah("from", "scratch")
     buildah("add", "--quiet", container, str(base), "/")
-    if certificates := os.environ.get("PIP_CERT"):  # of whatever stands between this machine and the registry
+    if certificates := _certificates():
         buildah("copy", "--quiet", container, certificates, "/etc/pip-certificates.pem")
         buildah("config", "--env", "PIP_CERT=/etc/pip-certificates.pem", container)
     buildah("commit", "--quiet", container, name)

@@ -241,7 +241,7 @@ def test_a_model_of_an_old_scikit_learn_runs_after_the_commands_that_are_told(in
     on_path = f"PATH={shlex.quote(str(python.parent))}:$PATH"
     subprocess.run(f"{on_path}; {commands}", shell=True, cwd=tmp_path, check=True)
     typed = told.partition("Name one that has what it needs: ")[2].strip()
-    assert "--model-python model-venv/bin/python" in typed
+    assert "MODEL_PYTHON=model-venv/bin/python" in typed
     register(tmp_path / "model.dill", MODEL_PYTHON=str(tmp_path / "model-venv" / "bin" / "python"))
     pyarrow.parquet.write_table(features(), tmp_path / "features.parquet")
     manifests = {"MODEL_MANIFESTS": str(tmp_path / "manifests")}
