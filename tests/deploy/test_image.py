@@ -48,7 +48,7 @@ def _certificates() -> str:
 def test_the_image_is_built_and_builds_and_serves_without_rights(tmp_path: Path) -> None:
     base = tmp_path / "base"
     packages = "--include=python3,python3-venv,ca-certificates"
-    run("debootstrap", "--variant=minbase", packages, "bookworm", str(base), "http://deb.debian.org/debian")
+    run("debootstrap", "--variant=minbase", packages, "bookworm", str(base))
     storage = ["--root", str(tmp_path / "storage"), "--runroot", str(tmp_path / "run"), "--storage-driver", "vfs"]
 
     def buildah(*arguments: str) -> str:
