@@ -235,6 +235,7 @@ class Worker:
             return ModelError(text, Remedy.MORE_MEMORY)
         if excess == "processes":
             return ModelError(f"The model started more processes than it may have at a time, while {DOING[stage]}.")
+        self._threads[-1].join(timeout=1)  # what it printed last may still be on its way
         last = plain(self._last_lines[0]) if self._last_lines else ""
         last = f"\nThe last line it printed: {last}" if last else ""
         if status >= 0:
