@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import Response, abort, current_app, jsonify, request, url_for
 from pydantic import ValidationError
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
 from api import schemas
 from api.policy import DETAILS, UPLOADS, policy
@@ -23,6 +25,7 @@ routes = api_blueprint("builds", tag="Builds")
 
 LISTED = 100
 FORM_BYTES = 1 << 20  # that a form may have beside the file
+READ_AWAY = 1 << 26, 5  # bytes and seconds of a refused body: who still sends when the line is cut never sees why
 ABOUT = """The file is the body, or the part `orders` of a form; the parameters are the query's, or further parts. Its
 kind is told by its first bytes: text of any dialect, JSON lines, Parquet or Excel, text also in gzip or zip.
 `curl -X POST -T orders.csv` sends one. What comes of it stands at the address in `Location`."""
@@ -58,18 +61,9 @@ def upload(query: UploadQuery) -> Response:
             asked = _receive(incoming, query)
             incoming.finish()
             build = _jobs().add(incoming, asked.name, _variables(asked), asked.mapping)
-    except QueueFull:
-        return problem(
-            503, f"{MOST_QUEUED} builds wait already. Send it again when some are done.", {"Retry-After": "60"}
-        )
-    except NoRoom as error:
-        return problem(507, str(error))
-    except (TooLarge, RequestEntityTooLarge):
-        return problem(413, f"The file may have at most {limit:,} bytes (UPLOAD_LIMIT).")
-    except UploadError as error:
-        return problem(422, str(error))
-    except ValidationError as error:
-        return from_validation(error)
+    except (QueueFull, UploadError, RequestEntityTooLarge, ValidationError) as error:
+        _read_away()
+        return _refusal(error, limit)
     response = jsonify(_details(build))
     response.status_code, response.headers["Location"] = 202, url_for(".build", build_id=build.id)
     return response
@@ -132,6 +126,32 @@ def _receive(incoming: Incoming, query: UploadQuery) -> UploadQuery:
     except (KeyError, ValueError):
         raise UploadError("The form cannot be read. curl sends one with -F orders=@FILE.") from None
     return UploadForm.model_validate(given)
+
+
+def _refusal(error: Exception, limit: int) -> Response:
+    match error:
+        case QueueFull():
+            text = f"{MOST_QUEUED} builds wait already. Send it again when some are done."
+            return problem(503, text, {"Retry-After": "60"})
+        case NoRoom():
+            return problem(507, str(error))
+        case TooLarge() | RequestEntityTooLarge():
+            return problem(413, f"The file may have at most {limit:,} bytes (UPLOAD_LIMIT).")
+        case ValidationError():
+            return from_validation(error)
+        case _:
+            return problem(422, str(error))
+
+
+def _read_away() -> None:
+    """Takes in the rest of a body that is not wanted; none where the sender waits for a word before it sends."""
+    most, seconds = READ_AWAY
+    deadline = time.monotonic() + seconds
+    if "Expect" in request.headers:
+        return
+    with suppress(RequestTimeout):
+        while most > 0 and time.monotonic() < deadline and (piece := request.environ["wsgi.input"].read(PIECE)):
+            most -= len(piece)
 
 
 def _whole_body() -> Callable[[int], bytes]:
