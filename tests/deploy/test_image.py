@@ -28,7 +28,7 @@ for _ in range(900):
     except OSError:
         time.sleep(0.2)
 PYTHON
-id -u; kill %1
+id -u; kill %1; wait %1 || true
 """
 
 
