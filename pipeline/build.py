@@ -17,17 +17,17 @@ from typing import Any
 import duckdb
 
 import predictor
-from pipeline import build_info, doubts, history, orders, orders_file
-from pipeline.build_lock import build_lock
+from pipeline import orders, orders_file
 from pipeline.dbt import import_dbt, run_dbt
 from pipeline.errors import ClvError, DiskFull
-from pipeline.events import LinesRejected, Listener, Published, Publishing, Warned
-from pipeline.failures import explain, plain_errors, rejected_by_reason, warning
-from pipeline.model_log import listening
+from pipeline.events import LinesRejected, Listener, Published, Publishing, Warned, doubts
+from pipeline.events.failures import explain, plain_errors, rejected_by_reason, warning
+from pipeline.events.model_log import listening
+from pipeline.events.steps import Steps
+from pipeline.events.warnings import Warnings
 from pipeline.settings import ROOT, Settings
-from pipeline.steps import Steps
-from pipeline.warehouse import PUBLISHED_CSV, Warehouse
-from pipeline.warnings import Warnings
+from pipeline.warehouse import PUBLISHED_CSV, Warehouse, build_info, history
+from pipeline.warehouse.build_lock import build_lock
 
 
 @dataclass(frozen=True)

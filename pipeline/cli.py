@@ -25,14 +25,14 @@ from rich.console import Console
 
 import predictor
 from pipeline.address import Address
+from pipeline.commands.extras import stop_unless_installed
 from pipeline.engines.duckdb_settings import read_memory
 from pipeline.errors import ClvError, UsageError
 from pipeline.events import Failed, Listener, json_lines, to_all
-from pipeline.extras import stop_unless_installed
+from pipeline.events.steps import progress_bar
+from pipeline.events.terminal import printable
 from pipeline.postgres import SCHEMES, Postgres
 from pipeline.settings import ROOT, TAKES, Settings, short
-from pipeline.steps import progress_bar
-from pipeline.terminal import printable
 from predictor.options import PREFIX
 
 CONFIG_FILE = ROOT / "clv.toml"
@@ -289,7 +289,7 @@ def commands() -> None:
 def build(**given: Any) -> None:
     gc.disable()  # it ends before garbage piles up, and to search all that dbt imports for some takes half a second
     from pipeline.build import build
-    from pipeline.summary import show
+    from pipeline.events.summary import show
 
     settings = _settings(given)
     with _listening(settings) as listener:
@@ -303,7 +303,7 @@ def build(**given: Any) -> None:
 
 @_command("inspect", "Shows how the orders would be read and what has to be decided; writes the mapping.")
 def inspect(OUT: Path | None = None, **given: Any) -> None:
-    from pipeline.inspect import inspect
+    from pipeline.commands.inspect import inspect
 
     inspect(_settings(given), OUT)
 
@@ -333,7 +333,7 @@ def train(**given: Any) -> None:
                  {", ".join(predictor.FEATURES[3:])}.""",
 )
 def register(MODEL: Path | None = None, **given: Any) -> None:
-    from pipeline.register import register
+    from pipeline.commands.register import register
 
     if MODEL is None:
         raise UsageError("Say which model: make register MODEL=handed-over.dill")
@@ -368,21 +368,21 @@ def deliver(**given: Any) -> None:
 
 @_command("rollback", "Publishes the build before the current one again.")
 def rollback(**given: Any) -> None:
-    from pipeline.rollback import roll_back
+    from pipeline.commands.rollback import roll_back
 
     roll_back(_settings(given))
 
 
 @_command("docs", "Serves dbt's documentation, with the lineage, of what is published.")
 def docs(PORT: int = 8080, **given: Any) -> None:
-    from pipeline.docs import serve
+    from pipeline.commands.docs import serve
 
     serve(_settings(given), PORT)
 
 
 @_command("sql", "A read-only SQL prompt on the published file, or the answer to one query.")
 def sql(Q: str = "", **given: Any) -> None:
-    from pipeline.sql import query
+    from pipeline.commands.sql import query
 
     query(_settings(given), Q)
 

@@ -13,8 +13,8 @@ import duckdb
 from pipeline import orders, sources
 from pipeline.errors import ClvError, UsageError
 from pipeline.events import Warned
+from pipeline.events.warnings import stop_at_unknown_codes
 from pipeline.settings import Settings
-from pipeline.warnings import stop_at_unknown_codes
 
 
 @dataclass(frozen=True)

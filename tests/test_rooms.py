@@ -10,13 +10,30 @@ import pytest
 
 from tests.docs.markdown import README, ROOT, code, rows, section
 
-ROOMS = {  # a room: the rooms of this project that it may know
+ROOMS = {  # a room: the rooms, and single modules, of this project that it may know
     "predictor.sandbox": set(),
     "predictor.training": {"predictor"},
     "predictor": {"predictor.sandbox"},
     "pipeline.orders": set(),
-    "pipeline.jobs": {"pipeline"},
-    "pipeline": {"pipeline.orders", "pipeline.jobs", "predictor", "predictor.training"},
+    "pipeline.engines": set(),
+    "pipeline.sources": {
+        "pipeline.orders",
+        "pipeline.engines",
+        "pipeline.address",
+        "pipeline.errors",
+        "pipeline.postgres",
+    },
+    "pipeline.warehouse": {"pipeline.engines", "pipeline.errors", "pipeline.events"},
+    "pipeline.jobs": {"pipeline", "pipeline.warehouse"},
+    "pipeline": {
+        "pipeline.orders",
+        "pipeline.sources",
+        "pipeline.engines",
+        "pipeline.warehouse",
+        "pipeline.jobs",
+        "predictor",
+        "predictor.training",
+    },
     "api": {"pipeline.jobs"},
     "dbt_project": {"predictor"},
 }

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from huey import Huey
 
-from pipeline.build_lock import is_held
 from pipeline.jobs import uploads
 from pipeline.jobs.ledger import Build, Ledger, QueueFull, new_id
 from pipeline.jobs.progress import Progress
 from pipeline.jobs.queue import open_queue, wakes
 from pipeline.jobs.uploads import Incoming
 from pipeline.warehouse import JOBS, make_durable
+from pipeline.warehouse.build_lock import is_held
 
 KEPT = 1000  # builds that are remembered
 ABANDONED = timedelta(days=1)  # after which what was not received to its end is removed

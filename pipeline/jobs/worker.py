@@ -13,16 +13,16 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from pipeline.address import Address
-from pipeline.build_lock import build_lock, is_held
-from pipeline.failures import plain_errors
+from pipeline.events.failures import plain_errors
+from pipeline.events.terminal import printable
 from pipeline.jobs.jobs import Jobs
 from pipeline.jobs.ledger import Build
 from pipeline.jobs.notify import notify
 from pipeline.jobs.queue import wakes
 from pipeline.jobs.schedule import Schedule
 from pipeline.settings import ROOT, TAKES, Settings, as_variables, command_line, short
-from pipeline.terminal import printable
 from pipeline.warehouse import Warehouse
+from pipeline.warehouse.build_lock import build_lock, is_held
 
 MOST_ATTEMPTS = 2  # of a build that the worker's own end has interrupted
 LOOK_SECONDS = 0.2  # between two looks at a build that runs

@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import orders, orders_file
-from pipeline.build_lock import build_lock
 from pipeline.errors import UsageError
 from pipeline.events import Listener, Trained, Warned
-from pipeline.failures import plain_errors
+from pipeline.events.failures import plain_errors
+from pipeline.events.steps import Steps
+from pipeline.events.warnings import Warnings
 from pipeline.settings import Settings, command_line
-from pipeline.steps import Steps
 from pipeline.training import doubts
 from pipeline.training.plan import make_plan
 from pipeline.training.registering import write_model
 from pipeline.training.snapshots import open_orders
 from pipeline.warehouse import Warehouse
-from pipeline.warnings import Warnings
+from pipeline.warehouse.build_lock import build_lock
 from predictor.training import report
 from predictor.training.backtest import backtest, earlier
 from predictor.training.fitting import fit

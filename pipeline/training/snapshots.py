@@ -19,7 +19,7 @@ import predictor
 from pipeline import orders_sample
 from pipeline.dbt import run_dbt
 from pipeline.errors import ClvError
-from pipeline.failures import explain
+from pipeline.events.failures import explain
 from pipeline.settings import Settings, command_line
 from pipeline.warehouse import Warehouse
 from predictor.training import backtest, value_model

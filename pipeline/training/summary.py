@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.markup import escape
 
+from pipeline.events.terminal import printable
 from pipeline.settings import Settings, command_line, short
-from pipeline.terminal import printable
 from pipeline.training.command import Training
 from predictor.training import report
 

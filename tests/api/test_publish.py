@@ -18,7 +18,7 @@ import pytest
 from api.store import snapshot
 from api.store.publication import Publication
 from api.store.snapshot import SnapshotError
-from pipeline import build_info
+from pipeline.warehouse import build_info
 from tests.api.conftest import Server, link, publish, serving
 
 ASKED = [f"c{n}" for n in range(50)]

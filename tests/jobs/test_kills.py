@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from pipeline.build_lock import is_held
+from pipeline.warehouse.build_lock import is_held
 from tests.jobs.conftest import ORDERS, Desk
 
 KILLS = 50 if os.environ.get("FAULTS") == "full" else 6

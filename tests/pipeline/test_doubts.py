@@ -17,9 +17,9 @@ import pyarrow
 import pytest
 
 from pipeline import orders_sample
-from pipeline.doubts import about_training, about_values
+from pipeline.events.doubts import about_training, about_values
+from pipeline.events.warnings import CODES
 from pipeline.settings import Settings
-from pipeline.warnings import CODES
 from tests.pipeline.conftest import ROOT, Shop
 
 DEMO = ROOT / "dbt_project" / "seeds" / "orders.csv"

@@ -8,10 +8,10 @@ from datetime import datetime
 import pytest
 
 import predictor
-from pipeline.build_info import SCHEMA_VERSION
-from pipeline.doubts import about_box
 from pipeline.errors import ClvError
+from pipeline.events.doubts import about_box
 from pipeline.settings import Settings
+from pipeline.warehouse.build_info import SCHEMA_VERSION
 from tests.pipeline.conftest import Shop
 
 

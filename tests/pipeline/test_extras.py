@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.extras import NEEDS
+from pipeline.commands.extras import NEEDS
 from pipeline.settings import ROOT
 
 INSTALLED = next(Path(path) for path in sys.path if path.endswith("site-packages"))

@@ -33,7 +33,7 @@ ODD_LINES = "\n".join(f"x{n},x{n},1,1,money,2017-10-01" for n in range(10))
 PUBLISH_WITHOUT_END = """
 import itertools, shutil, sys
 from pathlib import Path
-from pipeline.build_lock import build_lock
+from pipeline.warehouse.build_lock import build_lock
 from pipeline.warehouse import Warehouse
 
 warehouse, prepared, first = Warehouse(Path(sys.argv[1])), Path(sys.argv[2]), sys.argv[3]
@@ -413,7 +413,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from pipeline.errors import ClvError
-from pipeline.build_lock import build_lock
+from pipeline.warehouse.build_lock import build_lock
 
 sys.stdin.readline()
 try:

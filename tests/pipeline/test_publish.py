@@ -17,16 +17,16 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipeline.build_lock import build_lock
 from pipeline.warehouse import Warehouse
+from pipeline.warehouse.build_lock import build_lock
 from tests.api.conftest import Server, serving, write_tables
 from tests.pipeline.conftest import ROOT, Shop
 
 PUBLISH = """
 import shutil, sys
 from pathlib import Path
-from pipeline.build_lock import build_lock
-from pipeline.build_lock import build_lock
+from pipeline.warehouse.build_lock import build_lock
+from pipeline.warehouse.build_lock import build_lock
 from pipeline.warehouse import Warehouse
 
 warehouse, prepared, build_id = Warehouse(Path(sys.argv[1])), Path(sys.argv[2]), sys.argv[3]

@@ -6,8 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from pipeline.commands.extras import stop_unless_installed
 from pipeline.errors import ClvError
-from pipeline.extras import stop_unless_installed
 from pipeline.settings import Settings, command_line
 from pipeline.warehouse import PUBLISHED_FILE
 

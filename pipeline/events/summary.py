@@ -9,9 +9,9 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline.failures import rejected_by_reason
+from pipeline.events.failures import rejected_by_reason
+from pipeline.events.terminal import printable
 from pipeline.settings import Settings, command_line, short
-from pipeline.terminal import printable
 from pipeline.warehouse import PUBLISHED_FILE, Warehouse
 
 BARS = " ▁▂▃▄▅▆▇█"

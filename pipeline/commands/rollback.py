@@ -6,10 +6,10 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.build_lock import build_lock
 from pipeline.errors import ClvError
 from pipeline.settings import Settings, command_line
 from pipeline.warehouse import PUBLISHED_FILE, Warehouse
+from pipeline.warehouse.build_lock import build_lock
 
 
 def roll_back(settings: Settings) -> None:

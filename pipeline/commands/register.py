@@ -6,9 +6,9 @@ import logging
 import sys
 
 import predictor
-from pipeline.failures import plain_errors
+from pipeline.events.failures import plain_errors
+from pipeline.events.terminal import printable
 from pipeline.settings import Settings, command_line
-from pipeline.terminal import printable
 
 
 def register(settings: Settings) -> None:

@@ -6,10 +6,10 @@ import os
 import socket
 from typing import Any
 
+from pipeline.commands.sql import published_file
 from pipeline.dbt import run_dbt
 from pipeline.errors import ClvError
 from pipeline.settings import Settings, command_line
-from pipeline.sql import published_file
 
 HOST = "127.0.0.1"
 

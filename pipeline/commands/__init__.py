@@ -1,0 +1,1 @@
+"""What the commands beside a build and a training do, one module each."""
