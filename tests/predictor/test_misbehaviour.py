@@ -12,6 +12,7 @@ import numpy
 import pytest
 
 from predictor import ModelError
+from predictor.sandbox import process
 from predictor.sandbox.errors import Remedy
 from predictor.sandbox.process import Worker
 from predictor.settings import PROJECT
@@ -56,6 +57,7 @@ LOCATION = r"\nIn batch 2: customers 5 to 8, of which the first is 'c4'\."
         ("return x[:, :2]", r".*returned an array of shape \(4, 2\) instead of 4 numbers\."),
         ("return ['a', 'b', 'c', 'd']", r".*returned <U1 values instead of numbers\."),
         ("return [1.0, None, 2.0, 3.0]", r".*returned object values instead of numbers\."),
+        ("return x[:, 0] > 3", r".*returned bool values instead of numbers\."),
         ("return None", r".*returned None instead of 4 numbers\."),
         ("return 7.0", r".*returned an array of shape \(\) instead of 4 numbers\."),
         ("raise ValueError('no such segment: 7')", r"The model's predict\(\) raised ValueError: no such segment: 7"),
@@ -209,9 +211,15 @@ def test_json_that_is_too_deep_in_an_error_is_a_plain_line(score):
         score(model(body))
 
 
-def test_an_answer_longer_than_it_can_be_is_not_taken(score):
+@pytest.mark.parametrize(
+    ("kind", "number", "rows", "length"),
+    [(b"P", 1, 4, 2**40), (b"P", 7, 4, 32), (b"P", 1, 1, 8), (b"L", 1, 4, 32)],
+    ids=["longer than it can be", "of another batch", "of fewer customers", "of another kind"],
+)
+def test_an_answer_that_the_model_has_made_up_is_not_taken(score, kind, number, rows, length):
+    forged = f"struct.pack('<cQQ', {kind!r}, {number}, {length}) + bytes({8 * rows})"
     with pytest.raises(ModelError, match="wrote into the channel of its own answers"):
-        score(model(CHANNEL + "os.write(channel, struct.pack('<cQQ', b'P', 1, 2**40)); time.sleep(60)"))
+        score(model(CHANNEL + f"os.write(channel, {forged}); time.sleep(60)"))
 
 
 def test_answers_that_nobody_asked_for_do_not_fill_the_memory_of_the_parent(make_model, settings):
@@ -259,13 +267,16 @@ def test_a_model_may_refer_to_classes_of_this_project_without_its_dependencies_b
     body = """
 import predictor.sandbox.errors
 assert not {'pyarrow', 'duckdb', 'dbt'} & set(sys.modules)
+assert sys.path[-1] == %r  # behind what the model's own Python has
+assert not [path for path in sys.path if os.path.exists(os.path.join(path, 'pickle_reader.py'))]
 return x.sum(axis=1)
 """
+    body = body % str(PROJECT)
     assert score(model(body)) == SIX
 
 
 def test_the_same_batch_gets_the_same_random_numbers(score):
-    body = "import random; return x.sum(axis=1) + np.random.rand(len(x)) + random.random() + hash('c') % 7"
+    body = "import random; return x.sum(axis=1) + np.random.rand(len(x)) + random.random() + hash('c') % 10**6"
     assert score(model(body)) == score(model(body))
 
 
@@ -283,3 +294,12 @@ def test_what_a_model_prints_goes_to_a_logger(score, caplog):
         "région 4",
         "région 2",
     ]
+
+
+def test_of_what_a_model_prints_without_end_only_the_beginning_is_kept(score, caplog, monkeypatch):
+    caplog.set_level("DEBUG", logger="predictor.printed")
+    monkeypatch.setattr(process, "PRINTED_LINES", 3)
+    monkeypatch.setattr(process, "LONGEST_LINE", 5)
+    score(model("if x[0, 0] == 0: print('123456\\n7\\n8\\n9\\n10\\n')\nreturn x.sum(axis=1)"))
+    printed = [record.getMessage() for record in caplog.records if record.name == "predictor.printed"]
+    assert printed == ["12345", "6", "7", "… the model printed more, which is not kept"]

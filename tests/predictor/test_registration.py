@@ -131,6 +131,32 @@ def test_a_pyenv_that_can_not_be_read_is_passed_over(settings, monkeypatch, tmp_
         closed.chmod(0o700)
 
 
+def test_each_python_of_the_path_and_of_pyenv_is_asked_once_the_newest_first(monkeypatch, tmp_path):
+    def python(place: str, says: str) -> None:
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text(f"#!/bin/sh\necho '{says}'\n")
+        (tmp_path / place).chmod(0o700)
+
+    python("one/python3.9", '["/one/3.9", "3.9", ["dill"]]')
+    python("one/python3.11", '["/one/3.11", "3.11", []]')
+    python("two/python3.9", '["/two/3.9", "3.9", []]')
+    python("two/python3.8", '["/one/../one/3.9", "3.9", []]')  # another name of one that was there
+    python("two/python3.7", "pyenv: python3.7: command not found")
+    python("two/python3.5", '["/two/3.5", "3.5", []]')
+    python("pyenv/versions/3.10.1/bin/python", '["/pyenv/3.10.1", "3.10", ["numpy", "dill"]]')
+    python("pyenv/versions/pypy3/bin/python", '["/pyenv/pypy3", "3.10", []]')
+    monkeypatch.setenv("PATH", f"{tmp_path}/one:{tmp_path}/two")
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    own, *others = interpreters()
+    assert (own.path, own.lacks) == (sys.executable, ())
+    assert [(each.path, each.python, each.lacks) for each in others] == [
+        ("/one/3.11", "3.11", ()),
+        ("/one/3.9", "3.9", ("dill",)),
+        ("/two/3.9", "3.9", ()),
+        ("/pyenv/3.10.1", "3.10", ("numpy", "dill")),
+    ]
+
+
 @pytest.mark.parametrize(("name", "says"), [("python3.5", "There is no"), ("/bin/true", "does not run as a Python")])
 def test_an_interpreter_that_is_none_is_named(make_model, settings, name, says):
     with pytest.raises(ModelError, match=says):
