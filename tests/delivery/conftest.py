@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,16 +55,19 @@ def _orders(path: Path, customers: list[str]) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def builds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Warehouse, Warehouse]:
-    """Two warehouses: the first build, and the same one built a day later, with another customer and one less."""
-    folder = tmp_path_factory.mktemp("builds")
+def _build_both(folder: Path) -> None:
     first, second = Warehouse(folder / "first"), Warehouse(folder / "second")
     first.run("build", ORDERS=str(_orders(folder / "orders.csv", CUSTOMERS)), AS_OF="2017-10-16")
     shutil.copytree(first.folder, second.folder, symlinks=True)
     changed = _orders(folder / "changed.csv", [*CUSTOMERS[1:], "new"])
     second.run("build", ORDERS=str(changed), AS_OF="2017-10-17")
-    return first, second
+
+
+@pytest.fixture(scope="session")
+def builds(once: Callable[..., Path]) -> tuple[Warehouse, Warehouse]:
+    """Two warehouses: the first build, and the same one built a day later, with another customer and one less."""
+    folder = once("built-to-deliver", _build_both)
+    return Warehouse(folder / "first"), Warehouse(folder / "second")
 
 
 @pytest.fixture

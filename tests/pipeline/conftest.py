@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,19 +98,17 @@ def shop(tmp_path: Path) -> Shop:
     return shop
 
 
-@pytest.fixture(scope="session")
-def _built_twice(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    shop = Shop(tmp_path_factory.mktemp("built") / "shop")
+def _build_twice(folder: Path) -> None:
+    shop = Shop(folder)
     shop.write_orders({"a": 10, "b": 20, "c": 30})
     shop.run(AS_OF="2017-10-16")
     shop.run(AS_OF="2017-10-17")
-    return shop.folder
 
 
 @pytest.fixture
-def built(_built_twice: Path, tmp_path: Path) -> Shop:
+def built(once: Callable[..., Path], tmp_path: Path) -> Shop:
     """A shop that has built as of 2017-10-16, then as of 2017-10-17: a copy of its own."""
-    shutil.copytree(_built_twice, tmp_path / "shop", symlinks=True)
+    shutil.copytree(once("built-twice", _build_twice), tmp_path / "shop", symlinks=True)
     return Shop(tmp_path / "shop")
 
 

@@ -11,10 +11,10 @@ import pytest
 from pipeline import orders_file
 from pipeline.cli import main
 from pipeline.settings import TAKES, Settings
-from tests.pipeline.conftest import _built_twice, built, shop
+from tests.pipeline.conftest import built, shop
 from tests.postgres import PASSWORD
 
-__all__ = ["_built_twice", "built", "shop"]
+__all__ = ["built", "shop"]
 
 Command = Callable[..., str]
 
