@@ -1,0 +1,158 @@
+"""The ledger of builds held to a plain list, and what is told of those that wait, run and have ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from werkzeug.test import Client
+
+from api import create_app
+from api.settings import Settings
+from pipeline.jobs import Jobs, NoRoom
+from pipeline.jobs.ledger import ENDED, STATES, Ledger
+from pipeline.jobs.progress import Progress
+from pipeline.jobs.uploads import RESERVE, stop_where_full
+from pipeline.warehouse.build_lock import build_lock
+from tests.api.conftest import publish
+
+Step = tuple[str, int]
+DOES = ("add", "claim", "end", "requeue", "cancel")
+
+
+@settings(deadline=None, max_examples=15)
+@given(steps=st.lists(st.tuples(st.sampled_from(DOES), st.integers(0, 9)), max_size=14))
+def test_builds_begin_in_the_order_in_which_they_were_queued_and_end_once(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[Step]
+) -> None:
+    ledger = Ledger(tmp_path_factory.mktemp("ledger") / "ledger.sqlite")
+    states: dict[str, str] = {}  # by id, the oldest first
+    asked_to_end: set[str] = set()
+    published: list[str] = []
+    for step, number in steps:
+        waiting, running = ([name for name in states if states[name] == state] for state in ("queued", "running"))
+        chosen = [*states][number % len(states)] if states else None
+        if step == "add":
+            name = f"build-{len(states)}"
+            assert ledger.add(name, "upload", "orders.csv", {"N": name}).variables == {"N": name}
+            states[name] = "queued"
+        elif step == "claim":
+            claimed = ledger.claim()
+            assert (claimed and claimed.id) == next(iter(waiting), None)
+            if claimed:
+                states[claimed.id] = "running"
+        elif step == "end" and chosen:
+            state = ENDED[number % 3]
+            ledger.end(ledger.get(chosen), state, "why")
+            if chosen in running:
+                states[chosen] = state
+                published += [chosen] if state == "published" else []
+        elif step == "requeue" and chosen:
+            ledger.requeue(ledger.get(chosen), 7)
+            if chosen in running:
+                states[chosen] = "queued"
+                assert (ledger.get(chosen).attempts, ledger.get(chosen).started_at) == (7, None)
+        elif step == "cancel" and chosen:
+            ledger.cancel(chosen)
+            if chosen in waiting:
+                states[chosen] = "cancelled"
+            if chosen in running:
+                asked_to_end.add(chosen)
+    found = ledger.newest(100)[::-1]
+    assert {build.id: build.state for build in found} == states
+    assert [build.id for build in found] == [*states]
+    assert ledger.newest(2) == found[::-1][:2]
+    assert {build.id for build in found if build.cancel} == asked_to_end
+    assert all(build.has_ended is (build.ended_at is not None) is (build.state in ENDED) for build in found)
+    assert ledger.by_state() == {state: [*states.values()].count(state) for state in STATES}
+    assert [build.id for build in ledger.running()] == [name for name in states if states[name] == "running"]
+    last = ledger.last_published()
+    assert (last and last.id) == (published[-1] if published else None)
+    ahead = [*states.values()].count("running")
+    for build in found:
+        if build.state == "queued":
+            assert ledger.before(build) == ahead
+            ahead += 1
+
+
+def test_who_waits_is_told_for_what_and_of_many_builds_the_newest_are_listed(tmp_path: Path) -> None:
+    publish(tmp_path, "one", {"a": 1.0})
+    client, jobs = Client(create_app(Settings(tmp_path)).wsgi_app), Jobs(tmp_path)
+    jobs.create()
+    for n in range(102, 105):
+        jobs.ledger.add(f"build-{n}", "upload", f"orders {n}.csv", {})
+    columns = "number, id, source, name, variables, state, queued_at, message"
+    with sqlite3.connect(jobs.ledger.file) as rows:
+        rows.execute("update builds set number = number + 102")
+        rows.executemany(
+            f"insert into builds ({columns}) values (?, ?, 'upload', ?, '{{}}', 'failed', '2017', ?)",
+            [(n + 1, f"build-{n}", f"orders {n}.csv", f"why {n}") for n in range(102)],
+        )
+    listed = client.get("/builds").json["builds"]
+    assert [build["id"] for build in listed] == [f"build-{n}" for n in range(104, 4, -1)]
+    assert (listed[3]["message"], listed[3]["name"], listed[3]["state"]) == ("why 101", "orders 101.csv", "failed")
+    assert listed[0]["message"] == f"No worker runs on this warehouse. Start one: make work WAREHOUSE={tmp_path}"
+    with build_lock(jobs.lock_file, "worker"):
+        told = [client.get(f"/builds/build-{n}").json["message"] for n in (102, 103, 104)]
+        assert told == ["It is about to begin.", "1 build is before it.", "2 builds are before it."]
+        assert jobs.ledger.claim().id == "build-102"
+        assert client.get("/builds/build-103").json["message"] == "1 build is before it."
+        assert client.get("/builds/build-102").json["message"] is None
+
+
+def test_how_far_a_build_is_stands_in_its_events_of_which_the_last_may_be_half_written(tmp_path: Path) -> None:
+    warned = {"code": "similar_ids", "text": "Two ids are alike.", "figures": {"ids": 2}}
+    rejected = {"reason": "invalid_date", "lines": 3, "examples": ["line 5: x"]}
+    events = [
+        {"event": "step_started", "step": "load orders", "done": None},
+        {"event": "step_done", "step": "load orders", "seconds": 2.0},
+        {"event": "lines_rejected", **rejected},
+        {"event": "step_started", "step": "predict", "done": 0.5},
+        {"event": "rows_scored", "rows": 10},
+        {"event": "rows_scored", "rows": 30},
+        {"event": "warned", **warned, "since": "1.0"},
+        {"event": "step_done", "step": "predict", "seconds": 1.0},
+        {"event": "step_started", "step": "audit", "done": 0.25},
+        {"event": "step_done", "step": "predict", "seconds": 0.5},
+    ]
+    publishing = {"event": "publishing", "build": {"build_id": "one"}}
+    published = {"event": "published", "build": {"build_id": "1"}}
+    file = tmp_path / "events.jsonl"
+
+    def read(*more: dict, rest: str = "") -> Progress:
+        file.write_text("".join(json.dumps(event) + "\n" for event in (*events, *more)) + rest)
+        return Progress.read(file)
+
+    assert Progress.read(file) == Progress()
+    known = Progress(
+        step="audit",
+        share_done=0.5,
+        rows_scored=30,
+        seconds={"load orders": 2.0, "predict": 1.5},
+        warnings=[warned],
+        rejected=[rejected],
+    )
+    assert read(rest='{"event": "rows_scored", "rows": 99') == known
+    assert read(publishing) == replace(known, publishing={"build_id": "one"})
+    whole = replace(known, share_done=1.0, publishing={"build_id": "1"}, published=True)
+    assert read(publishing, published) == whole
+    assert read({"event": "failed", "text": "why"}) == replace(known, failed="why")
+
+
+@pytest.mark.parametrize(("free", "there_is_room"), [(RESERVE + 999, False), (RESERVE + 1000, True)])
+def test_an_upload_leaves_room_for_the_builds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, there_is_room: bool
+) -> None:
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=free, f_frsize=1, f_bfree=free * 2))
+    if there_is_room:
+        stop_where_full(tmp_path, 1000)
+    else:
+        with pytest.raises(NoRoom, match="no room for 1,000 bytes and a build of them"):
+            stop_where_full(tmp_path, 1000)
