@@ -22,12 +22,19 @@ def test_a_page_that_is_named_may_ask_and_read_and_another_one_may_not(warehouse
     named = client(warehouse, CRM, "http://localhost:3000")
     asked = named.options("/predictions/c001", headers=PREFLIGHT)
     assert (asked.status_code, asked.headers["Access-Control-Allow-Origin"]) == (204, CRM)
-    assert "Authorization" in asked.headers["Access-Control-Allow-Headers"]
+    assert {"Authorization", "Content-Type", "If-None-Match"} <= set(
+        asked.headers["Access-Control-Allow-Headers"].split(", ")
+    )
+    assert {"GET", "POST"} <= set(asked.headers["Access-Control-Allow-Methods"].split(", "))
+    assert (asked.headers["Vary"], asked.data) == ("Origin", b"")
     headers = {"Origin": CRM, "Authorization": f"Bearer {TOKEN}"}
     for path, status in (("/predictions/c001", 200), ("/customers.csv", 200), ("/predictions/nobody", 404)):
         answer = named.get(path, headers=headers)
         assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (status, CRM)
         assert "Origin" in answer.headers.getlist("Vary")
+        exposed = {name.strip() for name in answer.headers["Access-Control-Expose-Headers"].split(",")}
+        ours = {"ETag", "Build-Id", "Cursor-Build-Id", "X-Request-Id", "Retry-After", "Location"}
+        assert exposed == ours
     assert named.get("/summary", headers={"Origin": CRM}).headers["Access-Control-Allow-Origin"] == CRM  # so is a 401
     for other in ("https://crm.example.com.evil", "null", "https://crm.example.com:8443"):
         answer = named.get("/predictions/c001", headers=headers | {"Origin": other})

@@ -134,6 +134,8 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> tuple[Client, dict[str, fl
 def test_a_cursor_of_one_order_is_refused_in_the_other(many: tuple[Client, dict[str, float]]) -> None:
     client, _ = many
     cursor = client.get("/predictions?order=id&limit=5").json["next_cursor"]
+    following = client.get(f"/predictions?order=id&limit=5&cursor={cursor}")
+    assert (following.status_code, "Cursor-Build-Id" in following.headers) == (200, False)  # it is of this build
     answer = client.get(f"/predictions?order=value&limit=5&cursor={cursor}")
     assert answer.status_code == 422
     assert "order" in answer.json["detail"]

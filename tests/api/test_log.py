@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import resource
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -123,8 +125,36 @@ def test_after_a_full_disk_the_log_goes_on_with_a_line_of_its_own(tmp_path: Path
 
 @pytest.mark.parametrize(("setting", "logged"), [("0", False), ("", False), ("1", True)])
 def test_customers_stand_in_the_log_only_where_asked_for(warehouse: Path, setting: str, logged: bool) -> None:
-    with serving(warehouse, f"customers{setting}", LOG_CUSTOMERS=setting) as server:
+    with serving(warehouse, f"customers{setting}", LOG_CUSTOMERS=setting, TZ="Asia/Tokyo") as server:
+        asked = datetime.now(UTC)
         server.get("/predictions/c042", X_Request_Id="mine")
         [line] = server.log_lines("mine")
         assert line.get("path") == ("/predictions/c042" if logged else None)
         assert ("c042" in str(line)) is logged
+        assert -1 < (datetime.fromisoformat(line["time"]) - asked).total_seconds() < 60
+
+
+def test_the_log_and_the_metrics_tell_how_long_a_request_took(server: Server) -> None:
+    def figure(pattern: str) -> float:
+        metrics = server.get("/metrics").body.decode()
+        return sum(float(line.split()[1]) for line in metrics.splitlines() if re.match(pattern, line))
+
+    taken, took = (
+        r'clv_places_taken{kind="long"}',
+        r'clv_request_seconds_sum{.*route="/predictions/lookup",status="200"}',
+    )
+    server.wait(lambda: figure(taken) == 0)
+    before, started = figure(took), time.monotonic()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+        client.sendall(
+            b"POST /predictions/lookup HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: slow\r\nConnection: close\r\n"
+            b'Content-Type: application/json\r\nContent-Length: 21\r\n\r\n{"user_ids": '
+        )
+        server.wait(lambda: figure(taken) == 1)  # it is being answered
+        time.sleep(0.3)
+        client.sendall(b'["c1"] }')
+        assert client.makefile("rb").read().startswith(b"HTTP/1.1 200 ")
+    [line] = server.log_lines("slow")
+    assert (line["method"], line["status"], line["level"]) == ("POST", 200, "info")
+    assert 0.3 <= line["ms"] / 1000 < time.monotonic() - started
+    assert 0.3 <= figure(took) - before < time.monotonic() - started

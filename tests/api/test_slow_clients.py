@@ -6,11 +6,15 @@ import resource
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from werkzeug.exceptions import RequestTimeout
 
+from api.middleware import body_timeout
+from api.middleware.handler import Environ, Reply
 from api.policy import LONG
 from tests.api.conftest import VALUES, Server, publish
 
@@ -49,6 +53,15 @@ def connect(server: Server, sent: bytes = b"", buffer: int | None = None) -> soc
     return client
 
 
+def rest(client: socket.socket) -> bytes:
+    """What the kernel still holds for a client whose connection was cut; TimeoutError where it was not."""
+    taken = []
+    with suppress(ConnectionResetError):
+        while piece := client.recv(1 << 20):
+            taken.append(piece)
+    return b"".join(taken)
+
+
 def assert_short_requests_are_answered(server: Server) -> None:
     started = time.monotonic()
     assert server.get("/predictions/c001").status == 200
@@ -67,7 +80,7 @@ def test_stalled_clients_lose_their_connection_and_nobody_else_does(hurried, sen
         assert_short_requests_are_answered(hurried)
         for _ in range(8):
             assert hurried.get("/predictions?limit=1").status == 200
-        assert clients
+        assert not any(rest(client).endswith(b"0\r\n\r\n") for client in clients)
 
 
 @pytest.mark.slow
@@ -84,6 +97,39 @@ def test_a_body_that_trickles_in_is_refused_in_time(hurried):
     assert b"application/problem+json" in answer
 
 
+@pytest.mark.parametrize(
+    ("large", "size", "bytes_a_second", "is_taken"),
+    [
+        (True, 2_000_000, body_timeout.SLOWEST * 1.05, True),
+        (True, 2_000_000, body_timeout.SLOWEST * 0.9, False),
+        (False, 2_000, 101, True),  # within 20 seconds
+        (False, 2_000, 90, False),
+        (False, 2_000_000, body_timeout.SLOWEST * 1.05, False),
+    ],
+)
+def test_a_body_has_20_seconds_and_where_it_may_be_large_so_many_more_as_it_brings(
+    monkeypatch: pytest.MonkeyPatch, large: bool, size: int, bytes_a_second: float, is_taken: bool
+) -> None:
+    seconds, missing = 0.0, size
+    monkeypatch.setattr(body_timeout, "time", SimpleNamespace(monotonic=lambda: seconds))
+
+    class Line:
+        def read(self, most: int) -> bytes:
+            nonlocal seconds, missing
+            come = min(most, missing)
+            missing -= come
+            seconds += come / bytes_a_second
+            return b"x" * come
+
+    def read_all(environ: Environ) -> Reply:
+        return "200 OK", [], [b"".join(iter(lambda: environ["wsgi.input"].read(1 << 18), b""))]
+
+    layer = body_timeout.BodyTimeout(read_all, 20)
+    with nullcontext() if is_taken else pytest.raises(RequestTimeout):
+        _, _, body = layer({"wsgi.input": Line(), "api.large_body": large})
+        assert sum(map(len, body)) == size
+
+
 @pytest.mark.slow
 def test_an_answer_that_is_taken_too_slowly_is_cut_and_not_ended(hurried):
     with ExitStack() as stack:
@@ -98,10 +144,8 @@ def test_an_answer_that_is_taken_too_slowly_is_cut_and_not_ended(hurried):
         time.sleep(0.5)
         assert not free()
         hurried.wait(free)
-        for n, client in enumerate(clients):  # what the kernel still holds of it
-            with suppress(ConnectionResetError):
-                while piece := client.recv(1 << 20):
-                    taken[n] += piece
+        for n, client in enumerate(clients):
+            taken[n] += rest(client)
             assert b"chunked" in taken[n].partition(b"\r\n\r\n")[0].lower()
             assert not taken[n].endswith(b"0\r\n\r\n")
 
