@@ -137,6 +137,26 @@ def test_a_locked_table_is_waited_for_while_its_readers_are_not_held_up(
     assert slowest < 4
 
 
+@pytest.mark.slow
+def test_one_delivery_waits_for_another_into_the_same_schema_and_for_none_into_another(
+    database: Postgres, builds: tuple[Warehouse, Warehouse]
+) -> None:
+    to = {"DELIVER_TO": database.address("writer"), "TABLES": "predictions"}
+    with database.connect() as other, other.cursor() as cursor:
+        cursor.execute("select 1 from pg_advisory_xact_lock(hashtextextended('customer lifetime value in clv', 0))")
+        waits = builds[0].start("deliver", **to)
+        builds[1].run("deliver", **to, SCHEMA="elsewhere")
+        waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+        until = time.monotonic() + 60
+        while database.query(waiting) == [(0,)]:
+            assert waits.poll() is None and time.monotonic() < until
+            time.sleep(0.01)
+        assert database.query("select to_regclass('clv.predictions') is null") == [(True,)]
+        other.commit()
+    assert waits.wait(60) == 0, waits.communicate()[0]
+    assert_delivered(database, builds[0], ["predictions"])
+
+
 TROUBLES = {
     "no server": ({"DELIVER_TO": "postgresql://writer@127.0.0.1:1/postgres"}, 1, "Connection refused"),
     "wrong password": ({"PGPASSWORD": "wrong"}, 1, "password authentication failed"),

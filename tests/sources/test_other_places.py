@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import functools
 import http.server
+import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,6 +148,44 @@ def test_a_duckdb_file_is_read_and_one_that_is_written_to_is_said_to_be(tmp_path
     assert "TABLE=name or QUERY=" in command("inspect", 2, **given)
     path.write_text("no database")
     assert f"Cannot read from {path}: " in command("inspect", 1, TABLE="sales.lines", **given)
+
+
+@pytest.mark.parametrize(
+    ("way", "status", "says"),
+    [
+        ("", 1, "another program has it open for writing. Build again when that has ended."),
+        (", read_only=True", 0, FOUND),
+    ],
+    ids=["writes", "reads"],
+)
+def test_a_duckdb_file_that_another_program_has_open_is_read_beside_readers_only(
+    tmp_path: Path, command: Command, way: str, status: int, says: str
+) -> None:
+    path = tmp_path / "shop.duckdb"
+    with duckdb.connect(path) as file:
+        rows = ", ".join(str(tuple(line.split(","))) for line in LINES)
+        file.execute(f"create table lines as from (values {rows}) as t({HEADER})")
+    script = f"import duckdb; file = duckdb.connect({str(path)!r}{way}); print('open', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"open\n"
+        assert says in command("inspect", status, ORDERS=str(path), TABLE="lines")
+        other.communicate(b"\n")
+
+
+def test_what_came_in_part_only_is_not_taken_for_the_whole(
+    in_s3: None, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fsspec
+
+    store = fsspec.get_filesystem_class("s3")
+    get = store.get_file
+
+    def get_half(self: object, there: str, here: str) -> None:
+        get(self, there, here)
+        os.truncate(here, 50)
+
+    monkeypatch.setattr(store, "get_file", get_half)
+    assert "came in part only. Build again" in command("inspect", 1, ORDERS="s3://shop/folder/1.csv")
 
 
 def test_a_copy_of_files_keeps_their_bytes(in_s3: None, tmp_path: Path) -> None:
