@@ -1,27 +1,39 @@
--- One prediction for each customer and one customer for each prediction, of the same day.
+-- One prediction for each customer and one customer for each prediction, of the same day. Each customer is there once, so
+-- as many rows with the same digest are the same rows.
 with
 
-customer_features as (
+customers as (
 
-    select * from {{ ref('customer_features') }}
+    select
+        count(*) as customers,
+        {{ digest_of_rows(['customer_id', 'as_of_date']) }} as digest
+
+    from {{ ref('customer_features') }}
 
 ),
 
 predictions as (
 
-    select * from {{ ref('predictions') }}
+    select
+        count(*) as customers,
+        {{ digest_of_rows(['customer_id', 'as_of_date']) }} as digest
+
+    from {{ ref('predictions') }}
+
+),
+
+final as (
+
+    select
+        customers.customers,
+        predictions.customers as predicted_customers
+
+    from customers
+
+    cross join predictions
+
+    where customers.customers <> predictions.customers or customers.digest is distinct from predictions.digest
 
 )
 
-select
-    customer_features.customer_id,
-    predictions.customer_id as predicted_customer_id
-
-from customer_features
-
-full outer join predictions
-    on
-        customer_features.customer_id = predictions.customer_id
-        and customer_features.as_of_date = predictions.as_of_date
-
-where customer_features.customer_id is null or predictions.customer_id is null
+select * from final

@@ -1,11 +1,6 @@
--- The history of this as-of date is this build's predictions, each once, and no others.
+-- The history of this as-of date is this build's predictions, each once, and no others: each is there once among the
+-- predictions, so as many rows with the same digest are the same rows.
 with
-
-predictions as (
-
-    select * from {{ ref('predictions') }}
-
-),
 
 as_of as (
 
@@ -13,9 +8,21 @@ as_of as (
 
 ),
 
+predictions as (
+
+    select
+        count(*) as predicted,
+        {{ digest_of_rows(['customer_id', 'predicted_clv', 'model_id']) }} as digest
+
+    from {{ ref('predictions') }}
+
+),
+
 history as (
 
-    select prediction_history.*
+    select
+        count(*) as kept,
+        {{ digest_of_rows(['customer_id', 'predicted_clv', 'model_id']) }} as digest
 
     from {{ ref('prediction_history') }} as prediction_history
 
@@ -24,31 +31,18 @@ history as (
 
 ),
 
-matches as (
-
-    select history.customer_id
-
-    from history
-
-    inner join predictions
-        on
-            history.customer_id = predictions.customer_id
-            and history.predicted_clv = predictions.predicted_clv
-            and history.model_id = predictions.model_id
-
-),
-
 final as (
 
     select
-        (select count(*) from predictions) as predicted,
-        (select count(*) from history) as kept,
-        (select count(*) from matches) as alike
+        predictions.predicted,
+        history.kept
+
+    from predictions
+
+    cross join history
+
+    where predictions.predicted <> history.kept or predictions.digest is distinct from history.digest
 
 )
 
-select *
-
-from final
-
-where predicted <> kept or predicted <> alike
+select * from final

@@ -10,3 +10,12 @@
 {% macro duckdb__row_digest(columns) -%}
   hash({{ columns | join(', ') }})
 {%- endmacro %}
+
+
+{#
+  One digest for all rows, whatever their order. A pair of equal rows leaves no trace in it: where one side is known to
+  have no such pair, the other side has the same rows if it has as many and the same digest.
+#}
+{% macro digest_of_rows(columns) -%}
+  bit_xor({{ row_digest(columns) }})
+{%- endmacro %}

@@ -11,17 +11,36 @@ with
 
 customers as (
 
-    select customer_id from {{ ref('customer_features') }}
+    select
+        customer_id,
+        {{ row_digest(["lower(replace(customer_id, ' ', ''))"]) }} as digest
+
+    from {{ ref('customer_features') }}
+
+),
+
+alike as (
+
+    select digest
+
+    from customers
+
+    group by digest
+
+    having count(*) > 1
 
 ),
 
 final as (
 
-    select min(customer_id) || ' and ' || max(customer_id) as example
+    select min(customers.customer_id) || ' and ' || max(customers.customer_id) as example
 
     from customers
 
-    group by lower(replace(customer_id, ' ', ''))
+    inner join alike
+        on customers.digest = alike.digest
+
+    group by lower(replace(customers.customer_id, ' ', ''))
 
     having count(*) > 1
 
