@@ -69,7 +69,7 @@ def worker(settings: Settings) -> Flask:
     """The app, in the one process that answers; that process ends with the one that started it, even by kill -9."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    idle_timeout.watch(settings.port, settings.idle_seconds)
+    idle_timeout.watch(settings.port, settings.idle_seconds, settings.body_seconds)
     return create_app(settings)
 
 

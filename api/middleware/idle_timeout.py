@@ -17,10 +17,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-SLOWEST = 1000  # bytes a second that a client has to take of an answer, on average over the time allowed
+SLOWEST = 1000  # bytes a second that a client has to take of an answer, or to send, on average over the time allowed
 _EVERY = 5
+_BODY_LIMITS = 2  # a sender has twice the time that a body has: who is told so at its end need not be cut off
 
 Client = tuple[Any, ...]  # an address as the family of the socket has it
+Key = tuple[Client, int]
+Since = tuple[float, int]  # a moment, and bytes that had moved by then
 
 
 class Moved(NamedTuple):
@@ -29,46 +32,73 @@ class Moved(NamedTuple):
     last_data_sent: int
     last_data_recv: int
     bytes_acked: int
+    bytes_received: int
     notsent_bytes: int
 
     @classmethod
     def on(cls, connection: socket.socket) -> Moved:
         info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 148)
-        return cls(
-            *(struct.unpack_from(form, info, at)[0] for form, at in (("I", 44), ("I", 52), ("Q", 120), ("I", 144)))
-        )
+        places = (("I", 44), ("I", 52), ("Q", 120), ("Q", 128), ("I", 144))
+        return cls(*(struct.unpack_from(form, info, at)[0] for form, at in places))
 
 
-def watch(port: int, seconds: float) -> None:
-    """Ends this process's connections to `port` that stand still, from a thread of its own; on Linux only."""
+def watch(port: int, seconds: float, body_seconds: float) -> None:
+    """Ends this process's connections to `port` that stand still, from a thread of its own; on Linux only.
+
+    `seconds`: how long one may stand still while it is answered; `body_seconds`: how long a body may take.
+    """
+    looks = Looks(port, seconds, body_seconds * _BODY_LIMITS)
 
     def look() -> None:
-        since: dict[Client, tuple[float, int]] = {}
         while True:
             time.sleep(min(_EVERY, seconds / 2))
-            since = end_idle(port, seconds, since)
+            looks.end_idle()
 
     if sys.platform == "linux":
         threading.Thread(target=look, name="idle connections", daemon=True).start()
 
 
-def end_idle(port: int, seconds: float, since: dict[Client, tuple[float, int]]) -> dict[Client, tuple[float, int]]:
-    """Looks once. `since` and what is returned: by client, from when on it has left data waiting, and how much it had
-    taken by then."""
-    now, waiting = time.monotonic(), {}
-    for client, connection in _connections(port):
-        moved = Moved.on(connection)
-        idle = min(moved.last_data_sent, moved.last_data_recv) > seconds * 1000
-        if moved.notsent_bytes:
-            start, taken = since.get(client, (now, moved.bytes_acked))
-            if now - start > seconds:
-                idle = idle or moved.bytes_acked - taken < SLOWEST * (now - start)
-                start, taken = now, moved.bytes_acked
-            waiting[client] = (start, taken)
-        if idle:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-    return waiting
+class Looks:
+    """At the connections to a port, time and again, and what was seen of them before.
+
+    `_taking`: since when a client leaves data waiting, and how much it had taken by then. `_sending`: since when one
+    sends while it is sent nothing, and how much it had sent; the number of bytes that it was sent before is of its key.
+    """
+
+    def __init__(self, port: int, seconds: float, sending_seconds: float) -> None:
+        self._port = port
+        self._seconds = seconds
+        self._sending_seconds = sending_seconds
+        self._taking: dict[Key, Since] = {}
+        self._sending: dict[Key, Since] = {}
+
+    def end_idle(self) -> None:
+        now = time.monotonic()
+        taking, sending = self._taking, self._sending
+        self._taking, self._sending = {}, {}
+        for client, connection in _connections(self._port):
+            moved = Moved.on(connection)
+            idle = min(moved.last_data_sent, moved.last_data_recv) > self._seconds * 1000
+            if moved.notsent_bytes:
+                since = taking.get((client, 0), (now, moved.bytes_acked))
+                crawls, self._taking[client, 0] = _crawls(since, now, moved.bytes_acked, self._seconds)
+                idle = idle or crawls
+            if moved.last_data_recv < moved.last_data_sent:
+                key = (client, moved.bytes_acked)
+                since = sending.get(key, (now, moved.bytes_received))
+                crawls, self._sending[key] = _crawls(since, now, moved.bytes_received, self._sending_seconds)
+                idle = idle or crawls
+            if idle:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+
+def _crawls(since: Since, now: float, moved: int, seconds: float) -> tuple[bool, Since]:
+    """Whether too little has moved in the `seconds` that it has for that; and since when to count from now on."""
+    start, before = since
+    if now - start <= seconds:
+        return False, since
+    return moved - before < SLOWEST * (now - start), (now, moved)
 
 
 def _connections(port: int) -> Iterator[tuple[Client, socket.socket]]:

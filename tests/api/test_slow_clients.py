@@ -131,6 +131,25 @@ def test_a_body_has_20_seconds_and_where_it_may_be_large_so_many_more_as_it_brin
 
 
 @pytest.mark.slow
+def test_a_body_of_which_a_byte_comes_now_and_then_holds_no_place(hurried):
+    """Too little comes in for the body's own limit to be looked at."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(hurried, HALF_A_BODY)) for _ in range(LONG.at_once)]
+        started = time.monotonic()
+
+        def free() -> bool:
+            for client in clients:
+                with suppress(OSError):
+                    client.sendall(b" ")
+            time.sleep(0.5)
+            return hurried.get("/predictions?limit=1").status == 200
+
+        assert not free()
+        hurried.wait(free, seconds=20)
+        assert time.monotonic() - started < 15
+
+
+@pytest.mark.slow
 def test_an_answer_that_is_taken_too_slowly_is_cut_and_not_ended(hurried):
     with ExitStack() as stack:
         clients = [stack.enter_context(connect(hurried, CSV, buffer=4096)) for _ in range(LONG.at_once)]
