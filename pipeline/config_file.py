@@ -16,12 +16,17 @@ def read(file: Path, known: Iterable[str]) -> dict[str, str]:
         found = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"CONFIG={file} cannot be read: {error.strerror}.") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits and 5,000 brackets are no TOMLDecodeError
         raise UsageError(f'{file} is not TOML: {error}. Write lines such as orders = "orders.csv".') from None
     texts = {}
     for name, value in found.items():
-        if name.upper() not in known or not isinstance(value, str | int | float | bool):
+        variable = name.upper()
+        if variable not in known:
             near = difflib.get_close_matches(name, [each.lower() for each in known], 1, cutoff=0)
             raise UsageError(f"{file} sets {name}, which is no setting of the worker; the nearest is {near[0]}.")
-        texts[name.upper()] = str(int(value)) if isinstance(value, bool) else str(value)
+        if variable in texts:
+            raise UsageError(f"{file} sets {name} twice, in small and in large letters. Keep the right one.")
+        if not isinstance(value, str | int | float | bool) or "\0" in str(value):
+            raise UsageError(f'{file} sets {name} to what is neither a text nor a number. Write it as {name} = "text".')
+        texts[variable] = str(int(value)) if isinstance(value, bool) else str(value)
     return texts

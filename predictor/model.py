@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from stat import S_ISREG
 
 from predictor.manifest import Manifest, digest_of, read_manifests
 from predictor.sandbox.errors import ModelError, Remedy
@@ -68,6 +69,8 @@ def read_model(path: str | Path) -> bytes:
     """The file's bytes; ModelError where there is no such file, or none that can be read."""
     path = Path(path)
     try:
+        if not S_ISREG(path.stat().st_mode) and not path.is_dir():
+            raise ModelError(f"{path} is a device or a pipe, not a model file.")  # it may have no end, or no beginning
         return path.read_bytes()
     except FileNotFoundError:
         raise ModelError(f"There is no model file {path}.") from None

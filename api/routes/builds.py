@@ -16,7 +16,7 @@ from api import schemas
 from api.policy import DETAILS, UPLOADS, policy
 from api.problems import from_validation, problem
 from api.routes.blueprint import api_blueprint
-from api.routes.form import PIECE, parts
+from api.routes.form import PIECE, Repeated, parts
 from api.schemas import MAPPING_LIMIT, BuildPath, JobDetails, UploadForm, UploadQuery, problems
 from api.tokens import has_one_of
 from pipeline.jobs import MOST_QUEUED, Build, Incoming, Jobs, NoRoom, QueueFull, TooLarge, UploadError
@@ -119,10 +119,14 @@ def _receive(incoming: Incoming, query: UploadQuery) -> UploadQuery:
                 incoming.write(piece)
                 given["name"] = (filename or query.name)[:200]
             elif len(field := fields.get(name, b"") + piece) > 4 * MAPPING_LIMIT:
-                raise RequestEntityTooLarge
+                raise UploadError(f"{name} may have at most {MAPPING_LIMIT:,} characters.")
             else:
                 fields[name] = field
         given |= {name: text.decode() for name, text in fields.items()}
+    except Repeated as error:
+        raise UploadError(f"The form has several parts named {error}. Several files go into one zip.") from None
+    except RequestEntityTooLarge:  # not of the file: of its boundaries and heads, or of their number
+        raise UploadError("The form has more in it than a file of orders and how it is read.") from None
     except (KeyError, ValueError):
         raise UploadError("The form cannot be read. curl sends one with -F orders=@FILE.") from None
     return UploadForm.model_validate(given)

@@ -91,6 +91,9 @@ class Jobs:
     def events_file(self, build: Build) -> Path:
         return self.folder / build.id / "events.jsonl"
 
+    def output_file(self, build: Build) -> Path:
+        return self.folder / build.id / "output.txt"
+
     def progress(self, build: Build) -> Progress:
         return Progress() if build.state == "queued" else Progress.read(self.events_file(build))
 
@@ -109,7 +112,7 @@ class Jobs:
         self.ledger.remove_all_but(KEPT)
         known = self.ledger.ids()
         for path in self.folder.iterdir():
-            if not path.is_dir():
+            if path.is_symlink() or not path.is_dir():
                 continue
             age = datetime.now(UTC) - datetime.fromtimestamp(path.stat().st_mtime, UTC)
             if path.name not in known:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ MOST_QUEUED = 50
 BUSY_SECONDS = 30  # that another process may take for its transaction; each takes milliseconds
 ENDED = ("published", "failed", "cancelled")
 STATES = ("queued", "running", *ENDED)
+OWN = {"ORDERS", "TABLE", "QUERY", "MAPPING", "AS_OF", "STRICT"}  # variables that a build may have for itself
 
 _TABLE = """
 create table if not exists builds (
@@ -242,5 +244,17 @@ def now() -> str:
 
 
 def _build(row: sqlite3.Row) -> Build:
+    """Raises sqlite3.DatabaseError for a row that nobody here has written: its id is the name of a folder, and its
+    variables become a process's environment."""
     fields = dict(row)
-    return Build(**fields | {"variables": json.loads(fields["variables"]), "cancel": bool(fields["cancel"])})
+    try:
+        variables = json.loads(fields["variables"])
+        if not re.fullmatch(r"[\w-]{1,64}", fields["id"], re.ASCII) or not variables.keys() <= OWN:
+            raise ValueError
+        if any(not isinstance(text, str) or "\0" in text for text in variables.values()):
+            raise ValueError
+        for moment in (fields["queued_at"], fields["started_at"], fields["ended_at"]):
+            datetime.fromisoformat(moment or now())
+    except (ValueError, TypeError, AttributeError):
+        raise sqlite3.DatabaseError(f"its build number {fields['number']} is none that was queued here") from None
+    return Build(**fields | {"variables": variables, "cancel": bool(fields["cancel"])})

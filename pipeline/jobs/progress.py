@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,9 @@ class Progress:
     def read(cls, file: Path) -> Progress:
         """What a file of events says; nothing yet, where it is missing."""
         progress = cls()
-        for event in _events(file):
-            progress._add(event)
+        for line in _lines(file):
+            with suppress(ValueError, TypeError, KeyError):  # cut off by a full disk, or none of ours
+                progress._add(json.loads(line))
         return progress
 
     def _add(self, event: dict[str, Any]) -> None:
@@ -56,10 +57,8 @@ class Progress:
                 self.failed = event["text"]
 
 
-def _events(file: Path) -> Iterator[dict[str, Any]]:
+def _lines(file: Path) -> list[bytes]:
     try:
-        lines = file.read_bytes().split(b"\n")
+        return file.read_bytes().split(b"\n")[:-1]  # the last one is empty, or is being written
     except FileNotFoundError:
-        return
-    for line in lines[:-1]:  # the last one is empty, or is being written
-        yield json.loads(line)
+        return []

@@ -24,7 +24,10 @@ def open_queue(address: str, file: Path) -> Huey:
 
 
 def is_address(text: str) -> bool:
-    return bool(re.match(r"(rediss?|unix)://.", text))
+    try:
+        return bool(re.match(r"(rediss?|unix)://.", text) and open_queue(text, Path()))
+    except ValueError:
+        return False
 
 
 def wakes(queue: Huey, work: Callable[[], None] = lambda: None) -> Callable[[], object]:

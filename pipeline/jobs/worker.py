@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 from pipeline.address import Address
+from pipeline.errors import ClvError
 from pipeline.events.failures import plain_errors
 from pipeline.events.terminal import printable
 from pipeline.jobs.jobs import Jobs
@@ -54,13 +57,19 @@ def work(settings: Settings, schedule: Schedule | None) -> None:
                 signal.signal(number, end)
             with suppress(Exception):  # where the queue is not there, it is asked again each minute
                 wake()
-            while not ended:
+            while not ended and not worker.damage:
                 if schedule and worker.queue_due(schedule):
                     with suppress(Exception):
                         wake()
                 time.sleep(LOOK_SECONDS)
             consumer.stop()
             worker.stop()
+            if worker.damage:
+                raise ClvError(
+                    f"{jobs.ledger.file} cannot be used: {worker.damage}. What waited in it is not known any more. Put "
+                    f"it aside, start the worker again and upload again: mv {shlex.quote(str(jobs.ledger.file))} "
+                    f"{shlex.quote(str(jobs.folder / 'damaged.sqlite'))}"
+                )
 
 
 class _Worker:
@@ -72,6 +81,7 @@ class _Worker:
         self._stopping = threading.Event()
         self._working = threading.Lock()
         self._due: datetime | None = None
+        self.damage: sqlite3.DatabaseError | None = None  # of the ledger, which nothing can be built without
         given = {name for variable in TAKES["build"] for name in (variable, f"CLV_{variable}")}
         self._environment = {name: value for name, value in os.environ.items() if name not in given}
         self._environment |= {n: v for n, v in as_variables("work", settings).items() if n in TAKES["build"]}
@@ -90,12 +100,28 @@ class _Worker:
         due = schedule.last_due(datetime.now(UTC))
         if due == self._due:
             return False
-        added = self._ledger.add_due(due, short(self._settings.orders))
+        added = False
+        with self._noting_damage():
+            added = self._ledger.add_due(due, short(self._settings.orders))
         self._due = due
         return added
 
     def build_all(self) -> None:
-        """Builds everything that waits; what a worker that was killed has left in its middle comes first."""
+        """Builds everything that waits, until the ledger turns out to be damaged."""
+        with self._noting_damage():
+            self._build_all()
+
+    @contextmanager
+    def _noting_damage(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError:  # locked, or on a disk that is full: asked again each minute
+            raise
+        except sqlite3.DatabaseError as error:
+            self.damage = error
+
+    def _build_all(self) -> None:
+        """What a worker that was killed has left in its middle comes first."""
         with self._working:
             self._jobs.clean(timedelta(days=self._settings.keep_uploads))
             for left in self._ledger.running():
@@ -128,18 +154,21 @@ class _Worker:
         return False
 
     def _build(self, build: Build) -> None:
-        folder = self._jobs.folder / build.id
+        folder, output = self._jobs.folder / build.id, self._jobs.output_file(build)
+        if folder.is_symlink():
+            folder.unlink()
         folder.mkdir(exist_ok=True)
-        self._jobs.events_file(build).unlink(missing_ok=True)  # of an attempt before
+        for file in (output, self._jobs.events_file(build)):  # of an attempt before, or a link that somebody planted
+            file.unlink(missing_ok=True)
         environment = self._environment | dict(build.variables) | {"JSON": str(self._jobs.events_file(build))}
-        with (folder / "output.txt").open("wb") as output:
+        with output.open("xb") as errors:
             process = subprocess.Popen(
                 [sys.executable, "-m", "pipeline.jobs.child", str(os.getpid()), "build"],
                 cwd=ROOT,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=output,
+                stderr=errors,
             )
         while process.poll() is None:
             if self._stopping.is_set() or self._ledger.get(build.id).cancel:
@@ -182,8 +211,8 @@ class _Worker:
 
     def _output(self, build: Build) -> str:
         """What the build told people on stderr."""
-        with (self._jobs.folder / build.id / "output.txt").open("rb") as output:
-            return printable(output.read(MESSAGE_BYTES).decode(errors="replace").strip())
+        with self._jobs.output_file(build).open("rb") as errors:
+            return printable(errors.read(MESSAGE_BYTES).decode(errors="replace").strip())
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

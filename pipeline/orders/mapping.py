@@ -69,6 +69,10 @@ def load(path: Path) -> Mapping:
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "it is not YAML"
         raise OrdersError(f"{path}{line}: {problem}. A text with : or # in it has to stand in quotes.") from None
+    except (ValueError, TypeError, RecursionError):  # a 13th month, a list for a name, a thousand brackets
+        raise OrdersError(
+            f"{path} holds a value that YAML cannot take for what it looks like. Put it in quotes if it is a text."
+        ) from None
     return parse(content, str(path))
 
 
@@ -147,6 +151,8 @@ def _checked(key: str, value: Any, where: str) -> Any:
             )
         return texts
     text = str(value)
+    if not text.isprintable() and key != "delimiter":
+        raise wrong("a text of one line.")
     if key == "decimal" and text not in (".", ","):
         raise wrong('"." or ",".')
     if key == "overlap" and text != "once":
@@ -166,11 +172,8 @@ def _checked(key: str, value: Any, where: str) -> Any:
 def _texts(value: Any) -> tuple[str, ...]:
     def text(each: Any) -> str:
         # YAML takes yes, no, true and 2024-01-01 for other things than text.
-        return (
-            {True: "true", False: "false", None: ""}.get(each, str(each))
-            if not isinstance(each, int) or isinstance(each, bool)
-            else str(each)
-        )
+        words = {True: "true", False: "false", None: ""}
+        return words[each] if each is None or isinstance(each, bool) else str(each)
 
     return tuple(map(text, value)) if isinstance(value, list | tuple) else (text(value),)
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -16,6 +17,8 @@ from pipeline.sources import sql
 
 SUFFIXES = (".duckdb", ".ddb")
 BATCH = 65_536  # rows that are in memory at a time
+# A view or a macro of the file, which may be anybody's, must not read other files here, nor a query write one.
+CONFIG: dict[str, Any] = {"memory_limit": "1GB", "enable_external_access": False}
 AS_THEY_ARE = ("BIGINT", "BOOLEAN", "DATE", "DOUBLE", "FLOAT", "INTEGER", "SMALLINT", "TIMESTAMP", "TINYINT", "VARCHAR")
 NO_ORDERS = ("BLOB", "JSON", "MAP", "STRUCT", "UNION", "VARIANT", "GEOMETRY")
 
@@ -27,7 +30,9 @@ def rows(path: Path, table: str, query: str) -> Iterator[pa.RecordBatchReader]:
         raise UsageError(f"There is no file {path}. Name the file of order lines: make build ORDERS=orders.csv")
     asked = sql.subquery(sql.quoted_path(table) if table else "", query)
     try:
-        with duckdb.connect(path, read_only=True, config={"memory_limit": "1GB"}) as file:
+        with duckdb.connect(path, read_only=True, config=CONFIG) as file:
+            if len(duckdb.extract_statements(f"select * from {asked}")) > 1:
+                raise UsageError("QUERY holds more than one statement. Write a single select.")
             described = file.execute(f"describe select * from {asked}").fetchall()
             columns = ", ".join(_columns([(name, kind) for name, kind, *_ in described]))
             yield file.sql(f"select {columns} from {asked}").to_arrow_reader(BATCH)

@@ -109,7 +109,14 @@ def test_a_schedule_that_cannot_be_followed_is_refused(shop: Shop, given: dict[s
         ('ordres = "x.csv"', "sets ordres, which is no setting of the worker; the nearest is orders"),
         ("orders = x", "is not TOML"),
         ('max_rejected = "much"', "MAX_REJECTED=much is not a share"),
+        ('orders = "a.csv"\nORDERS = "b.csv"', "sets ORDERS twice"),
+        ('tables = ["predictions"]', 'sets tables to what is neither a text nor a number. Write it as tables = "text"'),
+        ('orders = "a\\u0000.csv"', "sets orders to what is neither"),
+        ("orders = " + "[" * 5000, "is not TOML"),
+        ("keep_uploads = " + "9" * 5000, "is not TOML"),
+        ('queue = "redis://[::1"', "is not the address of a Redis"),
     ],
+    ids=lambda text: text[:20],
 )
 def test_a_file_of_settings_with_a_mistake_is_refused(shop: Shop, text: str, said: str) -> None:
     (shop.folder / "clv.toml").write_text(text)

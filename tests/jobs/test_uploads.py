@@ -131,6 +131,37 @@ def test_what_cannot_be_built_is_refused_and_nothing_of_it_stays(
     assert counter.builds() == known
 
 
+def part(head: str, content: bytes = ORDERS) -> bytes:
+    return f"--x\r\nContent-Disposition: form-data{head}\r\n\r\n".encode() + content + b"\r\n"
+
+
+FILE = '; name="orders"; filename="a.csv"'
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        (
+            part(FILE) + part(FILE.replace("a.csv", "b.csv")),
+            "several parts named orders. Several files go into one zip",
+        ),
+        (part(FILE) + part('; name="as_of"', b"2017-10-1") + part('; name="as_of"', b"7"), "several parts named as_of"),
+        (part(FILE) + part(""), "cannot be read"),
+        (part(FILE) + part('; name="mapping"', b"x" * 600_000), "mapping may have at most 65,536 characters"),
+        (b"".join(part(f'; name="{n}"', b"") for n in range(12)), "has more in it than a file of orders"),
+        (part(FILE), "cannot be read"),
+    ],
+    ids=["two files", "a field twice", "no name", "a long mapping", "many parts", "no end"],
+)
+def test_a_form_that_says_two_things_or_none_is_refused(counter: Desk, form: bytes, said: str) -> None:
+    end = b"" if "no end" in os.environ["PYTEST_CURRENT_TEST"] else b"--x--\r\n"
+    before = folders(counter)
+    answer = counter.upload(form + end, Content_Type="multipart/form-data; boundary=x")
+    assert answer.status == 422
+    assert said in answer.json["detail"]
+    assert folders(counter) == before
+
+
 def test_a_body_that_stops_or_does_not_say_its_length_leaves_nothing(counter: Desk) -> None:
     before, known = folders(counter), counter.builds()
     with socket.create_connection(("127.0.0.1", counter.server.port)) as line:

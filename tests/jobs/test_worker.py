@@ -116,6 +116,40 @@ def test_uploads_are_removed_after_some_days_and_what_became_of_them_is_not(desk
     assert desk.build(old)["state"] == "failed" and desk.build(old)["message"]
 
 
+GARBAGE = [
+    "update builds set variables = '{'",
+    'update builds set variables = \'{"LD_PRELOAD": "x.so"}\'',
+    "update builds set id = '../../x'",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("planted", [*GARBAGE, b"no database at all"], ids=str)
+def test_a_ledger_that_nobody_here_has_written_ends_the_worker_in_plain_words(desk: Desk, planted: str | bytes) -> None:
+    desk.queue()
+    ledger = desk.jobs / "ledger.sqlite"
+    if isinstance(planted, bytes):
+        ledger.write_bytes(planted * 100)
+    else:
+        with sqlite3.connect(ledger) as rows:
+            rows.execute(planted)
+    assert desk.server.get("/builds").status == 503
+    printed = desk.run("work", status=1)
+    assert f"{ledger} cannot be used: " in printed
+    subprocess.run(printed.splitlines()[-1].partition("upload again: ")[2], shell=True, check=True)
+    desk.work()
+    assert desk.ended(desk.queue(b"no orders\n"))["state"] == "failed"
+
+
+@pytest.mark.slow
+def test_a_link_that_is_planted_where_a_build_writes_is_not_followed(desk: Desk, tmp_path: Path) -> None:
+    build_id, elsewhere = desk.queue(b"no orders\n"), tmp_path / "elsewhere"
+    (desk.jobs / build_id / "output.txt").symlink_to(elsewhere)
+    desk.work()
+    assert desk.ended(build_id)["message"]
+    assert not elsewhere.exists()
+
+
 @pytest.mark.skipif(not shutil.which("redis-server"), reason="needs redis-server; the gate installs it")
 def test_on_redis_a_worker_is_woken_at_once_and_nothing_is_lost_while_it_is_gone(
     open_desk: Callable[..., Desk], tmp_path: Path

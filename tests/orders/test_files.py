@@ -124,7 +124,13 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(reader):
         ("leave_out: {nothing: [x]}", "has no column nothing"),
         ("ignore: [nothing]", "has no column nothing"),
         ("columns: {customer_id: [1", "line 1"),
+        ("? [a, b]\n: x", "a value that YAML cannot take"),
+        ("dates: 2017-99-99", "a value that YAML cannot take"),
+        ("columns: " + "[" * 3900, "a value that YAML cannot take"),
+        ("leave_out: {status: {a: b}}", "no column status"),
+        ('currency: "\\e[31m"', "is not a text of one line"),
     ],
+    ids=lambda text: text[:30],
 )
 def test_a_mapping_that_does_not_fit_says_what_to_mend(reader, stated, said):
     path = reader.write("orders.csv", PLAIN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
 import struct
@@ -94,6 +95,14 @@ def test_a_file_that_is_not_registered_is_not_even_looked_at(tmp_path, name):
     done = predictor_command("score", "--model", path, tmp_path / "features.parquet", **impossible)
     assert done.returncode == 1
     assert f"{path} is not registered (SHA-256" in done.stderr.decode()
+
+
+def test_what_has_no_end_or_no_beginning_is_no_model(tmp_path):
+    os.mkfifo(tmp_path / "model.dill")
+    for path in ("/dev/zero", tmp_path / "model.dill"):
+        done = predictor_command("register", "--model", path)
+        assert done.returncode == 1
+        assert done.stderr.decode().strip() == f"{path} is a device or a pipe, not a model file."
 
 
 def test_names_in_a_file_can_not_forge_what_is_shown(tmp_path):
