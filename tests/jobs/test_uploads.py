@@ -135,28 +135,24 @@ def part(head: str, content: bytes = ORDERS) -> bytes:
     return f"--x\r\nContent-Disposition: form-data{head}\r\n\r\n".encode() + content + b"\r\n"
 
 
-FILE = '; name="orders"; filename="a.csv"'
+FILE, END = '; name="orders"; filename="a.csv"', b"--x--\r\n"
 
 
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        (
-            part(FILE) + part(FILE.replace("a.csv", "b.csv")),
-            "several parts named orders. Several files go into one zip",
-        ),
-        (part(FILE) + part('; name="as_of"', b"2017-10-1") + part('; name="as_of"', b"7"), "several parts named as_of"),
-        (part(FILE) + part(""), "cannot be read"),
-        (part(FILE) + part('; name="mapping"', b"x" * 600_000), "mapping may have at most 65,536 characters"),
-        (b"".join(part(f'; name="{n}"', b"") for n in range(12)), "has more in it than a file of orders"),
+        (part(FILE) + part(FILE.replace("a.csv", "b.csv")) + END, "several parts named orders. Several files go into"),
+        (part(FILE) + part('; name="as_of"', b"2017") * 2 + END, "several parts named as_of"),
+        (part(FILE) + part("") + END, "cannot be read"),
+        (part(FILE) + part('; name="mapping"', b"x" * 600_000) + END, "mapping may have at most 65,536 characters"),
+        (b"".join(part(f'; name="{n}"', b"") for n in range(12)) + END, "has more in it than a file of orders"),
         (part(FILE), "cannot be read"),
     ],
     ids=["two files", "a field twice", "no name", "a long mapping", "many parts", "no end"],
 )
 def test_a_form_that_says_two_things_or_none_is_refused(counter: Desk, form: bytes, said: str) -> None:
-    end = b"" if "no end" in os.environ["PYTEST_CURRENT_TEST"] else b"--x--\r\n"
     before = folders(counter)
-    answer = counter.upload(form + end, Content_Type="multipart/form-data; boundary=x")
+    answer = counter.upload(form, Content_Type="multipart/form-data; boundary=x")
     assert answer.status == 422
     assert said in answer.json["detail"]
     assert folders(counter) == before
