@@ -13,11 +13,13 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from itertools import groupby, pairwise
 
+from pipeline.orders.characters import BLANKS, INVISIBLE
+
 COLUMNS = ("customer_id", "order_id", "order_item_id", "num_items", "revenue", "created_at_date")
-WHITE_SPACE = " \t\r\n"
+WHITE_SPACE = f" \r\n{BLANKS}{INVISIBLE}"
 MISSING = ("", "NA", "NULL", "NONE", "NAN")
-ZONE = r" ?(Z|UTC|[+-]\d\d(:?\d\d)?| [A-Z]{2,5}| [A-Z][A-Za-z]+(/[A-Z][A-Za-z_]+)+)"
-TIME = re.compile(rf"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?({ZONE})?")
+ZONE = r" ?(Z|UTC|[+-]\d\d(:?\d\d)?| [A-Z]{2,5}| [A-Z][A-Za-z]+(/[A-Z][A-Za-z_]+)+)?(\[[A-Za-z_/]+\])?"
+TIME = re.compile(rf"(([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d+)?)?|24:00(:00)?){ZONE}")
 
 
 @dataclass(frozen=True)

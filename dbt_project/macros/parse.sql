@@ -1,10 +1,18 @@
 {# Text into values, in words that DuckDB and Spark both have an answer to. #}
 
-{# The text without the white space around it, null where nothing is left. Most text has none: to look is faster. #}
+{# White space, and what has no width: marks of UTF-8 and of which way a text runs, which come with what was copied. #}
+{% macro blank_characters() -%}
+  ' ' || chr(9) || chr(10) || chr(13) || '
+  {{- "\u00a0\u2007\u2009\u202f\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff" -}}
+  '
+{%- endmacro %}
+
+
+{# The text without the blanks around it, null where nothing is left. Most text has none: to look is faster. #}
 {% macro clean_text(column) -%}
   case
-    when {{ column }} > '!' and substr({{ column }}, -1) > ' ' then {{ column }}
-    else nullif(trim({{ column }}, ' ' || chr(9) || chr(10) || chr(13)), '')
+    when {{ column }} > '!' and {{ column }} < '~' and substr({{ column }}, -1) between '!' and '~' then {{ column }}
+    else nullif(trim({{ column }}, {{ blank_characters() }}), '')
   end
 {%- endmacro %}
 
@@ -52,12 +60,12 @@
 
 {# The date of YYYY-MM-DD, or of a timestamp that begins with it, as it is written: no time zone, by number or name, moves it. #}
 {% macro parse_date(column) -%}
-  {%- set time = '([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]+)?)?' -%}
-  {%- set zone = ' ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?| [A-Z]{2,5}| [A-Z][A-Za-z]+(/[A-Z][A-Za-z_]+)+)' -%}
+  {%- set time = '(([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?|24:00(:00)?)' -%}
+  {%- set zone = ' ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?| [A-Z]{2,5}| [A-Z][A-Za-z]+(/[A-Z][A-Za-z_]+)+)?([[][A-Za-z_/]+[]])?' -%}
   case
     when {{ column }} like '____-__-__' and cast(try_cast({{ column }} as date) as varchar) = {{ column }}
       then try_cast({{ column }} as date)
-    when {{ matches(column, '[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]' ~ time ~ '(' ~ zone ~ ')?)?') }}
+    when {{ matches(column, '[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]' ~ time ~ zone ~ ')?') }}
       and left({{ column }}, 4) > '0000'
       then try_cast(left({{ column }}, 10) as date)
   end

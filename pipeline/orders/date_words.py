@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from pipeline.orders.characters import INVISIBLE
 from pipeline.orders.sql import literal
 
 MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
@@ -44,6 +45,7 @@ _ZONE = (
     r"|[a-z]+(?:/[a-z_]+)+)"
 )
 _STEPS = (
+    (rf"[{INVISIBLE}]", ""),
     (r"[\s\x{a0}\x{202f}]+", " "),
     (r"^(\d{4})[年년] ?(\d{1,2})[月월] ?(\d{1,2})[日일]", r"\1-\2-\3"),
     (rf"^(?:{'|'.join(_WEEKDAYS.split())})\.?,? ", ""),
@@ -51,6 +53,9 @@ _STEPS = (
     (r"^([a-z]{3}) (\d{1,2}) (\d\d:\d\d(?::\d\d)?)(?: [a-z]{3,5}| [+-]\d{4})? (\d{4})$", r"\1 \2 \4 \3"),
     (r"(\d)(?:st|nd|rd|th|er|º|°|ª|o)([ ,])", r"\1\2"),
     (r" del? ", " "),
+    (r"^(\d\d)([a-z]{3})(\d{4}|\d\d)(?::|\b)", r"\1-\2-\3 "),  # as SAS writes it
+    (r"^(\d\d-[a-z]{3}-\d\d) (\d\d)\.(\d\d)\.(\d\d)(?:[.,]\d+)?", r"\1 \2:\3:\4"),  # as Oracle does
+    (r"'(\d\d)\b", r"\1"),
     (r",? (?:um|at|a las|as|alle|ore|om|kl\.?|a) (\d)", r" \1"),
     (r"(\d) ?([ap])\. ?m\.?", r"\1 \2m"),
     (r"(\d) ?h ?(\d\d)", r"\1:\2"),
@@ -60,7 +65,12 @@ _STEPS = (
     (r"^(\d\d/[a-z]{3}/\d{4}):", r"\1 "),
     (r"^(\d{4})(\d\d)(\d\d)[t ](\d\d):?(\d\d)(?::?\d\d)?", r"\1-\2-\3 \4:\5"),
     (r" ?\([^)]*\)$", ""),
+    (r"\[[a-z_/]+\]$", ""),
     (rf"(:\d\d(?:[.,]\d+)?(?: ?[ap]m)?) ?{_ZONE}$", r"\1"),
+    # Clocks of 24 hours that say AM or PM all the same, and the end of a day.
+    (r"((?:00|1[3-9]|2[0-3]):\d\d(?::\d\d)?) ?[ap]m$", r"\1"),
+    (r"([ t])24:00(:00(?:[.,]0+)?)?$", r"\1 00:00"),
+    (r" $", ""),
 )
 _COMPILED = tuple(
     (re.compile(re.sub(r"\\x\{(\w+)\}", lambda code: chr(int(code[1], 16)), pattern), re.ASCII), replacement)

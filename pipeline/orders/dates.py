@@ -50,8 +50,8 @@ class DateFormat:
 def date_readings(value: str) -> dict[str, tuple[str, date, bool]]:
     """Each way to read the text as a date: {order: (format as in strftime, the day, whether a zone stands behind)}."""
     text = re.sub(r"\s+", " ", value.strip())
-    if re.fullmatch(r"[345]\d{4}(\.\d+)?", text):
-        return {"excel": (EXCEL, date(1899, 12, 30) + timedelta(int(float(text))), False)}
+    if re.fullmatch(r"[345]\d{4}([.,]\d+)?", text):
+        return {"excel": (EXCEL, date(1899, 12, 30) + timedelta(int(text[:5])), False)}
     return _by_the_calendar(text) or _since_1970(text) or _by_the_calendar(in_english(text))
 
 
@@ -77,7 +77,7 @@ def _by_the_calendar(text: str) -> dict[str, tuple[str, date, bool]]:
         behind += f"{time['fraction'][0]}%f" if time["fraction"] else ""
         behind += f"{time['blank']}%p" if time["ampm"] else ""
         zones = bool(time["zone"])
-        if int(time["hour"]) > (12 if time["ampm"] else 23):
+        if int(time["hour"]) not in (range(1, 13) if time["ampm"] else range(24)):
             return {}
     readings = {}
     for order, (pattern, year, month, day) in _readings(found).items():
@@ -115,7 +115,7 @@ def _readings(found: re.Match[str]) -> dict[str, tuple[str, int, int, int]]:
                 "dmy": (f"%d{s}%m{s}%y{dot}", _century(c), int(b), int(a)),
                 "mdy": (f"%m{s}%d{s}%y{dot}", _century(c), int(a), int(b)),
             }
-            if len(a) == 2:
+            if len(a) == 2 and _century(a) <= datetime.now(UTC).year:  # nothing is ordered in years to come
                 readings["ymd"] = (f"%y{s}%m{s}%d{dot}", _century(a), int(b), int(c))
             return readings
         return {}
@@ -221,12 +221,13 @@ def date_sql(column: str, chosen: DateFormat) -> str:
         day = f"cast(epoch_ms(case {milli} else {number} * 1000 end) as date)"
         return f"case when {day} is not null then cast({day} as varchar) else {column} end"
     if chosen.formats == (EXCEL,):
-        number = f"try_cast(floor(try_cast({text} as decimal(20, 6))) as integer)"
+        number = f"try_cast(floor(try_cast(replace({text}, ',', '.') as decimal(20, 6))) as integer)"
         return (
             f"case when {number} between 30000 and 59999 "
             f"then cast(date '1899-12-30' + {number} as varchar) else {column} end"
         )
-    formats = ", ".join(literal(each) for each in chosen.formats)
+    # Years of two digits first: %Y takes 24 for the year 24.
+    formats = ", ".join(literal(each) for each in sorted(chosen.formats, key=lambda each: "%Y" in each))
     formats = f"[{formats}]" if len(chosen.formats) > 1 else formats
     plain = f"regexp_replace({text}, {literal(_BEHIND_A_TIME)}, '\\1')" if chosen.zones else text
     # Words are looked at only where the text is not written so as it is.

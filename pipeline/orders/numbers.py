@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from pipeline.orders.characters import BLANKS, INVISIBLE
 from pipeline.orders.sql import literal
 
 PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -18,7 +19,7 @@ SIGNS = {"$": "$", "€": "EUR", "£": "GBP", "¥": "¥", "₹": "INR", "₽": "
 # A sign, a code or a short word that names a currency or a unit, such as Stk; what changes the number's size is none.
 _SIZES = r"(?!(?:e+|k|m|mm|mio|mn|mrd|tsd|bn|cr|dr|ct|cts|c|cent|p)(?![^\W\d_]))"
 _MARK = rf"(?:[^\W\d_]{{0,3}}[$€£¥₹₽₩₺₴₪₫฿₱₦]|(?i:{_SIZES})[^\W\d_]{{1,4}}\.?)"
-_BLANKS = str.maketrans("\u00a0\u202f\u2009", "   ")
+_BLANKS = str.maketrans(BLANKS, " " * len(BLANKS), INVISIBLE)
 _BODY = re.compile(
     rf"(?P<outside>{_MARK}\s*(?=\())?(?P<open>\()?\s*(?P<sign>[-+−])?\s*(?P<before>{_MARK})?\s*(?P<sign2>[-+−])?\s*"
     r"(?P<digits>\d[\d.,'’ ]*|[.,]\d+)(?P<round>(?<=[.,])[-–—]{1,2})?\s*"
@@ -142,7 +143,7 @@ def number_sql(column: str, chosen: NumberFormat) -> str:
     """
     if chosen.is_plain:
         return column
-    text = f"trim(translate({column}, chr(9) || chr(160) || chr(8239) || chr(8201), '    '))"
+    text = f"trim(translate({column}, {literal(BLANKS + INVISIBLE)}, {literal(' ' * len(BLANKS))}))"
     text = f"regexp_replace({text}, '([0-9][.,])[-–—]{{1,2}}([^0-9]*)$', '\\1\\2')"  # 20.- is 20.00
     marks = "|".join(re.escape(mark) for mark in sorted(chosen.marks, key=len, reverse=True))
     currency = f"({marks})?" if marks else ""

@@ -172,14 +172,16 @@ def test_numbers_and_dates_are_read_by_the_same_grammar(project, tmp_path):
             "12017-01-01",
             "-2017-01-01",
         ]
-        times = ["", "12:00", "24:00", "23:59:60", "1:00", "12:00:00", "12:00:00.", "12:00:00.123456789", "12"]
-        zones = ["", "Z", "z", " Z", " UTC", "+01", "+0100", "+01:00", "-01:00:00", " Europe/Berlin", " AM"]
+        times = ["", "12:00", "24:00", "23:59:60", "1:00", "12:00:00", "12:00:00.", "12:00:00.123456789", "1:00:00,5",
+                 "12"]  # fmt: skip
+        zones = ["", "Z", "z", " Z", " UTC", "+01", "+0100", "+01:00", "-01:00:00", " Europe/Berlin", "[Etc/UTC]",
+                 " AM"]  # fmt: skip
         return chance.choice(dates) + chance.choice(["", " ", "T", "t"]) + chance.choice(times) + chance.choice(zones)
 
     lines: list[tuple[str, ...]] = [("n", "1", "1", number(), "1", "2017-01-01") for _ in range(1000)]
     lines += [("r", "1", "1", "1", number(), "2017-01-01") for _ in range(2000)]
     lines += [("d", str(n), "1", "1", "1", day()) for n in range(1500)]
-    around = [" ", "\t", "\r", "\n", "\u00a0", "\v", "\x7f", "\ufeff", "", "NA"]
+    around = [" ", "\t", "\r", "\n", "\u00a0", "\u200e", "\v", "\x7f", "\ufeff", "", "NA"]
     lines += [(*(chance.choice(around) + v + chance.choice(around) for v in "aabNN"), "2017-01-01") for _ in range(500)]
     lines += [("r", "1", "1", "1", two_signs, "2017-01-01") for two_signs in ("--1", "+-1", "-+1", "- -1")]
     unique = [(f"{line[0]}{n}" if line[0] in "nrd" else line[0], *line[1:]) for n, line in enumerate(lines)]
