@@ -18,12 +18,14 @@ FOLDER = Path(__file__).parent / "exports"
 
 @dataclass(frozen=True)
 class Export:
-    """`recognised_by` are columns that all have to be there; `choose` those that a person has to choose between."""
+    """`recognised_by` are columns that all have to be there; `choose` those that a person has to choose between;
+    `discounts` hold money that stands in the revenue and was not paid."""
 
     name: str
     recognised_by: tuple[str, ...]
     mapping: Mapping
     choose: dict[str, dict[str, str]] = field(default_factory=dict)
+    discounts: tuple[str, ...] = ()
 
 
 @cache
@@ -33,7 +35,8 @@ def known() -> list[Export]:
     for path in sorted(FOLDER.glob("*.yml")):
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         name, by, choose = content.pop("name"), content.pop("recognised_by"), content.pop("choose", {})
-        found.append(Export(name, tuple(by), mapping.parse(content, str(path)), choose))
+        discounts = tuple(content.pop("discounts", ()))
+        found.append(Export(name, tuple(by), mapping.parse(content, str(path)), choose, discounts))
     return sorted(found, key=lambda export: -len(export.recognised_by))
 
 
@@ -73,4 +76,5 @@ def _as_spelled(export: Export, spelled: dict[str, str]) -> Export:
             ignore=tuple(own(column) for column in given.ignore if own(column)),
         ),
         {ours: {own(column): why for column, why in among.items()} for ours, among in export.choose.items()},
+        tuple(own(column) for column in export.discounts if own(column)),
     )  # fmt: skip

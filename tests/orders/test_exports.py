@@ -14,6 +14,7 @@ RIGHT = {  # name: (customers, revenue, lines left out)
     "amazon": (2, "60.50", 1),
     "fivetran_shopify": (2, "132.00", 0),
     "magento": (2, "35.50", 1),
+    "magento_grid": (2, "1030.50", 1),
     "olist": (1, "45.00", 1),
     "prestashop": (2, "40.75", 0),
     "shopify": (2, "42.00", 2),
@@ -23,12 +24,24 @@ RIGHT = {  # name: (customers, revenue, lines left out)
     "uci": (2, "33.69", 0),
     "uci2": (2, "95.25", 0),
     "woocommerce": (2, "45.00", 1),
+    "woocommerce_analytics": (2, "45.50", 1),
     "woocommerce_plugin": (2, "35.00", 1),
 }
 
 
 def test_each_known_export_has_a_sample():
     assert {path.stem for path in exports.FOLDER.glob("*.yml")} == {path.stem for path in SAMPLES.iterdir()} == {*RIGHT}
+
+
+@pytest.mark.parametrize(("name", "column"), [("amazon", "item-promotion-discount"), ("magento", "discount_amount")])
+def test_a_discount_that_a_known_export_does_not_take_off_is_said_and_how_to(reader, name, column):
+    header, *lines = (SAMPLES / f"{name}.csv").read_text().splitlines()
+    content = "\n".join([f"{header},{column}", *(f"{line},1.00" for line in lines)]) + "\n"
+    path, right = reader.write("export.csv", content), Decimal(RIGHT[name][1])
+    read = reader.read(path)
+    (warning,) = read.loaded.warnings
+    assert (warning.code, read.revenue) == ("amounts_not_taken_off", right)
+    assert reader.read(path, warning.text.split("`")[1]).revenue == right - 2  # of the two lines that are purchases
 
 
 @pytest.mark.parametrize("name", RIGHT)

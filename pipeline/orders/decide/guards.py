@@ -13,13 +13,13 @@ from pipeline.orders.names import normalised
 from pipeline.orders.numbers import NumberFormat
 
 _CURRENCY = re.compile(
-    r"(.*currency(code|iso)?|cur|curr|ccy|wkz|waers|wahrung|waehrung|devise|moneda|moeda|divisa|valuta)"
+    r"(.*currency(code|iso)?|cur|curr|ccy|wkz|waers|waerk|wahrung|waehrung|devise|moneda|moeda|divisa|valuta)"
 )
 _STATUS = re.compile(
-    r".*(status|statut|eventtype|transactiontype|ordertype|invoicetype|orderstate|zustand|belegart|documenttype)|status.*|state|type|kind|estado|etat|tipo|typ|stato.*"
+    r".*(status|statut|eventtype|transactiontype|ordertype|invoicetype|orderstate|zustand|belegart|documenttype)|status.*|state|type|kind|estado|estado(del?)?pedido|etat|etat(de)?(la)?commande|tipo|typ|stato.*|situacao.*|situacion.*|sh|sollhaben.*|drcr|crdr|debitcredit.*|creditdebit.*"
 )
 _SURE = re.compile(
-    r"(order|payment|financial|transaction|sale|sales|invoice|bestell|auftrags)?(status|statut)|statut(de)?(la)?commande|orderstate|stato|statoordine|orderstatus|bestelstatus|estado|estadopedido"
+    r"(order|payment|financial|transaction|sale|sales|invoice|bestell|auftrags)?(status|statut)|statut(de)?(la)?commande|orderstate|stato|statoordine|orderstatus|bestelstatus|estado|estado(del?)?pedido|etat(de)?(la)?commande|situacao|situacion|sh|sollhaben.*|drcr|crdr|debitcredit.*|creditdebit.*"
 )
 _NOT_ORDERS = re.compile(
     r"fulfil|ship|deliver|versand|liefer|livraison|marital|envio|entrega|spedizione|consegna|lever|verzend|bezorg|stock|inventory|customer|member|loyal|product|item(type)|email|mail"
@@ -40,6 +40,7 @@ _NO_PURCHASE = re.compile(
     r"fallit|in attesa|scadut|bozza|terugbetaald|terugbetaling|mislukt|"
     r"in afwachting|openstaand|vervallen|concept|on.?hold|holded|"
     r"draft|entwurf|trash|\btest|fraud|charge.?back|"
+    r"credit.?(note|memo)|gutschrift|avoir|not[ae] d[ei] cr[eé]dito|creditnota|creditfactuur|reversal|"
     r"disput|expired|abandon|incomplete|unavailable|error|blocked|\bview|\bcart\b|add.?to.?cart|remove|quote|requires_|abgebrochen|canceled"
 )  # fmt: skip
 _PURCHASE = re.compile(
@@ -87,8 +88,8 @@ class Doubt:
     answers: tuple[tuple[str, dict[str, Any]], ...]
 
 
-def find(names: Sequence[str], settled: Sequence[str]) -> list[Guard]:
-    """The columns to look at, but for those that the mapping has settled already."""
+def find(names: Sequence[str], settled: Sequence[str], discounts: Sequence[str] = ()) -> list[Guard]:
+    """The columns to look at, but for those that the mapping has settled already; `discounts` are known to be some."""
     found = []
     for position, name in enumerate(names):
         spelled = normalised(name)
@@ -96,7 +97,7 @@ def find(names: Sequence[str], settled: Sequence[str]) -> list[Guard]:
             continue
         if _PAID.fullmatch(spelled):
             found.append(Guard(name, position, "paid"))
-        elif _DEDUCTION.fullmatch(spelled):
+        elif name in discounts or _DEDUCTION.fullmatch(spelled):
             found.append(Guard(name, position, "deduction"))
         elif _CURRENCY.fullmatch(spelled):
             found.append(Guard(name, position, "currency"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -21,12 +22,15 @@ _WITHOUT_CENTS = ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG",
                   "XOF", "XPF")  # fmt: skip
 
 
-def examine(reading: Reading, folder: Path) -> tuple[Reading, list[Question]]:
-    """The reading with what these columns settle, and what they leave to a person."""
-    found = guards.find(_all_names(reading), _settled(reading))
+def examine(reading: Reading, folder: Path, discounts: Sequence[str] = ()) -> tuple[Reading, list[Question]]:
+    """The reading with what these columns settle, and what they leave to a person.
+
+    `discounts` are columns of a known export whose money was not paid.
+    """
+    found = guards.find(_all_names(reading), _settled(reading), discounts)
     if not found or reading.mapping.columns["revenue"] is None:
         return reading, []
-    examined = _Examined(reading)
+    examined = _Examined(reading, discounts)
     for guard, values in _values(reading, found, folder).items():
         examined.take(guard, values)
     return replace(
@@ -39,6 +43,7 @@ class _Examined:
     """What has come of the columns that were looked at."""
 
     reading: Reading
+    discounts: Sequence[str]
     questions: list[Question] = field(default_factory=list)
     deductions: dict[str, Decimal] = field(default_factory=dict)
 
@@ -51,7 +56,8 @@ class _Examined:
     def take(self, guard: Guard, values: list[Value]) -> None:
         doubt = guards.judge(guard, values, self._revenue)
         is_amount = guard.kind == "deduction" or (doubt is not None and doubt.answers[0][0] == "columns")
-        if is_amount and self._is_product and (guard.kind == "deduction" or self.reading.export):
+        is_of_the_price = self._is_product and (guard.kind == "deduction" or self.reading.export)
+        if is_amount and (is_of_the_price or guard.name in self.discounts):
             self._take_deduction(guard, values)
         elif doubt:
             self.questions.append(_question(doubt))
@@ -150,7 +156,7 @@ def _values(reading: Reading, found: list[Guard], folder: Path) -> dict[Guard, l
                 ).fetchall()
             for *pairs, lines, money in rows:
                 for i, guard in enumerate(here):
-                    if not pairs[2 * i + 1]:
+                    if not pairs[2 * i + 1] and pairs[2 * i].lower() != guard.name.lower():
                         before = totals[guard].get(pairs[2 * i], (0, None))
                         both = before[1] if money is None else money + (before[1] or 0)
                         totals[guard][pairs[2 * i]] = (before[0] + lines, both)
