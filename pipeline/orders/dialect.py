@@ -62,7 +62,9 @@ def detect(part: Part, text: str, delimiter: str | None = None, by_position: boo
             f"{plain(records[header])}"
         )
     found = tuple(" ".join(_unwrapped(name).split()) for name in rows[header])
-    if _are_numbered(rows[header + 1 :], len(found)):
+    if _end_in_nothing(rows[header + 1 :], len(found)):
+        found = (*found, "")
+    elif _are_numbered(rows[header + 1 :], len(found)):
         found = ("", *found)
     lines_before = before + records[header].count("\n") + 1
     return Dialect(chosen, found, lines_before, first + header + 1, len(found), quote)
@@ -113,6 +115,12 @@ def _records(lines: list[str], quote: str) -> list[str]:
         found.append("\n".join(lines[start : end + 1]))
         start = end + 1
     return found
+
+
+def _end_in_nothing(rows: list[list[str]], names: int) -> bool:
+    """Whether a delimiter stands behind the last field of each line, and not behind the last name."""
+    filled = [row for row in rows if row]
+    return bool(filled) and all(len(row) == names + 1 and not row[-1].strip() for row in filled)
 
 
 def _are_numbered(rows: list[list[str]], names: int) -> bool:

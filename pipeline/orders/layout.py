@@ -261,7 +261,12 @@ def parquet(part: Part) -> str:
 def _parquet_columns(layout: Layout) -> list[str]:
     with duckdb.connect() as memory:
         described = memory.execute(f"describe select * from {parquet(layout.part)}").fetchall()
-    return [f"cast({quoted(name)} as varchar)" for name, *_ in described]
+    return [f"cast({_of_one_zone(quoted(name), kind)} as varchar)" for name, kind, *_ in described]
+
+
+def _of_one_zone(column: str, kind: str) -> str:
+    """A moment is written as it is in UTC: else its day would depend on the machine that reads it."""
+    return f"{column} at time zone 'UTC'" if kind == "TIMESTAMP WITH TIME ZONE" else column
 
 
 def quoted(name: str) -> str:

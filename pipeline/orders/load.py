@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.orders import layout, text
+from pipeline.orders import beside_orders, excel, layout, text
 from pipeline.orders.decide import decide
 from pipeline.orders.errors import OrdersError, plain
 from pipeline.orders.layout import Layout
@@ -46,6 +46,7 @@ class Loaded:
     warnings: tuple[Warning, ...]
 
 
+@excel.converted_once()
 def load(
     connection: duckdb.DuckDBPyConnection, table: str, source: Source, stated: Mapping | None, folder: Path
 ) -> Loaded:
@@ -67,6 +68,7 @@ def load(
         if (again.dates, again.numbers, again.folded) != (reading.dates, reading.numbers, reading.folded):
             reading = again
             _Loader(connection, table, folder).into_table(reading)
+    reading = beside_orders.leave_out(connection, table, reading)
     warnings = (
         *_overlap(connection, table, reading),
         *_not_taken_off(reading),
@@ -229,11 +231,19 @@ def _overlap(connection: duckdb.DuckDBPyConnection, table: str, reading: Reading
     """Equal lines that stand in more than one file: counted once where the mapping says so, else a warning."""
     if len(reading.layouts) < 2:
         return ()
-    digest = f"hash({', '.join(COLUMNS)})"
-    repeated = (
-        f"select rowid as place from (select rowid, source_file, first_value(source_file) over (partition by {digest} "
-        f"order by rowid) as first_file from {table} where malformed_line is null) where source_file <> first_file"
-    )
+    # Grouped by a digest, which spills to disk, and joined to the few that stand in two files.
+    repeated = f"""
+        with files as (select source_file, min(rowid) as begins from {table} group by source_file),
+        lines as (
+            select stored.rowid as place, hash({", ".join(COLUMNS)}) as digest, begins
+            from {table} as stored join files using (source_file)
+            where malformed_line is null and not left_out
+        ),
+        several as (
+            select digest, min(begins) as first from lines group by digest having min(begins) < max(begins)
+        )
+        select place from lines join several using (digest) where begins > first
+    """
     if reading.mapping.overlap == "once":
         connection.execute(f"update {table} set left_out = true where rowid in ({repeated})")
         return ()

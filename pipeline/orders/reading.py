@@ -32,6 +32,7 @@ class Reading:
     export: str
     saw_all: bool
     deductions: dict[str, Decimal] = field(default_factory=dict)
+    beside_orders: tuple[str, ...] = ()
     rows: Rows = field(repr=False, default=())
     evidence: tuple[DateEvidence, NumberEvidence] = field(
         repr=False, default_factory=lambda: (DateEvidence(), NumberEvidence())

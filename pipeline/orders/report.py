@@ -9,12 +9,13 @@ from tempfile import gettempdir
 
 import duckdb
 
-from pipeline.orders import mapping
+from pipeline.orders import excel, mapping
 from pipeline.orders.decide import Question, propose
 from pipeline.orders.errors import plain
 from pipeline.orders.load import load
 from pipeline.orders.mapping import Mapping
 from pipeline.orders.names import COLUMNS
+from pipeline.orders.numbers import NumberFormat
 from pipeline.orders.reading import Reading
 from pipeline.orders.source import Source
 from pipeline.orders.spoken import read_as
@@ -32,6 +33,7 @@ class Report:
     asked: str
 
 
+@excel.converted_once()
 def report(source: Source, stated: Mapping | None = None) -> Report:
     """Looks at the orders without changing anything. Raises OrdersError where they cannot be read at all."""
     reading, questions, asked = propose(source, stated)
@@ -46,6 +48,7 @@ def report(source: Source, stated: Mapping | None = None) -> Report:
         )
     ]
     if reading:
+        reading = _without(reading, _settings_asked(questions))
         sections.append(("Read as", tuple(read_as(reading)) or ("the six columns as they are",)))
         sections.append(("Columns", tuple(_columns(reading))))
         sections.append(("Formats", tuple(_formats(reading))))
@@ -63,7 +66,7 @@ def report(source: Source, stated: Mapping | None = None) -> Report:
 def _settled(reading: Reading, questions: Iterable[Question]) -> Mapping:
     """What is decided, without that which is asked."""
     stated = reading.mapping
-    asked = {answer.split(":")[0] for question in questions for answer, _ in question.answers}
+    asked = _settings_asked(questions)
     columns = dict(stated.columns)
     for question in questions:
         for answer, _ in question.answers:
@@ -73,6 +76,19 @@ def _settled(reading: Reading, questions: Iterable[Question]) -> Mapping:
     if "dates" in asked:
         stated = replace(stated, dates=())
     return replace(stated, decimal=None) if "decimal" in asked else stated
+
+
+def _settings_asked(questions: Iterable[Question]) -> set[str]:
+    return {answer.split(":")[0] for question in questions for answer, _ in question.answers}
+
+
+def _without(reading: Reading, asked: set[str]) -> Reading:
+    """The reading without a format that is only the likeliest of those that are asked about."""
+    return replace(
+        reading,
+        dates=None if "dates" in asked else reading.dates,
+        numbers=NumberFormat() if "decimal" in asked else reading.numbers,
+    )
 
 
 def _columns(reading: Reading) -> Iterable[str]:
@@ -100,9 +116,12 @@ def _formats(reading: Reading) -> Iterable[str]:
         yield f"dates: {dates.iso:,} different values begin with YYYY-MM-DD"
     if reading.dates:
         yield f"dates: {reading.dates.spoken}, {dates.dates:,} different values"
+    elif dates.dates:
+        yield f"dates: to be decided, {dates.dates:,} different values"
     if dates.others:
         yield f"dates: {dates.others:,} different values are not a date in a known format"
-    yield f"numbers: {reading.numbers.spoken}, {numbers.numbers:,} different values"
+    decided = "to be decided" if len(numbers.fitting) != 1 and numbers.example and not reading.mapping.decimal else ""
+    yield f"numbers: {decided or reading.numbers.spoken}, {numbers.numbers:,} different values"
     if numbers.others:
         yield f"numbers: {numbers.others:,} different values are not a number"
     if not reading.saw_all:

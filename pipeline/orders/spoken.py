@@ -56,6 +56,7 @@ def _of_lines(reading: Reading) -> Iterator[str]:
     stated = reading.mapping
     for verb, setting in (("left out", stated.leave_out), ("only", stated.only)):
         yield from (f"{verb}: {plain(str(column))} {plain(', '.join(values))}" for column, values in setting.items())
+    yield from (f"left out: {lines}" for lines in reading.beside_orders)
     if stated.once:
         yield f"counted once an order: {plain(', '.join(map(str, stated.once)))}"
     if stated.ignore:

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from pipeline import orders
-from pipeline.orders import mapping
+from pipeline.orders import layout, mapping
 
 HEADER = "customer_id,order_id,num_items,revenue,created_at_date"
 LINES = ("a,1,1,10.00,2024-01-01", "b,2,2,20.00,2024-01-02", "a,3,1,30.00,2024-01-03")
@@ -36,6 +36,17 @@ def test_a_folder_is_one_source_whose_lines_name_their_file(reader):
         assert read.revenue == 63
 
 
+def test_files_of_one_export_may_spell_their_names_otherwise_and_a_table_of_something_else_is_named(reader):
+    reader.write("shop/1.csv", PLAIN)
+    reader.write("shop/2.csv", "Created at date;Customer ID;Order-ID;Num Items;REVENUE\n2024-02-01;c;9;1;5\n")
+    read = reader.read(reader.folder / "shop")
+    assert (read.customers, read.revenue) == ({"a", "b", "c"}, 65)
+    reader.write("shop/0-customers.csv", "customer_id,e-mail\na,a@x\n")
+    with pytest.raises(orders.OrdersError, match=r"0-customers\.csv has customer_id, e-mail; 1\.csv has") as stopped:
+        reader.read(reader.folder / "shop")
+    assert reader.read(str(stopped.value).split("ORDERS=")[1].rstrip(".")).revenue == 60
+
+
 def test_lines_in_two_files_count_twice_with_a_warning_or_once_where_the_mapping_says_so(reader):
     reader.write("shop/1.csv", PLAIN)
     reader.write("shop/2.csv", PLAIN + "c,4,1,5.00,2024-01-09\n")
@@ -55,6 +66,15 @@ def test_the_file_decides_and_not_its_folders_name(reader):
         memory.execute(f"copy (from read_csv('{path}')) to '{folder / 'orders.parquet'}'")
     read = reader.read(folder / "orders.parquet")
     assert (read.customers, read.revenue) == ({"a", "b"}, 60)
+
+
+def test_a_moment_in_parquet_is_of_the_day_that_it_is_in_utc_whatever_the_zone_of_the_machine(reader):
+    path = reader.folder / "orders.parquet"
+    with duckdb.connect() as memory:
+        memory.execute("set TimeZone = 'Asia/Tokyo'")
+        memory.execute(f"copy (select timestamptz '2024-01-15 23:30:00+00' as created_at_date) to '{path}'")
+        each = layout.of(orders.find(str(path)).parts[0], mapping.Mapping(), reader.folder)
+        assert memory.execute(layout.rows(each, path)).fetchall()[0][0] == "2024-01-15 23:30:00"
 
 
 def test_json_lines_are_columns_by_their_keys_and_a_broken_one_is_kept(reader):

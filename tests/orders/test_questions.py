@@ -94,8 +94,10 @@ def test_money_in_two_currencies_is_never_added_up(reader):
 )
 def test_a_column_that_is_missing_is_asked_for_beside_those_that_are_there(reader, column, word):
     header = HEADER.replace(column, "blood_group")
-    text = str(reader.asked(reader.write("orders.csv", file("a,1,1,10.00,2024-01-01", header=header))))
-    assert all(said in text for said in (f"known to be {column}", word, "blood_group", f"columns: {{{column}: "))
+    path = reader.write("orders.csv", file("a,1,1,10.00,2024-01-01", header=header))
+    text = str(reader.asked(path))
+    assert all(said in text for said in (f"known to be {column}", word, f"columns: {{{column}: blood_group}}"))
+    assert (reader.answered(path).customers, reader.answered(path).revenue) == ({"a"}, 10)
 
 
 def test_a_file_without_names_is_read_by_positions(reader):

@@ -38,6 +38,15 @@ DATES = {  # two days as they are written: the first of them
     "Mon Jan 15 2024 10:30:00 GMT+0100 (Central European Standard Time)|Tue Jan 16 2024 09:30:00 GMT": "2024-01-15",
     "15/Jan/2024:10:30:00 +0000|16/Jan/2024:10:30:00 +0000": "2024-01-15",
     "2024年01月15日|2024年02月16日": "2024-01-15",
+    "15.01.2024 24:00|28.02.2024 10:00": "2024-01-15",
+    "01/15/2024 00:30 AM|01/16/2024 13:30 PM|01/17/2024 01:30 PM": "2024-01-15",
+    "45306,25 45307,5": "2024-01-15",
+    "15-JAN-24 10.30.00.000000 AM|16-FEB-24 11.30.00.000000 PM": "2024-01-15",
+    "15JAN2024|16FEB2024:10:30:00": "2024-01-15",
+    "15 Jan '24|3 Sept. '24": "2024-01-15",
+    "31/12/23|15/01/24": "2023-12-31",
+    "31/12/2023|15/01/24": "2023-12-31",
+    "\u200e15\u200e/\u200e01\u200e/\u200e2024|\u200e16\u200e/\u200e01\u200e/\u200e2024": "2024-01-15",
     "01/15/2024 8:26 AM EST|01/16/2024 8:26 PM EST|01/17/2024 8:26 AM": "2024-01-15",
 }  # fmt: skip
 MONEY = {  # what stands in the column: what it comes to
@@ -53,6 +62,7 @@ MONEY = {  # what stands in the column: what it comes to
     "-$12.50|$100.00|$-10.00": "77.50",
     "1\u202f234,50\u00a0€|10,00\u00a0€": "1244.50",
     "1 234,5|0,25": "1234.75",
+    "\u200e1.234,50\u200f|\ufeff10,00": "1244.50",
 }
 CENTS = ("amount_cents", "amountCents", "Total (cents)", "Betrag in Cent", "totale_centesimi")
 NAMES = {  # encoding: names in it
@@ -90,6 +100,13 @@ FILES = {  # content: (first customer, lines, revenue)
     "Italian": ("Codice Cliente;Numero Ordine;Quantità;Importo;Data Ordine\nC1;1;2;1.234,50;15/01/2024\n",
                 ("C1", 1, "1234.50")),
     "Dutch": ("klant,bestelling,stuksprijs,aantal,datum\nK1,1,2.50,4,2024-05-15\n", ("K1", 1, "10")),
+    "a delimiter behind each line": ("customer_id,order_id,revenue,date\n7,1,10,2024-01-15,\n8,2,20,2024-01-16,\n",
+                                     ("7", 2, "30")),
+    "names once more, and a total": (
+        "Kunde;Betrag;Datum;Status\nc1;10,00;15.01.2024;bezahlt\nKunde;Betrag;Datum;Status\nc2;20,50;16.01.2024;bezahlt\n"
+        "Zwischensumme;30,50;;\n", ("c1", 4, "30.50")),
+    "a total without a name": ("Customer,Qty,Amount,Date\nc1,1,10.00,2024-01-15\nc2,1,20.50,2024-01-16\n,2,30.50,\n",
+                               ("c1", 3, "30.50")),
     "tax behind the name": ("Customer ID,Order Total (inc. tax),Order Date\nK1,2.50,2024-05-15\n", ("K1", 1, "2.50")),
 }  # fmt: skip
 ASKED = {  # content: what the question has to name, and what comes of the first answer

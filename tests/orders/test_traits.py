@@ -146,6 +146,13 @@ def test_a_time_beside_a_date_is_no_second_date(reader):
     assert [row["created_at_date"] for row in reader.read(path).used] == ["2024-01-15", "2024-02-15"]
 
 
+def test_lines_beside_orders_are_said_and_a_line_that_only_lacks_its_date_is_not_one_of_them(reader):
+    path = reader.write("orders.csv", f"{NAMES}\n1,1,1,10,2024-01-15\n{NAMES}\n2,2,1,20,\n,,,20,\nTotal,,2,30,\n")
+    read = reader.read(path)
+    assert [row["left_out"] for row in read.rows] == [False, True, False, False, True]
+    assert read.read_as[-2:] == ["left out: 1 line that repeats the names", "left out: 1 line of totals"]
+
+
 @pytest.mark.parametrize(("line", "code"), [
     ("1.23E+12,1,1,10,2024-01-15", "shortened_ids"),
     ("1,1,-1,10,2024-01-15", "returns_that_add"),
@@ -173,8 +180,8 @@ MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 
-def workbook(**sheets: list[list[str | int]]) -> bytes:
-    """An .xlsx file of these sheets, as little of it as a reader needs."""
+def workbook(*merged: str, **sheets: list[list[str | int]]) -> bytes:
+    """An .xlsx file of these sheets, as little of it as a reader needs; a text such as #N/A is a formula's error."""
     numbered = list(enumerate(sheets.items(), 1))
     files = {
         "[Content_Types].xml": f'<Types xmlns="{CONTENT}"><Default Extension="xml" '
@@ -192,13 +199,16 @@ def workbook(**sheets: list[list[str | int]]) -> bytes:
         cells = (
             "".join(
                 f'<c r="{chr(65 + i)}{r}"><v>{value}</v></c>' if isinstance(value, int)
+                else f'<c r="{chr(65 + i)}{r}" t="e"><f>A1</f><v>{value}</v></c>' if value.startswith("#")
                 else f'<c r="{chr(65 + i)}{r}" t="inlineStr"><is><t>{value}</t></is></c>'
                 for i, value in enumerate(row)
             )
             for r, row in enumerate(rows, 1)
         )  # fmt: skip
         lines = "".join(f'<row r="{r}">{row}</row>' for r, row in enumerate(cells, 1))
-        files[f"xl/s{n}.xml"] = f'<worksheet xmlns="{MAIN}"><sheetData>{lines}</sheetData></worksheet>'
+        places = "".join(f'<mergeCell ref="{place}"/>' for place in merged)
+        merges = f"<mergeCells>{places}</mergeCells>" if merged else ""
+        files[f"xl/s{n}.xml"] = f'<worksheet xmlns="{MAIN}"><sheetData>{lines}</sheetData>{merges}</worksheet>'
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name, content in files.items():
@@ -222,13 +232,28 @@ def test_sheets_with_the_same_columns_are_one_source_and_others_are_passed_over(
     assert [row["source_file"] for row in read.rows] == ["orders.xlsx/First"] * 2 + ["orders.xlsx/Second"]
 
 
+def test_a_merged_cell_is_of_all_its_rows_but_its_money_counts_once_and_a_failed_formula_is_no_money(reader):
+    path = reader.write("orders.xlsx", workbook("A1:E1", "A3:A4", "B3:B4", "D3:D4", "E3:E4", Sales=[
+        ["Sales of January", "", "", "", ""],
+        ["Customer ID", "Order ID", "SKU", "Revenue", "Order Date"],
+        [7, 1, "a", 30, "2024-01-15"], ["", "", "b", "", ""], [8, 2, "c", "#N/A", "2024-01-16"],
+    ]))  # fmt: skip
+    columns = ("customer_id", "order_id", "revenue", "created_at_date")
+    assert [tuple(row[column] for column in columns) for row in reader.read(path).rows] == [
+        ("7", "1", "30", "2024-01-15"), ("7", "1", None, "2024-01-15"), ("8", "2", "#N/A", "2024-01-16")
+    ]  # fmt: skip
+
+
 def test_money_as_accounts_write_it(reader):
     path = reader.write("orders.csv", 'Customer ID,Revenue (USD),Order Date (UTC)\n1," $ 1,010.50 ",2024-01-15\n'
                         "2, $ (20.00),2024-01-16\n3, $ -   ,2024-01-16\n")  # fmt: skip
     assert [Decimal(row["revenue"]) for row in reader.read(path).used] == [Decimal("1010.50"), Decimal(-20), 0]
 
 
-@pytest.mark.parametrize(("column", "values"), [("WKZ", ("EUR", "CHF")), ("kind", ("charge", "refund"))])
+@pytest.mark.parametrize(("column", "values"), [
+    ("WKZ", ("EUR", "CHF")), ("kind", ("charge", "refund")), ("Type", ("Invoice", "Credit Note")), ("S/H", ("S", "H")),
+    ("Situação", ("Pago", "Cancelado")),
+])  # fmt: skip
 def test_columns_that_shops_name_otherwise_are_asked_about(reader, column, values):
     lines = (f"1,1,1,10,2024-01-15,{values[0]}", f"2,2,1,500,2024-01-15,{values[1]}", f"1,3,1,5,2024-01-15,{values[0]}")
     path = reader.write("orders.csv", "\n".join([f"{NAMES},{column}", *lines]) + "\n")

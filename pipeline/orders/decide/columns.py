@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from pipeline.orders import names
 from pipeline.orders.dates import ISO, TIME_OF_DAY, date_readings
@@ -12,6 +13,7 @@ from pipeline.orders.exports import Export
 from pipeline.orders.layout import Layout
 from pipeline.orders.mapping import Column, Mapping
 from pipeline.orders.names import COLUMNS
+from pipeline.orders.numbers import NumberEvidence
 from pipeline.orders.reading import Rows
 
 Columns = dict[str, Column | None]
@@ -182,12 +184,32 @@ class _Chooser:
 
     def _ask_for_missing(self, name: str) -> None:
         shown = plain(", ".join(title for title in self._titles if title), 300)
+        answers = [
+            (line("columns", {name: self._column(i)}), f"such as {plain(example, 40)}")
+            for i, example in self._that_look_like(name)
+        ]
         self.questions.append(
             Question(
                 f"No column is known to be {name}, {_NEEDED[name]} of a line. The file has: {shown}.",
-                ((line("columns", {name: "…"}), "with the name of that column"),),
+                tuple(answers[:5]) or ((line("columns", {name: "…"}), "with the name of that column"),),
             )
         )
+
+    def _that_look_like(self, name: str) -> Iterator[tuple[int, str]]:
+        """The columns of no known name that hold nothing but dates, or money, or neither; each with an example."""
+        for i, title in enumerate(self._titles):
+            values = [value for row in self._rows[:200] if (value := (row[i] or "").strip())]
+            if title and values and not names.known([title]) and _looks(values) == name:
+                yield i, values[0]
+
+
+def _looks(values: list[str]) -> str:
+    """Which of the columns that are needed such values could be of."""
+    if all(ISO.match(value) or date_readings(value) for value in values):
+        return "created_at_date"
+    money = NumberEvidence.of(values)
+    has_decimals = any(re.search(r"[.,]\d", value) for value in values)
+    return "revenue" if not money.others and (has_decimals or money.marks) else "customer_id"
 
 
 def _in_whole(money: Column, title: str) -> Column:

@@ -50,7 +50,8 @@ def _read(
     source: Source, stated: Mapping, folder: Path, unread: Sequence[tuple[str, str]] = ()
 ) -> tuple[Reading | None, list[Question]]:
     """The likeliest reading, None where nothing can be read before a question is answered, and the questions."""
-    layouts = tuple(layout.of(part, stated, folder) for part in source.parts)
+    layouts = parts.spelled_alike([layout.of(part, stated, folder) for part in source.parts])
+    parts.stop_where_the_first_is_another_table(source, layouts, stated)
     first, where = layouts[0], str(layouts[0].part.path)
     export = exports.recognise(first.names)
     whole = stated.over(export.mapping) if export else stated
@@ -85,7 +86,7 @@ def _read(
         ids.folded(expressions, seen), export.name if export else "", seen.is_whole,
         rows=seen.rows, evidence=(date_evidence, number_evidence),
     )  # fmt: skip
-    reading, questions_of_lines = purchases.examine(reading, folder)
+    reading, questions_of_lines = purchases.examine(reading, folder, export.discounts if export else ())
     return reading, asked + questions_of_lines
 
 

@@ -4,12 +4,48 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 
-from pipeline.orders import mapping
+from pipeline.orders import exports, mapping, names
 from pipeline.orders.decide.columns import Columns
+from pipeline.orders.errors import OrdersError, plain
 from pipeline.orders.layout import Layout
 from pipeline.orders.mapping import Column, Mapping
+from pipeline.orders.names import normalised
 from pipeline.orders.source import Source
+
+
+def spelled_alike(layouts: Sequence[Layout]) -> tuple[Layout, ...]:
+    """The layouts with names that differ by case, blanks or underscores spelled as in the first of them."""
+    first = {normalised(name): name for name in layouts[0].names}
+
+    def spelled(each: Layout) -> tuple[str, ...]:
+        found = tuple(name if name in layouts[0].names else first.get(normalised(name), name) for name in each.names)
+        return found if len(set(found)) == len(set(each.names)) else each.names
+
+    return (layouts[0], *(replace(each, names=spelled(each)) for each in layouts[1:]))
+
+
+def stop_where_the_first_is_another_table(source: Source, layouts: Sequence[Layout], stated: Mapping) -> None:
+    """Raises OrdersError where one that comes later is known to hold orders, and the first is not: customers, say."""
+
+    def lacks(each: Layout) -> int:
+        return sum(not any(names.candidates(column, each.names)) for column in ("revenue", "created_at_date"))
+
+    first = layouts[0]
+    if not first.names or stated.columns or exports.recognise(first.names) or lacks(first) < 2:
+        return
+    if other := next((each for each in layouts[1:] if not lacks(each)), None):
+        mine, theirs = first.part, other.part
+        if theirs.member:
+            advice = f"unpack it and name the files that are orders: unzip {shlex.quote(str(theirs.path))}"
+        else:
+            advice = f"name those that are orders, such as ORDERS={shlex.quote(str(theirs.path))}"
+        raise OrdersError(
+            f"{source.given} holds tables of several kinds: {plain(mine.name)} has "
+            f"{plain(', '.join(first.names), 150)}; {plain(theirs.name)} has {plain(', '.join(other.names), 150)}. "
+            f"Files that are read as one have the same columns: {advice}."
+        )
 
 
 def stop_where_columns_differ(source: Source, layouts: Sequence[Layout], stated: Mapping, columns: Columns) -> None:
