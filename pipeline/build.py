@@ -122,7 +122,11 @@ class _Build:
         if not result.success:
             with suppress(duckdb.Error), warehouse.read(warehouse.build_file) as file:  # it may not have come so far
                 self._tell_of_rejected_lines(file)
-            raise explain(result, self._settings, warehouse, warehouse.logs / "dbt.log")
+                self._warnings.tell(
+                    *orders_file.doubts(file),
+                    *(found for each in results if each.status == "warn" and (found := warning(each, warehouse))),
+                )
+            raise explain(result, self._settings, warehouse, warehouse.logs / "dbt.log", warned=self._warnings.found)
         return [found for each in results if (found := warning(each, warehouse))]
 
     def _tell_of_rejected_lines(self, file: duckdb.DuckDBPyConnection) -> None:

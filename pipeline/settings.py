@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -133,10 +133,13 @@ class Settings:
 
 
 def command_line(command: str, settings: Settings, **changed: object) -> str:
-    """What to type for `command` with the same settings, all that are no defaults, and these variables `changed`."""
+    """What to type for `command` with the same settings, all that are no defaults, and these variables `changed`.
+
+    But for JSON: what happened here stands in that file, and what is typed next would write over it.
+    """
     at_root = Path.cwd() == ROOT
     words = ["make", command] if at_root else ["make", "-C", shlex.quote(str(ROOT)), command]
-    for variable, value in _given(command, settings, changed):
+    for variable, value in _given(command, replace(settings, json=None), changed):
         words.append(f"{variable}={shlex.quote(short(value) if isinstance(value, Path) and at_root else _text(value))}")
     return " ".join(words)
 

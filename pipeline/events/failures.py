@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,15 @@ from pipeline.settings import Settings, command_line
 from pipeline.warehouse import Warehouse
 
 
-def explain(result: Any, settings: Settings, warehouse: Warehouse, log: Path, command: str = "build") -> ClvError:
-    """What to raise for a dbtRunnerResult that is no success."""
+def explain(
+    result: Any,
+    settings: Settings,
+    warehouse: Warehouse,
+    log: Path,
+    command: str = "build",
+    warned: Sequence[Warned] = (),
+) -> ClvError:
+    """What to raise for a dbtRunnerResult that is no success; what was `warned` of before may be the reason."""
     failed = [r for r in result.result.results if r.status in ("error", "fail")] if result.result else []
     texts = [str(r.message) for r in failed] + [str(result.exception or "")]
     if any(map(disk_is_full, texts)):
@@ -28,7 +35,8 @@ def explain(result: Any, settings: Settings, warehouse: Warehouse, log: Path, co
         return _too_little_memory(command, settings)
     if not failed:
         return ClvError(f"dbt could not start: {plain(texts[-1])} See {log}.")
-    return ClvError("\n".join(_explain_node(r, settings, warehouse, log) for r in failed))
+    reasons = [_explain_node(each, settings, warehouse, log) for each in failed]
+    return ClvError("\n".join([*reasons, *(f"Warning: {each.text}." for each in warned)]))
 
 
 def _explain_node(failed: Any, settings: Settings, warehouse: Warehouse, log: Path) -> str:

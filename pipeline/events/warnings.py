@@ -36,12 +36,16 @@ class Warnings:
     def add(self, *warnings: Warned) -> None:
         """Raises ClvError where the command is strict. What is silenced is as if it were not there."""
         for each in warnings:
-            if each.code in self._silenced:
-                continue
-            if self._strict:
+            if self._strict and each.code not in self._silenced:
                 raise ClvError(f"Stopped, because STRICT=1: {each.text.rstrip('.')}.")
-            self.found.append(each)
-            self._listener(each)
+            self.tell(each)
+
+    def tell(self, *warnings: Warned) -> None:
+        """As `add`, where a command stops for another reason already."""
+        for each in warnings:
+            if each.code not in self._silenced:
+                self.found.append(each)
+                self._listener(each)
 
 
 def stop_at_unknown_codes(silenced: Sequence[str], where: object) -> None:

@@ -198,8 +198,7 @@ class _Worker:
         elif interrupted:
             ledger.end(build, "failed", f"The build was ended by signal {-status}; 9 may mean that memory ran out.")
         else:
-            own = f" JSON={shlex.quote(str(self._jobs.events_file(build)))}"  # what to type next is for a person
-            ledger.end(build, "failed", (progress.failed or self._output(build)).replace(own, ""))
+            ledger.end(build, "failed", progress.failed or self._output(build))
 
     def _delivery(self, build: Build) -> str | None:
         """What is to be said of the only thing that comes after publishing, where it has not been seen to succeed."""

@@ -51,6 +51,8 @@ def test_a_build_tells_its_steps_its_warnings_and_what_it_published(built: Shop)
         "repeated_lines",
         "model_of_other_orders",
     }
+    (other,) = (each["text"] for each in warned if each["code"] == "model_of_other_orders")
+    assert "make" in other and "JSON=" not in other  # what is typed next would write over what this build told
     (repetition,) = (each for each in warned if each["code"] == "repeated_lines")
     assert repetition == {
         "code": "repeated_lines",

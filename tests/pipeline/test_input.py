@@ -112,9 +112,11 @@ def test_an_as_of_date_before_the_first_order_is_told_from_when_on_there_are_ord
 @pytest.mark.slow
 def test_too_many_rejected_lines_stop_the_build_with_examples_and_the_way_on(published, tmp_path):
     bad = [("a", "1", "1", "abc", "1", "2017-01-01"), ("b", "1", "1", "1", "nan", "2017-01-01"), ("c", "1")]
-    orders = write(tmp_path / "orders.csv", [*LINES, *bad])
+    odd = [("d", "1", "1", "-1", "5", "2017-01-01")]
+    orders = write(tmp_path / "orders.csv", [*LINES, *bad, *odd])
     said = (
-        "3 of 11 lines",
+        "3 of 12 lines",
+        "Warning: 1 line has negative pieces and positive money",
         "invalid_num_items",
         "line 10: a,1,1,abc,1,2017-01-01",
         "line 11",
