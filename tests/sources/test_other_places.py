@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import http.server
-import os
 import sqlite3
 import subprocess
 import sys
@@ -170,38 +169,6 @@ def test_a_duckdb_file_that_another_program_has_open_is_read_beside_readers_only
         assert other.stdout.readline() == b"open\n"
         assert says in command("inspect", status, ORDERS=str(path), TABLE="lines")
         other.communicate(b"\n")
-
-
-def test_what_came_in_part_only_is_not_taken_for_the_whole(
-    in_s3: None, command: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import fsspec
-
-    store = fsspec.get_filesystem_class("s3")
-    get = store.get_file
-
-    def get_half(self: object, there: str, here: str) -> None:
-        get(self, there, here)
-        os.truncate(here, 50)
-
-    monkeypatch.setattr(store, "get_file", get_half)
-    assert "came in part only. Build again" in command("inspect", 1, ORDERS="s3://shop/folder/1.csv")
-
-
-def test_neither_a_view_in_a_duckdb_file_nor_a_query_reaches_other_files(tmp_path: Path, command: Command) -> None:
-    path, private, written = (tmp_path / name for name in ("shop.duckdb", "private.csv", "written.csv"))
-    private.write_text("customer_id\nsecret\n")
-    with duckdb.connect(path) as file:
-        file.execute(f"create view lines as select * from read_csv('{private}')")
-    for given in (
-        {"TABLE": "lines"},
-        {"QUERY": f"select * from read_text('{private}')"},
-        {"QUERY": f"select 1) as x; copy (select 1) to '{written}'; select * from (select 1"},
-    ):
-        printed = command("inspect", 2 if "copy" in given.get("QUERY", "") else 1, ORDERS=str(path), **given)
-        assert "secret" not in printed
-    assert "QUERY holds more than one statement" in printed
-    assert not written.exists()
 
 
 def test_a_copy_of_files_keeps_their_bytes(in_s3: None, tmp_path: Path) -> None:
