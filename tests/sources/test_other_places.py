@@ -171,6 +171,22 @@ def test_a_duckdb_file_that_another_program_has_open_is_read_beside_readers_only
         other.communicate(b"\n")
 
 
+def test_neither_a_view_in_a_duckdb_file_nor_a_query_reaches_other_files(tmp_path: Path, command: Command) -> None:
+    path, private, written = (tmp_path / name for name in ("shop.duckdb", "private.csv", "written.csv"))
+    private.write_text("customer_id\nsecret\n")
+    with duckdb.connect(path) as file:
+        file.execute(f"create view lines as select * from read_csv('{private}')")
+    for given in (
+        {"TABLE": "lines"},
+        {"QUERY": f"select * from read_text('{private}')"},
+        {"QUERY": f"select 1) as x; copy (select 1) to '{written}'; select * from (select 1"},
+    ):
+        printed = command("inspect", 2 if "copy" in given.get("QUERY", "") else 1, ORDERS=str(path), **given)
+        assert "secret" not in printed
+    assert "QUERY holds more than one statement" in printed
+    assert not written.exists()
+
+
 def test_a_copy_of_files_keeps_their_bytes(in_s3: None, tmp_path: Path) -> None:
     found = orders_file.find(Settings(orders=Address.of("s3://shop/folder/1.csv")), tmp_path / "copy").fetch()
     assert Path(found.given).read_text() == f"{HEADER}\n{LINES[0]}\n"
