@@ -40,6 +40,8 @@ _NUMBERS = (
 )
 # Numbers that are kept as text, so that they stay exact; see pipeline/sources/parquet.py.
 _NUMBERS_AS_TEXT = "select decode(value) from parquet_kv_metadata({}) where decode(key) = 'numbers'"
+# DuckDB would make its buffers of 16 longest lines, a quarter of a gigabyte each: more than a small MEMORY has.
+_LINES = f"max_line_size = {16 << 20}, buffer_size = {32 << 20}"
 _MOST_FIELDS = 20  # past it, an expression with a term for each field is longer than DuckDB takes
 
 
@@ -195,7 +197,7 @@ def rows(layout: Layout, path: Path, *, strict: bool = False, skip: int | None =
             {file_literal(path)}, columns = {{{names}}}, header = false,
             skip = {layout.skipped if skip is None else skip}, delim = {literal(_delimiter(layout))},
             quote = {literal(layout.quote)}, escape = {literal(layout.escape)}, nullstr = {nothing},
-            auto_detect = false, max_line_size = 16777216, {errors}
+            auto_detect = false, {_LINES}, {errors}
             {", compression = 'gzip'" if layout.part.is_gzip and path == layout.part.path else ""}
         )
         where coalesce({", ".join(fields)}) is not null
@@ -245,7 +247,7 @@ def _json_rows(layout: Layout, path: Path, fields: Sequence[str]) -> str:
                 end as found
             from read_csv(
                 {file_literal(path)}, columns = {{'line': 'VARCHAR'}}, header = false, delim = '\x1f', quote = '',
-                escape = '', auto_detect = false, strict_mode = false, max_line_size = 16777216
+                escape = '', auto_detect = false, strict_mode = false, {_LINES}
                 {", compression = 'gzip'" if layout.part.is_gzip and path == layout.part.path else ""}
             )
             where trim(line) <> ''
