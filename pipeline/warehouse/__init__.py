@@ -5,7 +5,8 @@ predictions.csv -> current/predictions.csv
 current         -> builds/<build id>          the one link that a publish swaps
 builds/<build id>/{clv.duckdb, predictions.csv, previous -> ../<build id before>}
 builds/before-*/                              files that stood where links belong; nothing here removes them
-build.duckdb, build.lock, logs/, target/      of the build that runs, or of the last one
+build.duckdb, build.lock                      of the build that runs, or of one that failed
+logs/, target/                                of the build that runs, or of the last one
 .clv-temporary/                               of the build that runs
 .clv-jobs/                                    uploads and builds that wait; see pipeline.jobs
 .clv-training/, training.lock                 of the training that runs
@@ -114,9 +115,9 @@ class Warehouse:
         return folder
 
     def publish(self, build_id: str) -> None:
-        """Makes the finished build the published one: a copy, made durable, then visible with one rename."""
+        """Makes the finished build the published one: moved, made durable, then visible with one rename."""
         folder = self.builds / build_id
-        copy(self.build_file, folder / PUBLISHED_FILE)
+        os.rename(self.build_file, folder / PUBLISHED_FILE)
         self._lead_through_current()
         for before in self._published_folders():
             if _looks_like_duckdb(before / PUBLISHED_FILE):  # a damaged file is nothing to go back to

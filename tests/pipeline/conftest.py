@@ -83,8 +83,7 @@ class Shop:
         builds = {path.resolve() for path in (self.warehouse / "builds").iterdir()}
         assert {path for path in builds - published if not path.name.startswith("before-")} == set()
         assert {path.name for path in self.warehouse.iterdir()} <= {
-            ".clv-warehouse", "build.duckdb", "builds", "clv.duckdb", "current", "docs", "logs", "predictions.csv",
-            "target",
+            ".clv-warehouse", "builds", "clv.duckdb", "current", "docs", "logs", "predictions.csv", "target",
         }  # fmt: skip
         # But for dbt-duckdb's copy of the Python model: a kill leaves that in the system's temporary folder.
         assert all("def model(dbt, session):" in path.read_text() for path in self.temporary.iterdir())

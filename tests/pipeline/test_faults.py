@@ -219,7 +219,7 @@ def test_a_build_killed_at_any_moment_leaves_the_old_build_or_the_new_and_the_ne
         reached = phase(built)
         seen[reached] += 1
         new = built.assert_whole()
-        assert new == old or reached in ("publish", "after")
+        assert new == old or not (built.warehouse / "build.duckdb").exists()
 
         deadline = time.monotonic() + 20
         while alive := {(pid, born) for pid, born in below if when_started(pid) == born}:
@@ -297,7 +297,6 @@ def test_a_disk_that_fills_up_in_any_phase_stops_the_build_plainly_and_once_ther
         shutil.copytree(disk.seen / "warehouse", copy.warehouse, symlinks=True)
         return copy
 
-    (built.warehouse / "build.duckdb").unlink()
     shutil.copytree(built.warehouse, disk.seen / "warehouse", symlinks=True)
     published, before = look().assert_whole(), disk.used()
     built.run(prefix=disk.inside, **given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -78,6 +79,7 @@ def test_a_failed_build_leaves_no_trace_in_history_and_strict_makes_warnings_fai
 
 @pytest.mark.slow
 def test_a_full_refresh_by_hand_does_not_empty_history_and_history_days_trims_it(built: Shop):
+    shutil.copyfile(built.warehouse / "clv.duckdb", built.warehouse / "build.duckdb")
     env = os.environ | {"WAREHOUSE": str(built.warehouse), "ORDERS": str(built.orders), "AS_OF": "2017-10-18"}
     command = "build --full-refresh --exclude-resource-type unit_test --quiet --project-dir dbt_project"
     subprocess.run(
