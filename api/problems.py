@@ -18,6 +18,7 @@ from api.schemas import (
     ExportQuery,
     ListingQuery,
     LookupBody,
+    MappingBody,
     Problem,
     UploadForm,
     UploadQuery,
@@ -36,12 +37,25 @@ DETAILS = {
     413: f"The body may have at most {LARGEST_BODY:,} bytes. Send several requests.",
 }
 
-BODY = 'Send {"user_ids": ["…", "…"]} with the header Content-Type: application/json.'
+JSON = "with the header Content-Type: application/json."
+BODIES = {  # what is to be sent, by the model that checks it
+    LookupBody.__name__: f'Send {{"user_ids": ["…", "…"]}} {JSON}',
+    MappingBody.__name__: f'Send {{"mapping": "…"}} {JSON}',
+}
 
 # Those that allow nothing else.
 KNOWN = {
     model.__name__: model
-    for model in (CustomerQuery, CustomersQuery, ExportQuery, ListingQuery, LookupBody, UploadForm, UploadQuery)
+    for model in (
+        CustomerQuery,
+        CustomersQuery,
+        ExportQuery,
+        ListingQuery,
+        LookupBody,
+        MappingBody,
+        UploadForm,
+        UploadQuery,
+    )
 }
 
 # What pydantic finds, by the name that it has for it.
@@ -73,9 +87,9 @@ def from_validation(error: ValidationError) -> Response:
     """What is wrong and what to send, never the value that is wrong: that may be a customer's id."""
     found = error.errors()
     if not found[0]["loc"]:
-        return _bad_body()
+        return _bad_body(BODIES[error.title])
     message = "; ".join(_in_words(item, error.title) for item in found[:5])
-    return problem(422, f"{message}. {BODY}" if error.title == LookupBody.__name__ else f"{message}.")
+    return problem(422, " ".join(filter(None, (f"{message}.", BODIES.get(error.title)))))
 
 
 def _in_words(item: ErrorDetails, model: str) -> str:
@@ -87,21 +101,21 @@ def _in_words(item: ErrorDetails, model: str) -> str:
     return f"{name}: {words.format_map(item.get('ctx', {}))}" if words else f"{name}: {item['msg'].lower()}"
 
 
-def _bad_body() -> Response:
-    """Of a body that is not a JSON object."""
+def _bad_body(expected: str) -> Response:
+    """Of a body that is not a JSON object; `expected` says what to send."""
     if request.mimetype != "application/json":
         named = f"is {request.mimetype}" if request.mimetype else "is missing"
-        return problem(415, f"The header Content-Type {named}. {BODY}")
+        return problem(415, f"The header Content-Type {named}. {expected}")
     if not (body := request.get_data()):
-        return problem(400, f"The body is empty. {BODY}")
+        return problem(400, f"The body is empty. {expected}")
     try:
         found = json.loads(body)
     except json.JSONDecodeError as error:
-        return problem(400, f"The body is not JSON: line {error.lineno}, column {error.colno}. {BODY}")
+        return problem(400, f"The body is not JSON: line {error.lineno}, column {error.colno}. {expected}")
     except ValueError:
-        return problem(400, f"The body is not JSON in UTF-8. {BODY}")
+        return problem(400, f"The body is not JSON in UTF-8. {expected}")
     kind = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}.get(type(found), "a number")
-    return problem(422, f"The body is {kind}, not an object. {BODY}")
+    return problem(422, f"The body is {kind}, not an object. {expected}")
 
 
 def unexpected(error: Exception) -> Response:

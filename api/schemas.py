@@ -320,6 +320,9 @@ class UploadQuery(BaseModel):
         description="How the orders are read: the text of an orders.yml. A longer one goes as a part of the form.",
     )
     name: str = Field("orders", min_length=1, max_length=200, description="What the file is called in the answers.")
+    inspect: bool = Field(
+        False, description="Only look at how it is read; it is built when `POST /builds/<build_id>` says so."
+    )
 
 
 class UploadForm(UploadQuery):
@@ -332,7 +335,17 @@ class BuildPath(BaseModel):
     build_id: str = Field(description="As POST /orders answered.")
 
 
-State = Literal["queued", "running", "published", "failed", "cancelled"]
+class MappingBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    mapping: StrictStr = Field(
+        max_length=MAPPING_LIMIT,
+        description="The text of an orders.yml.",
+        examples=['columns:\n  revenue: Total\ndates: "%d/%m/%Y"\n'],
+    )
+
+
+State = Literal["held", "queued", "running", "published", "failed", "cancelled"]
 Moment = Annotated[str, Field(description="UTC.", examples=["2017-10-17T03:00:00.000000Z"])]
 
 
@@ -358,6 +371,7 @@ class Jobs(BaseModel):
     uploads: Literal["taken", "token", "off"] = Field(
         description="Whether orders are taken from who asks; token: only with one that may upload."
     )
+    upload_limit: int = Field(description="The most bytes that a file may have.", examples=[5368709120])
 
 
 class Rejected(BaseModel):
@@ -368,9 +382,45 @@ class Rejected(BaseModel):
     examples: list[str]
 
 
+class ReadColumn(BaseModel):
+    """One of the six columns, and what of the file it is made of."""
+
+    name: str = Field(examples=["revenue"])
+    made_of: str = Field(description="A column, or columns with + - * between them.", examples=["Quantity * Price"])
+    examples: list[str] = Field(description="Values that stand there.", examples=[["2 ; 9.95", "1 ; 20.00"]])
+
+
+class Answer(BaseModel):
+    line: str = Field(description="For the mapping.", examples=['dates: "%d/%m/%Y"'])
+    meaning: str = Field(description="May be empty.", examples=["day first: 2024-04-03"])
+
+
+class Question(BaseModel):
+    """What only a person knows about the orders."""
+
+    text: str = Field(examples=["03/04/2024 is 2024-04-03 (day first) or 2024-03-04 (month first)."])
+    answers: list[Answer] = Field(description="Of which one is right; none where it can be written in many ways.")
+
+
+class Reading(BaseModel):
+    """How the orders would be read, as `make inspect` shows it."""
+
+    problem: str | None = Field(description="Why they cannot be read; null where they can.")
+    read_as: list[str] = Field(examples=[["delimiter ;", "a decimal comma"]])
+    columns: list[ReadColumn] = Field(description="None where nothing can be read before a question is answered.")
+    not_used: list[str] = Field(description="Columns of the file that nothing is made of.", examples=[["Notes"]])
+    formats: list[str] = Field(description="Of dates and numbers.")
+    lines: list[str] = Field(description="How many there are, of whom and from when.")
+    mapping: str = Field(description="What is decided, as the text of an orders.yml.")
+    questions: list[Question] = Field(description="What is not. With the right lines added, the mapping says all.")
+
+
 class JobDetails(Job):
     """How far it is and what it found."""
 
+    reading: Reading | None = Field(
+        description="How the orders are read, where that was asked for with `inspect`; null until it is known."
+    )
     step: str | None = Field(description="What it does now, or did last.", examples=["predict"])
     share_done: float = Field(description="Of the work, 0 to 1.")
     rows_scored: int = Field(description="Customers predicted for so far.")

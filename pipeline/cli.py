@@ -32,7 +32,7 @@ from pipeline.events import Failed, Listener, json_lines, to_all
 from pipeline.events.steps import progress_bar
 from pipeline.events.terminal import printable
 from pipeline.postgres import SCHEMES, Postgres
-from pipeline.settings import ROOT, TAKES, Settings, short
+from pipeline.settings import ROOT, TAKES, Settings, in_their_words, short
 from predictor.options import PREFIX
 
 CONFIG_FILE = ROOT / "clv.toml"
@@ -251,6 +251,10 @@ VARIABLES = {
 _OTHER_DEFAULTS = {("train", "AS_OF"): "the last day of the file", ("register", "MODEL"): "none: it has to be named"}
 
 
+OF_UPLOADS = ("inspect", "build")  # what the worker has done with an upload
+UPLOADED_AS = click.Option(["--uploaded-as"], hidden=True)  # no variable: nobody but the worker says it
+
+
 def _option(command: str, name: str) -> click.Option:
     variable = VARIABLES[name]
     default = _OTHER_DEFAULTS.get((command, name), variable.default)
@@ -270,7 +274,10 @@ def _command(name: str, help: str) -> Callable[[Callable[..., None]], click.Comm
         command = click.Command(
             name,
             callback=lambda **given: function(**{each: value for each, value in given.items() if value is not None}),
-            params=[_option(name, variable) for variable in TAKES[name]],
+            params=[
+                *(_option(name, variable) for variable in TAKES[name]),
+                *([UPLOADED_AS] if name in OF_UPLOADS else []),
+            ],
             help=cleandoc(help),
             context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
         )
@@ -305,7 +312,9 @@ def build(**given: Any) -> None:
 def inspect(OUT: Path | None = None, **given: Any) -> None:
     from pipeline.commands.inspect import inspect
 
-    inspect(_settings(given), OUT)
+    settings = _settings(given)
+    with _listening(settings) as listener:
+        inspect(settings, OUT, listener)
 
 
 @_command("train", "Makes a model from the orders, tests it on past dates and registers it.")
@@ -398,6 +407,7 @@ def _listening(settings: Settings) -> Iterator[Listener]:
         try:
             yield listener
         except ClvError as error:
+            error.args = (in_their_words(str(error), settings),)
             listener(Failed(str(error)))
             raise
 

@@ -45,7 +45,7 @@ def find(settings: Settings, folder: Path) -> Found:
     """
     copy = sources.copy_of(settings.orders, settings.table, settings.query, folder)
     with plain_errors():
-        return Found(None if copy else orders.find(str(settings.orders)), copy)
+        return Found(None if copy else orders.find(str(settings.orders), settings.uploaded_as), copy)
 
 
 def mapping(settings: Settings) -> orders.Mapping:

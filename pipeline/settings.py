@@ -53,7 +53,7 @@ TAKES = {  # which variables each command takes; they are its options, and make'
         "JSON",
         *_MODEL_RUNS,
     ),
-    "inspect": (*_ORDERS, "MAPPING", "IGNORE", "OUT"),
+    "inspect": (*_ORDERS, "MAPPING", "IGNORE", "OUT", "JSON"),
     "deliver": (*_DELIVERY, "WAREHOUSE", "JSON"),
     "rollback": ("WAREHOUSE",),
     "register": ("MODEL", *_MODEL_RUNS),
@@ -101,7 +101,8 @@ class Settings:
     where in it, and which. `schedule`: when the worker builds by itself, in cron's five fields, and `tz`: in which time
     zone. `on_failure` and `on_warning`: the command or webhook that is told of a build that failed, and of one with
     warnings. `queue`: the address of the Redis that wakes the worker; "" is a file. `keep_uploads`: how
-    many days an upload is kept after its build. `predictor`: how the model is run.
+    many days an upload is kept after its build. `uploaded_as`: what people call the orders of an upload, who know no
+    file of this machine and have no terminal here; "" for all other orders. `predictor`: how the model is run.
     """
 
     orders: Path | Address = DEMO_ORDERS
@@ -129,19 +130,38 @@ class Settings:
     on_warning: str = ""
     queue: str = ""
     keep_uploads: int = 7
+    uploaded_as: str = ""
     predictor: predictor.Settings = field(default_factory=lambda: predictor.Settings.from_variables({}))
 
 
 def command_line(command: str, settings: Settings, **changed: object) -> str:
     """What to type for `command` with the same settings, all that are no defaults, and these variables `changed`.
 
-    But for JSON: what happened here stands in that file, and what is typed next would write over it.
+    But for JSON: what happened here stands in that file, and what is typed next would write over it. Of an upload, what
+    to have done by whoever runs the worker: nobody who reads it can type anything.
     """
+    if settings.uploaded_as:
+        words = [f"{variable}={shlex.quote(_text(value))}" for variable, value in changed.items()]
+        return " ".join([*words, "for the worker"] if words and command == "build" else ["make", command, *words])
     at_root = Path.cwd() == ROOT
     words = ["make", command] if at_root else ["make", "-C", shlex.quote(str(ROOT)), command]
     for variable, value in _given(command, replace(settings, json=None), changed):
         words.append(f"{variable}={shlex.quote(short(value) if isinstance(value, Path) and at_root else _text(value))}")
     return " ".join(words)
+
+
+def in_their_words(text: str, settings: Settings) -> str:
+    """The text, of an upload without the places of this machine, which say nothing to whoever reads it."""
+    if not settings.uploaded_as:
+        return text
+    places = {
+        settings.orders: settings.uploaded_as,
+        settings.mapping: "the mapping",
+        settings.warehouse: "the warehouse",
+    }
+    for place, name in places.items():
+        text = text.replace(str(place), name)
+    return text
 
 
 def as_variables(command: str, settings: Settings) -> dict[str, str]:

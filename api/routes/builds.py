@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from api.policy import DETAILS, UPLOADS, policy
 from api.problems import from_validation, problem
 from api.routes.blueprint import api_blueprint
 from api.routes.form import PIECE, Repeated, parts
-from api.schemas import MAPPING_LIMIT, BuildPath, JobDetails, UploadForm, UploadQuery, problems
+from api.schemas import MAPPING_LIMIT, BuildPath, JobDetails, MappingBody, UploadForm, UploadQuery, problems
 from api.tokens import has_one_of
 from pipeline.jobs import MOST_QUEUED, Build, Incoming, Jobs, NoRoom, QueueFull, TooLarge, UploadError
 
@@ -28,7 +29,8 @@ FORM_BYTES = 1 << 20  # that a form may have beside the file
 READ_AWAY = 1 << 26, 5  # bytes and seconds of a refused body: who still sends when the line is cut never sees why
 ABOUT = """The file is the body, or the part `orders` of a form; the parameters are the query's, or further parts. Its
 kind is told by its first bytes: text of any dialect, JSON lines, Parquet or Excel, text also in gzip or zip.
-`curl -X POST -T orders.csv` sends one. What comes of it stands at the address in `Location`."""
+`curl -X POST -T orders.csv` sends one. It is built as soon as those before it are; with `inspect=true` it is only
+looked at until `POST /builds/<build_id>` has it built. What comes of it stands at the address in `Location`."""
 FILE = {"schema": {"type": "string", "format": "binary"}}
 FORM = {
     "schema": {
@@ -60,7 +62,7 @@ def upload(query: UploadQuery) -> Response:
         with _jobs().receiving(size - FORM_BYTES, limit) as incoming:
             asked = _receive(incoming, query)
             incoming.finish()
-            build = _jobs().add(incoming, asked.name, _variables(asked), asked.mapping)
+            build = _jobs().add(incoming, asked.name, _variables(asked), asked.mapping, hold=asked.inspect)
     except (QueueFull, UploadError, RequestEntityTooLarge, ValidationError) as error:
         _read_away()
         return _refusal(error, limit)
@@ -73,7 +75,11 @@ def upload(query: UploadQuery) -> Response:
 @policy(who="token", limit=DETAILS)
 def builds() -> dict[str, Any]:
     """The latest hundred builds that were asked for, the newest first"""
-    return {"builds": [_shown(build) for build in _jobs().ledger.newest(LISTED)], "uploads": _uploads()}
+    return {
+        "builds": [_shown(build) for build in _jobs().ledger.newest(LISTED)],
+        "uploads": _uploads(),
+        "upload_limit": current_app.extensions["settings"].upload_limit,
+    }
 
 
 @routes.get("/builds/<build_id>", responses={200: JobDetails, **problems(401, 404, 503)})
@@ -83,10 +89,33 @@ def build(path: BuildPath) -> dict[str, Any]:
     return _details(_known(path.build_id))
 
 
+@routes.post("/builds/<build_id>", responses={202: JobDetails, **problems(401, 403, 404, 409, 503)})
+@policy(who="uploader", limit=DETAILS)
+def start(path: BuildPath) -> Response | tuple[dict[str, Any], int]:
+    """Have an upload built that was only looked at so far"""
+    build = _known(path.build_id)
+    return (_details(_known(build.id)), 202) if _jobs().release(build) else _not_held(build.id)
+
+
+@routes.put(
+    "/builds/<build_id>/mapping",
+    responses={202: JobDetails, **problems(400, 401, 403, 404, 409, 413, 415, 422, 503, 507)},
+)
+@policy(who="uploader", limit=DETAILS)
+def read_by(path: BuildPath, body: MappingBody) -> Response | tuple[dict[str, Any], int]:
+    """Look again at an upload that was only looked at so far, and read it by this mapping"""
+    build = _known(path.build_id)
+    try:
+        changed = _jobs().map(build, body.mapping)
+    except NoRoom as error:
+        return problem(507, str(error))
+    return (_details(_known(build.id)), 202) if changed else _not_held(build.id)
+
+
 @routes.delete("/builds/<build_id>", responses={202: JobDetails, **problems(401, 403, 404, 409, 503)})
 @policy(who="uploader", limit=DETAILS)
 def cancel(path: BuildPath) -> Response | tuple[dict[str, Any], int]:
-    """Cancel a build that waits or runs; one that runs ends within seconds"""
+    """Cancel a build that is held, waits or runs; one that runs ends within seconds"""
     if (before := _known(path.build_id)).has_ended:
         return problem(409, f"This build has ended: it is {before.state}.")
     return _details(_jobs().ledger.cancel(before.id)), 202
@@ -190,15 +219,21 @@ def _known(build_id: str) -> Build:
         abort(404, "No build has this id; /builds lists the latest.")
 
 
+def _not_held(build_id: str) -> Response:
+    return problem(409, f"This build is {_known(build_id).state}; only one that is held can still be decided on.")
+
+
 def _shown(build: Build) -> dict[str, Any]:
-    waits_for = _jobs().waits_for(build) if build.state == "queued" else None
+    waits_for = _jobs().waits_for(build) if build.state in ("held", "queued") else None
     names = ("id", "state", "source", "name", "queued_at", "started_at", "ended_at")
     return {name: getattr(build, name) for name in names} | {"message": build.message or waits_for}
 
 
 def _details(build: Build) -> dict[str, Any]:
     progress = _jobs().progress(build)
+    reading = _jobs().reading(build)
     return _shown(build) | {
+        "reading": asdict(reading) if reading else None,
         "step": progress.step,
         "share_done": progress.share_done,
         "rows_scored": progress.rows_scored,

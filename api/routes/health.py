@@ -48,7 +48,8 @@ def _last_success(jobs: Jobs) -> tuple[dict[str, Any], str | None]:
     try:
         last = jobs.ledger.last_published()
     except sqlite3.Error as error:
-        return {}, f"When the worker last published is not known: {jobs.ledger.file} cannot be read ({error})."
+        name = "/".join(jobs.ledger.file.parts[-2:])
+        return {}, f"When the worker last published is not known: {name} cannot be read ({error})."
     if last is None or last.ended_at is None:
         return {}, None
     age = _seconds_since(datetime.fromisoformat(last.ended_at))

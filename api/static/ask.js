@@ -14,13 +14,14 @@ function refusal(status, problem) {
   return status === 401 ? new Refused(problem.detail) : Object.assign(new Error(problem.detail), { status });
 }
 
-async function ask(path, method = "GET") {
-  const answer = await fetch(path, { method, headers: headers() });
+async function ask(path, method = "GET", body = undefined) {
+  const typed = body && { "Content-Type": "application/json" };
+  const answer = await fetch(path, { method, headers: { ...headers(), ...typed }, body: body && JSON.stringify(body) });
   if (answer.ok) return answer;
   throw refusal(answer.status, await answer.json().catch(() => ({ detail: answer.statusText })));
 }
 
-export const asked = async (path, method) => (await ask(path, method)).json();
+export const asked = async (path, method, body) => (await ask(path, method, body)).json();
 
 // Sends a form; unlike a fetch it tells which share of it is sent.
 export function send(path, form, { onShare, signal }) {
@@ -32,7 +33,7 @@ export function send(path, form, { onShare, signal }) {
     request.upload.onprogress = ({ loaded, total }) => onShare(loaded / total);
     request.onload = () => (request.status < 300 ? resolve(request.response)
       : reject(refusal(request.status, request.response ?? { detail: request.statusText })));
-    request.onerror = () => reject(new Error("The file did not come through: the line has broken, or the server refused it for its size. Send it again."));
+    request.onerror = () => reject(new Error("The file did not come through: the line has broken. Send it again."));
     request.onabort = () => reject(signal.reason);
     signal.addEventListener("abort", () => request.abort());
     request.send(form);

@@ -11,6 +11,13 @@ export const short = (number) => short_.format(number);
 export const percent = (share) => percent_.format(share);
 export const count = (number, one, many) => `${whole(number)} ${number === 1 ? one : many}`;
 
+const SIZES = [[1e9, "GB"], [1e6, "MB"], [1e3, "KB"]];
+
+export function bytes(number) {
+  const [one, name] = SIZES.find(([one]) => number >= one) ?? [1, "bytes"];
+  return `${new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 }).format(number / one)} ${name}`;
+}
+
 const plain = (value) => (Math.abs(value) >= 10000 ? whole(value) : exact(value));
 let written = plain;
 export const money = (value) => written(value);

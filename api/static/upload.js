@@ -1,15 +1,22 @@
-// Orders that somebody brings: sent, followed while they are built, and what came of them.
+// Orders that somebody brings: sent, shown as they would be read, followed while they are built, and what came of them.
 
 import { asked, Refused, send } from "./ask.js";
 import { $, element } from "./dom.js";
-import { count, day, percent } from "./format.js";
+import { bytes, count, day, percent } from "./format.js";
+import { decide } from "./reading.js";
 
 const ENDED = new Set(["published", "failed", "cancelled"]);
 const SOON = 1000, LATER = 5000, SOON_LOOKS = 60; // a build of minutes need not be looked at each second
 
 const form = $("orders"), file = $("orders-file"), building = $("building");
 const cancel = building.querySelector("button");
-let busy = false;
+let busy = false, limit = Infinity;
+
+// What this tab has brought and is not decided on: other people's is theirs to decide.
+const own = {
+  is: (id) => sessionStorage.getItem("held") === id,
+  set: (id) => sessionStorage.setItem("held", id),
+};
 
 // `page`: {published(build id), refused(error)}: what the rest of the page does then.
 export function takeUploads(page) {
@@ -41,9 +48,10 @@ function drop(files) {
 
 // Offers an upload to who may, and follows what was uploaded and is not built yet. Whether they may: taken, token or off.
 export async function offerUpload(page) {
-  const { uploads, builds } = await asked("builds");
+  const { uploads, upload_limit, builds } = await asked("builds");
+  limit = upload_limit;
   $("upload").hidden = uploads !== "taken";
-  const waiting = builds.find(({ source, state }) => source === "upload" && !ENDED.has(state));
+  const waiting = builds.find(({ id, source, state }) => source === "upload" && !ENDED.has(state) && (state !== "held" || own.is(id)));
   if (uploads === "taken" && waiting && !busy) during(page, () => follow(waiting.id, page));
   return uploads;
 }
@@ -67,12 +75,15 @@ async function during(page, work) {
 }
 
 async function bring(page) {
-  const given = new FormData(form), { name } = file.files[0], stopped = new AbortController();
+  const given = new FormData(form), { name, size } = file.files[0], stopped = new AbortController();
+  if (size > limit) return tell(`${name} has ${bytes(size)}; a file may have ${bytes(limit)} at most. Pack it with gzip, or have the limit raised (UPLOAD_LIMIT).`);
+  given.set("inspect", "true");
   for (const [field, value] of [...given]) if (value === "" || value.size === 0 && field !== "orders") given.delete(field);
   cancel.onclick = () => stopped.abort();
   tell(`${name} is being sent.`);
   const { id } = await send("orders", given, { onShare: (share) => far(share, `${percent(share)} sent`), signal: stopped.signal });
   form.reset();
+  own.set(id);
   await follow(id, page);
 }
 
@@ -84,9 +95,26 @@ async function follow(id, page) {
   for (let looks = 0; ; looks += 1) {
     const build = await look(id);
     if (build && ENDED.has(build.state)) return end(build, page);
+    if (build?.state === "held" && build.reading) {
+      await settle(build);
+      looks = 0;
+      continue;
+    }
     if (build) drawProgress(build);
     await new Promise((passed) => setTimeout(passed, looks < SOON_LOOKS ? SOON : LATER));
   }
+}
+
+// Has done what the person decides on.
+async function settle(build) {
+  tell();
+  building.hidden = true;
+  const { what, mapping } = await decide(build);
+  building.hidden = false;
+  cancel.focus({ preventScroll: true });
+  const address = `builds/${build.id}`;
+  const done = { build: () => asked(address, "POST"), read: () => asked(`${address}/mapping`, "PUT", { mapping }), cancel: () => asked(address, "DELETE") }[what]();
+  await done.catch((error) => { if (error.status !== 409) throw error; }); // it was decided on elsewhere, as the next look tells
 }
 
 // The build, or null where the server has no time or is not there: it is asked again.
@@ -101,8 +129,11 @@ async function look(id) {
 }
 
 function drawProgress({ name, state, step, share_done: share, rows_scored: rows, seconds, message }) {
-  tell(state === "queued" ? `${name} waits. ${message}` : `${name} is being built: ${step ?? "start"}.`);
-  if (state === "queued") return far(null, "");
+  if (state !== "running") {
+    tell(`${name} waits. ${message}`);
+    return far(null, "");
+  }
+  tell(`${name} is being built: ${step ?? "start"}.`);
   far(share, [`${percent(share)} done`, count(Math.round(seconds), "second", "seconds"), rows && `${count(rows, "customer", "customers")} predicted`].filter(Boolean).join(" · "));
 }
 

@@ -49,7 +49,7 @@ class Publication:
     def snapshot(self) -> Snapshot:
         snapshot = self._snapshot
         if snapshot is None:
-            raise NotPublished(self.problem or f"Nothing is published at {self.path}.")
+            raise NotPublished(self.problem or "Nothing is published yet.")
         return snapshot
 
     def refresh(self) -> None:
@@ -59,16 +59,16 @@ class Publication:
                 self._refresh()
             except Exception as error:  # whatever is wrong with one file, the next publish must still be seen
                 log.exception("refresh failed")
-                self._trouble(f"{self.path} cannot be loaded: {error}")
+                self._trouble(f"{self.path.name} cannot be loaded: {error}")
 
     def _refresh(self) -> None:
         try:
             identity = Identity.of(self.path)
         except FileNotFoundError:
-            self._trouble(f"{self.path} is not there; `make build` publishes it.")
+            self._trouble(f"Nothing is published: {self.path.name} is not there; `make build` publishes it.")
             return
         except OSError as error:
-            self._trouble(f"{self.path} cannot be reached: {error.strerror}.")
+            self._trouble(f"{self.path.name} cannot be reached: {error.strerror}.")
             return
         if self._snapshot is not None and identity == self._snapshot.identity:
             self.problem, self._tried = None, None
@@ -86,8 +86,9 @@ class Publication:
         log.info("serving build %s with %d customers", snapshot.build["build_id"], len(snapshot.columns))
 
     def _trouble(self, problem: str) -> None:
+        """Keeps what is wrong for whoever asks; where it is wrong is for the log."""
         if problem != self.problem:
-            log.warning(problem)
+            log.warning("%s: %s", self.path.parent, problem)
         self.problem = problem
 
     def _watch(self) -> None:

@@ -50,12 +50,12 @@ class Snapshot:
 
     def __init__(self, path: str | Path) -> None:
         """Open and load; raises SnapshotError where the file is not a whole published warehouse."""
-        self._path = Path(path)
-        self._real_path = self._path.resolve()  # stays when the next build is published, whose path leads elsewhere
+        self._name = Path(path).name  # all that whoever asks need know of where it is
+        self._real_path = Path(path).resolve()  # stays when the next build is published, whose path leads elsewhere
         try:
             self._file = os.open(self._real_path, os.O_RDONLY)
         except OSError as error:
-            raise SnapshotError(f"{self._path} cannot be opened: {error.strerror}.") from None
+            raise SnapshotError(f"{self._name} cannot be opened: {error.strerror}.") from None
         self.identity = Identity.of(self._file)
         try:
             self._connection = self.connect(threads=1, memory_limit=READ_MEMORY)
@@ -63,7 +63,7 @@ class Snapshot:
             with self.connect(threads=1) as loading:  # closed again, so that what DuckDB needed to load is given back
                 self.columns = Columns(loading)
         except (duckdb.Error, pa.ArrowException) as error:
-            raise SnapshotError(f"{self._path} is not a readable published warehouse: {_line(error)}") from None
+            raise SnapshotError(f"{self._name} is not a readable published warehouse: {self._line(error)}") from None
         self.check()
         self.warnings: list[dict[str, Any]] = json.loads(self.build.pop("warnings"))
         self.tag = f"{self.build['build_id']}-{self.identity.inode:x}-{self.identity.mtime_ns:x}"
@@ -84,7 +84,7 @@ class Snapshot:
         # A view in the file may name any other file of this machine.
         connection.execute("set enable_external_access = false; set lock_configuration = true")
         if Identity.of(self._real_path) != self.identity:
-            raise SnapshotError(f"{self._path} was replaced while it was opened.")
+            raise SnapshotError(f"{self._name} was replaced while it was opened.")
         return connection
 
     @property
@@ -97,12 +97,12 @@ class Snapshot:
         version = rows[0].get("schema_version") if len(rows) == 1 else None
         if version != SCHEMA_VERSION:
             raise SnapshotError(
-                f"{self._path} has schema version {version}; this API reads version {SCHEMA_VERSION}. "
+                f"{self._name} has schema version {version}; this API reads version {SCHEMA_VERSION}. "
                 "`make build` by the same version of the project publishes it anew."
             )
         build_id = str(rows[0]["build_id"])
         if not BUILD_ID.fullmatch(build_id):
-            raise SnapshotError(f"{self._path} has the build id {build_id!a}, which no build gives.")
+            raise SnapshotError(f"{self._name} has the build id {build_id!a}, which no build gives.")
         return rows[0]
 
     @property
@@ -137,20 +137,19 @@ class Snapshot:
                 yield cursor
         except duckdb.Error as error:
             self.check()
-            raise SnapshotError(f"{self._path} cannot be read: {_line(error)}") from None
+            raise SnapshotError(f"{self._name} cannot be read: {self._line(error)}") from None
         self.check()
 
     def check(self) -> None:
         """Raise SnapshotError if the opened file was written to: what DuckDB reads from it then may be anything."""
         if Identity.of(self._file) != self.identity:
-            raise SnapshotError(f"{self._path} was overwritten in place. `make build` publishes it anew.")
+            raise SnapshotError(f"{self._name} was overwritten in place. `make build` publishes it anew.")
+
+    def _line(self, error: Exception) -> str:
+        return str(error).partition("\n")[0].replace(f"{self._real_path.parent}/", "")
 
     def __del__(self) -> None:
         if hasattr(self, "_connection"):
             self._connection.close()
         if hasattr(self, "_file"):
             os.close(self._file)
-
-
-def _line(error: Exception) -> str:
-    return str(error).partition("\n")[0]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 
 from pipeline import orders, orders_file
 from pipeline.errors import ClvError
+from pipeline.events import Inspected, Listener
 from pipeline.settings import Settings, command_line, short
 
+_MOST_NAMES = 300  # characters of the names of columns that are not used
 
-def inspect(settings: Settings, out: Path | None) -> None:
+
+def inspect(settings: Settings, out: Path | None, listener: Listener) -> None:
     """Prints the report, writes the mapping to `out`. Raises ClvError where questions are open or nothing is read."""
     with tempfile.TemporaryDirectory(prefix="clv-inspect-") as folder:
         found = orders_file.find(settings, Path(folder) / "orders")
@@ -20,27 +25,57 @@ def inspect(settings: Settings, out: Path | None) -> None:
             source = found.fetch()
             with orders_file.plain_errors():
                 report = orders.report(source, orders_file.mapping(settings))
+            listener(_event(report))
             _show(report, settings, out)
+
+
+def _event(report: orders.Report) -> Inspected:
+    return Inspected(
+        read_as=report.read_as,
+        columns=[asdict(column) for column in report.columns],
+        not_used=report.not_used,
+        formats=report.formats,
+        lines=report.lines,
+        mapping=report.mapping,
+        questions=[
+            {"text": question.text, "answers": [{"line": line, "meaning": why} for line, why in question.answers]}
+            for question in report.questions
+        ],
+    )
 
 
 def _show(report: orders.Report, settings: Settings, out: Path | None) -> None:
     console = Console()
-    for name, lines in report.sections:
+
+    def show(title: str, *lines: str) -> None:
         for position, text in enumerate(lines):
-            title = "" if position else name
-            console.print(f"[bold]{title:<12}[/bold]", end="")
+            console.print(f"[bold]{'' if position else title:<12}[/bold]", end="")
             console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    show("Orders", *report.orders)
+    show("Read as", *report.read_as)
+    show("Columns", *_columns(report))
+    show("Formats", *report.formats)
+    show("Lines", *report.lines)
     if out:
         try:
-            out.write_text(report.mapping, encoding="utf-8")
+            out.write_text(report.file, encoding="utf-8")
         except OSError as error:
             raise ClvError(f"{out} cannot be written: {error.strerror}. Choose another file: OUT=orders.yml") from None
         console.print()
-        console.print(f"[bold]{'Written':<12}[/bold]", end="")
-        console.print(short(out), markup=False, highlight=False, soft_wrap=True)
+        show("Written", short(out))
     if report.questions:
         following = command_line("build", settings, MAPPING=out or Path.cwd() / "orders.yml")
         raise ClvError(f"{report.asked}\nThen: {following}")
-    console.print(f"[bold]{'Next':<12}[/bold]", end="")
-    following = command_line("build", settings, **({"MAPPING": out} if out else {}))
-    console.print(following, markup=False, highlight=False, soft_wrap=True)
+    show("Next", command_line("build", settings, **({"MAPPING": out} if out else {})))
+
+
+def _columns(report: orders.Report) -> Iterator[str]:
+    for column in report.columns:
+        if column.examples:
+            yield f"{column.name:<16}{column.made_of:<28}  {' | '.join(column.examples)}"
+        else:
+            yield f"{column.name:<16}{column.made_of}"
+    if report.not_used:
+        names = ", ".join(report.not_used)
+        yield f"{'not used':<16}{names if len(names) <= _MOST_NAMES else names[: _MOST_NAMES - 1] + '…'}"

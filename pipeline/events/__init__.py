@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -95,6 +95,22 @@ class Delivered:
 
 
 @dataclass(frozen=True)
+class Inspected:
+    """How orders would be read; `columns`, `formats` and so on as `make inspect` shows them.
+
+    `mapping`: what is decided, as an orders.yml; `questions`: what is not, each with the lines that answer it.
+    """
+
+    read_as: Sequence[str]
+    columns: Sequence[Mapping[str, Any]]
+    not_used: Sequence[str]
+    formats: Sequence[str]
+    lines: Sequence[str]
+    mapping: str
+    questions: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
 class Failed:
     """The command stops; `text` is what people are told."""
 
@@ -102,7 +118,17 @@ class Failed:
 
 
 Event = (
-    StepStarted | StepDone | RowsScored | Warned | LinesRejected | Publishing | Published | Trained | Delivered | Failed
+    StepStarted
+    | StepDone
+    | RowsScored
+    | Warned
+    | LinesRejected
+    | Publishing
+    | Published
+    | Trained
+    | Delivered
+    | Inspected
+    | Failed
 )
 Listener = Callable[[Event], None]
 

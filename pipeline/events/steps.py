@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from pipeline.events import Delivered, Event, Listener, Published, RowsScored, StepDone, StepStarted, Trained
+from pipeline.events import Delivered, Event, Inspected, Listener, Published, RowsScored, StepDone, StepStarted, Trained
 
 
 class Steps:
@@ -66,7 +66,7 @@ def progress_bar(console: Console) -> Iterator[Listener]:
     task = bar.add_task("start", total=None)
 
     def show(event: Event) -> None:
-        if isinstance(event, Published | Trained | Delivered):
+        if isinstance(event, Published | Trained | Delivered | Inspected):
             bar.stop()
         elif isinstance(event, StepStarted) and event.done is not None:
             bar.update(task, description=event.step, completed=event.done, total=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,12 +16,13 @@ from pipeline.jobs import uploads
 from pipeline.jobs.ledger import Build, Ledger, QueueFull, new_id
 from pipeline.jobs.progress import Progress
 from pipeline.jobs.queue import open_queue, wakes
+from pipeline.jobs.reading import Reading
 from pipeline.jobs.uploads import Incoming
 from pipeline.warehouse import JOBS, make_durable
 from pipeline.warehouse.build_lock import is_held
 
 KEPT = 1000  # builds that are remembered
-ABANDONED = timedelta(days=1)  # after which what was not received to its end is removed
+ABANDONED = timedelta(days=1)  # after which what was not received to its end, or nobody wants built, is removed
 
 
 class Jobs:
@@ -29,7 +31,7 @@ class Jobs:
     .clv-jobs/ledger.sqlite                  every build and its state
     .clv-jobs/queue.sqlite                   what wakes the worker, where that is not Redis
     .clv-jobs/worker.lock                    held by the worker
-    .clv-jobs/<build>/{orders.*, mapping.yml, events.jsonl, output.txt}
+    .clv-jobs/<build>/{orders.*, mapping-*.yml, reading-*.jsonl, events.jsonl, output.txt}
     .clv-jobs/incoming-*/                    what is being received
     """
 
@@ -60,25 +62,49 @@ class Jobs:
             finally:
                 incoming.discard()
 
-    def add(self, incoming: Incoming, name: str, variables: Mapping[str, str], mapping: str | None = None) -> Build:
-        """Queues a build of an upload that is whole, and wakes the worker. Raises QueueFull."""
+    def add(
+        self,
+        incoming: Incoming,
+        name: str,
+        variables: Mapping[str, str],
+        mapping: str | None = None,
+        hold: bool = False,
+    ) -> Build:
+        """Queues a build of an upload that is whole, and wakes the worker; or holds it, to have it looked at only.
+
+        Raises QueueFull.
+        """
         build_id = new_id()
         folder = self.folder / build_id
         # It is a file, whatever the worker reads for itself.
         given = {"ORDERS": str(folder / incoming.orders.name), "TABLE": "", "QUERY": "", **variables}
         if mapping:
-            (incoming.folder / "mapping.yml").write_text(mapping, encoding="utf-8")
-            given["MAPPING"] = str(folder / "mapping.yml")
+            given["MAPPING"] = str(folder / _write_mapping(incoming.folder, mapping))
         incoming.folder.rename(folder)
         make_durable(folder)
         make_durable(self.folder)
         try:
-            build = self.ledger.add(build_id, "upload", name, given)
+            build = self.ledger.add(build_id, "upload", name, given, "held" if hold else "queued")
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        self.wake()
+        if not hold:  # who looks at what is held looks often
+            self.wake()
         return build
+
+    def release(self, build: Build) -> bool:
+        """Queues a build that is held, and wakes the worker. Whether it was held."""
+        if released := self.ledger.release(build.id):
+            self.wake()
+        return released
+
+    def map(self, build: Build, mapping: str) -> bool:
+        """Has what is held looked at again, read by this mapping. Whether it was held. Raises NoRoom."""
+        if build.state != "held":
+            return False
+        with uploads.no_room_where_full():
+            file = self.folder / build.id / _write_mapping(self.folder / build.id, mapping)
+            return self.ledger.change(build.id, {**build.variables, "MAPPING": str(file)})
 
     def wake(self) -> None:
         """Where the queue cannot be reached, the worker looks by itself within a minute."""
@@ -94,13 +120,26 @@ class Jobs:
     def output_file(self, build: Build) -> Path:
         return self.folder / build.id / "output.txt"
 
-    def progress(self, build: Build) -> Progress:
-        return Progress() if build.state == "queued" else Progress.read(self.events_file(build))
+    def reading_file(self, build: Build) -> Path:
+        """Where it is said how the orders are read; another one for another mapping."""
+        name = Path(build.variables.get("MAPPING", "mapping-none")).stem.replace("mapping", "reading", 1)
+        return self.folder / build.id / f"{name}.jsonl"
 
-    def waits_for(self, build: Build) -> str:
-        """Why a build that is queued has not begun."""
+    def reading(self, build: Build) -> Reading | None:
+        """How an upload is read, where somebody wanted to see that before it is built; None before it is known."""
+        return Reading.read(self.reading_file(build))
+
+    def progress(self, build: Build) -> Progress:
+        return Progress() if build.state in ("held", "queued") else Progress.read(self.events_file(build))
+
+    def waits_for(self, build: Build) -> str | None:
+        """What a build that is held or queued waits for; None for the word of a person."""
+        if build.state == "held" and self.reading(build):
+            return None
         if not self.has_worker():
-            return f"No worker runs on this warehouse. Start one: make work WAREHOUSE={self.folder.parent}"
+            return "No worker runs on this warehouse. Start one there: make work"
+        if build.state == "held":
+            return "It is being looked at."
         before = self.ledger.before(build)
         return f"{before} build{'s are' if before != 1 else ' is'} before it." if before else "It is about to begin."
 
@@ -108,7 +147,13 @@ class Jobs:
         return is_held(self.lock_file)
 
     def clean(self, keep: timedelta) -> None:
-        """Removes the uploads of builds that ended before `keep`, what was never received whole, and old builds."""
+        """Removes the uploads of builds that ended before `keep`, what was never received whole, and old builds.
+
+        What is held and nobody wants built is cancelled.
+        """
+        for build in self.ledger.held():
+            if datetime.now(UTC) - datetime.fromisoformat(build.queued_at) > ABANDONED:
+                self.ledger.cancel(build.id)
         self.ledger.remove_all_but(KEPT)
         known = self.ledger.ids()
         for path in self.folder.iterdir():
@@ -121,5 +166,12 @@ class Jobs:
                 continue
             build = self.ledger.get(path.name)
             if build.ended_at and datetime.now(UTC) - datetime.fromisoformat(build.ended_at) > keep:
-                for upload in (*path.glob("orders*"), path / "mapping.yml"):
+                for upload in (*path.glob("orders*"), *path.glob("mapping-*"), *path.glob("reading-*")):
                     upload.unlink(missing_ok=True)
+
+
+def _write_mapping(folder: Path, mapping: str) -> str:
+    """Returns the file's name, a new one: what was read by another mapping is then of another file."""
+    name = f"mapping-{secrets.token_hex(3)}.yml"
+    (folder / name).write_text(mapping, encoding="utf-8")
+    return name

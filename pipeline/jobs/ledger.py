@@ -1,8 +1,8 @@
 """The ledger: every build that was asked for, and its state. It alone decides what is built, so that a kill at any
 moment loses nothing and builds nothing twice.
 
-    queued ──▶ running ──▶ published | failed | cancelled
-       ▲──────────┘ where the worker ended in its middle
+    held ──▶ queued ──▶ running ──▶ published | failed | cancelled
+                ▲──────────┘ where the worker ended in its middle
 """
 
 from __future__ import annotations
@@ -22,26 +22,28 @@ from typing import Any
 MOST_QUEUED = 50
 BUSY_SECONDS = 30  # that another process may take for its transaction; each takes milliseconds
 ENDED = ("published", "failed", "cancelled")
-STATES = ("queued", "running", *ENDED)
+STATES = ("held", "queued", "running", *ENDED)
 OWN = {"ORDERS", "TABLE", "QUERY", "MAPPING", "AS_OF", "STRICT"}  # variables that a build may have for itself
 
-_TABLE = """
+_TABLE = f"""
 create table if not exists builds (
     number integer primary key autoincrement,
     id text not null unique,
     source text not null check (source in ('upload', 'schedule')),
     name text not null,
     variables text not null,
-    state text not null check (state in ('queued', 'running', 'published', 'failed', 'cancelled')),
+    state text not null check (state in {STATES}),
     queued_at text not null,
     started_at text,
     ended_at text,
     attempts integer not null default 0,
     cancel integer not null default 0,
+    told integer not null default 0,
     message text
 )
 """
 
+_HELD = "where id = ? and state = 'held'"
 _DUE = "create table if not exists due (handled text not null)"  # one row: up to when the schedule is done
 
 
@@ -53,9 +55,11 @@ class QueueFull(Exception):
 class Build:
     """A row of the ledger. Times are UTC.
 
+    `state`: held is one that is only looked at until somebody says that it is to be built.
     `source`: upload or schedule. `name`: what a person calls its orders. `variables`: those of `pipeline build` that
     this build has for itself. `attempts`: how often it was started. `cancel`: whether somebody asked for its end.
-    `message`: how it ended, for people; None where there is nothing to say.
+    `told`: whether those whom it concerns have word of how it ended. `message`: how it ended, for people; None where
+    there is nothing to say.
     """
 
     number: int
@@ -69,6 +73,7 @@ class Build:
     ended_at: str | None
     attempts: int
     cancel: bool
+    told: bool
     message: str | None
 
     @property
@@ -82,14 +87,14 @@ class Ledger:
     def __init__(self, file: Path):
         self.file = file
 
-    def add(self, build_id: str, source: str, name: str, variables: Mapping[str, str]) -> Build:
-        """Queues a build. QueueFull where MOST_QUEUED wait already."""
+    def add(self, build_id: str, source: str, name: str, variables: Mapping[str, str], state: str = "queued") -> Build:
+        """Queues a build, or holds it. QueueFull where MOST_QUEUED wait already."""
         with self._writing() as rows:
             if self._waiting(rows) >= MOST_QUEUED:
                 raise QueueFull
             rows.execute(
-                "insert into builds (id, source, name, variables, state, queued_at) values (?, ?, ?, ?, 'queued', ?)",
-                (build_id, source, name, json.dumps(dict(variables)), now()),
+                "insert into builds (id, source, name, variables, state, queued_at) values (?, ?, ?, ?, ?, ?)",
+                (build_id, source, name, json.dumps(dict(variables)), state, now()),
             )
         return self.get(build_id)
 
@@ -152,8 +157,30 @@ class Ledger:
             return rows.execute(asked, (build.number,)).fetchone()[0]
 
     def running(self) -> list[Build]:
-        with self._reading() as rows:
-            return [_build(row) for row in rows.execute("select * from builds where state = 'running'")]
+        return self._where("state = 'running'")
+
+    def held(self) -> list[Build]:
+        return self._where("state = 'held'")
+
+    def untold(self) -> list[Build]:
+        """Those that have come to an end of which nobody has word yet."""
+        return self._where("state in ('published', 'failed') and told = 0")
+
+    def tell(self, build: Build) -> None:
+        """Notes that those whom it concerns have word of it."""
+        with self._writing() as rows:
+            rows.execute("update builds set told = 1 where id = ?", (build.id,))
+
+    def release(self, build_id: str) -> bool:
+        """Queues a build that is held, in the place of its upload. Whether it was held."""
+        with self._writing() as rows:
+            return bool(rows.execute(f"update builds set state = 'queued' {_HELD}", (build_id,)).rowcount)
+
+    def change(self, build_id: str, variables: Mapping[str, str]) -> bool:
+        """Gives a build that is held other variables. Whether it was held."""
+        with self._writing() as rows:
+            changed = rows.execute(f"update builds set variables = ? {_HELD}", (json.dumps(dict(variables)), build_id))
+            return bool(changed.rowcount)
 
     def claim(self) -> Build | None:
         """Takes the build that has waited longest; None where none waits."""
@@ -175,10 +202,10 @@ class Ledger:
         self._change(build, "state = ?, ended_at = ?, message = ?", state, now(), message)
 
     def cancel(self, build_id: str) -> Build:
-        """Cancels what waits; notes it for the worker where the build runs. One that has ended stays as it is."""
+        """Cancels what is held or waits; notes it for the worker where it runs. One that has ended stays as it is."""
         with self._writing() as rows:
             rows.execute(
-                "update builds set state = 'cancelled', ended_at = ? where id = ? and state = 'queued'",
+                "update builds set state = 'cancelled', ended_at = ? where id = ? and state in ('held', 'queued')",
                 (now(), build_id),
             )
             rows.execute("update builds set cancel = 1 where id = ? and state = 'running'", (build_id,))
@@ -204,7 +231,11 @@ class Ledger:
 
     @staticmethod
     def _waiting(rows: sqlite3.Connection) -> int:
-        return rows.execute("select count(*) from builds where state = 'queued'").fetchone()[0]
+        return rows.execute("select count(*) from builds where state in ('held', 'queued')").fetchone()[0]
+
+    def _where(self, condition: str) -> list[Build]:
+        with self._reading() as rows:
+            return [_build(row) for row in rows.execute(f"select * from builds where {condition} order by number")]
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -257,4 +288,5 @@ def _build(row: sqlite3.Row) -> Build:
             datetime.fromisoformat(moment or now())
     except (ValueError, TypeError, AttributeError):
         raise sqlite3.DatabaseError(f"its build number {fields['number']} is none that was queued here") from None
-    return Build(**fields | {"variables": variables, "cancel": bool(fields["cancel"])})
+    flags = {name: bool(fields[name]) for name in ("cancel", "told")}
+    return Build(**fields | flags | {"variables": variables})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,9 +32,9 @@ class Progress:
     def read(cls, file: Path) -> Progress:
         """What a file of events says; nothing yet, where it is missing."""
         progress = cls()
-        for line in _lines(file):
-            with suppress(ValueError, TypeError, KeyError):  # cut off by a full disk, or none of ours
-                progress._add(json.loads(line))
+        for event in events(file):
+            with suppress(ValueError, TypeError, KeyError):  # none of ours
+                progress._add(event)
         return progress
 
     def _add(self, event: dict[str, Any]) -> None:
@@ -57,8 +58,12 @@ class Progress:
                 self.failed = event["text"]
 
 
-def _lines(file: Path) -> list[bytes]:
+def events(file: Path) -> Iterator[dict[str, Any]]:
+    """Those that are written to their end; none where the file is missing."""
     try:
-        return file.read_bytes().split(b"\n")[:-1]  # the last one is empty, or is being written
+        lines = file.read_bytes().split(b"\n")
     except FileNotFoundError:
-        return []
+        return
+    for line in lines[:-1]:  # the last one is empty, or is being written
+        with suppress(ValueError):  # cut off by a full disk
+            yield json.loads(line)

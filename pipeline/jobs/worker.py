@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
-from pipeline.address import Address
 from pipeline.errors import ClvError
 from pipeline.events.failures import plain_errors
 from pipeline.events.terminal import printable
+from pipeline.jobs import children
+from pipeline.jobs.children import Children
+from pipeline.jobs.inspector import Inspector
 from pipeline.jobs.jobs import Jobs
 from pipeline.jobs.ledger import Build
 from pipeline.jobs.notify import notify
 from pipeline.jobs.queue import wakes
 from pipeline.jobs.schedule import Schedule
-from pipeline.settings import ROOT, TAKES, Settings, as_variables, command_line, short
+from pipeline.settings import Settings, command_line, short
 from pipeline.warehouse import Warehouse
 from pipeline.warehouse.build_lock import build_lock, is_held
 
 MOST_ATTEMPTS = 2  # of a build that the worker's own end has interrupted
 LOOK_SECONDS = 0.2  # between two looks at a build that runs
-END_SECONDS = 5  # that a build gets to end by itself
 MESSAGE_BYTES = 10_000
 
 
@@ -42,6 +41,7 @@ def work(settings: Settings, schedule: Schedule | None) -> None:
         jobs.create()
         with build_lock(jobs.lock_file, "worker"):
             worker = _Worker(settings, warehouse, jobs)
+            inspector = Inspector(settings, jobs)
             queue = jobs.open_queue()
             wake = wakes(queue, worker.build_all)
             consumer = queue.create_consumer(workers=1, max_delay=1.0)
@@ -55,6 +55,7 @@ def work(settings: Settings, schedule: Schedule | None) -> None:
             consumer.start()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, end)
+            inspector.start()
             with suppress(Exception):  # where the queue is not there, it is asked again each minute
                 wake()
             while not ended and not worker.damage:
@@ -64,6 +65,7 @@ def work(settings: Settings, schedule: Schedule | None) -> None:
                 time.sleep(LOOK_SECONDS)
             consumer.stop()
             worker.stop()
+            inspector.stop()
             if worker.damage:
                 raise ClvError(
                     f"{jobs.ledger.file} cannot be used: {worker.damage}. What waited in it is not known any more. Put "
@@ -77,17 +79,13 @@ class _Worker:
         self._settings = settings
         self._warehouse = warehouse
         self._jobs = jobs
+        self._children = Children(settings)
         self._ledger = jobs.ledger
         self._stopping = threading.Event()
         self._working = threading.Lock()
+        self._telling: set[str] = set()
         self._due: datetime | None = None
         self.damage: sqlite3.DatabaseError | None = None  # of the ledger, which nothing can be built without
-        given = {name for variable in TAKES["build"] for name in (variable, f"CLV_{variable}")}
-        self._environment = {name: value for name, value in os.environ.items() if name not in given}
-        self._environment |= {n: v for n, v in as_variables("work", settings).items() if n in TAKES["build"]}
-        for variable, value in (("ORDERS", settings.orders), ("DELIVER_TO", settings.deliver_to)):
-            if isinstance(value, Address):
-                self._environment[variable] = value.uri  # its text has no password
 
     def stop(self) -> None:
         """Has the build that runs wait again, and returns when its process has ended."""
@@ -123,27 +121,36 @@ class _Worker:
     def _build_all(self) -> None:
         """What a worker that was killed has left in its middle comes first."""
         with self._working:
+            self._tell()
             self._jobs.clean(timedelta(days=self._settings.keep_uploads))
             for left in self._ledger.running():
                 if not self._wait_for_others():
                     return
                 self._settle(left)
-                self._tell(self._ledger.get(left.id))
+                self._tell()
             while self._wait_for_others() and (build := self._ledger.claim()):
                 print(f"{build.id}  {printable(build.name)}: begun", flush=True)
                 self._build(build)
-                ended = self._ledger.get(build.id)
-                print(f"{build.id}  {printable(build.name)}: {ended.state}", flush=True)
-                self._tell(ended)
+                print(f"{build.id}  {printable(build.name)}: {self._ledger.get(build.id).state}", flush=True)
+                self._tell()
 
-    def _tell(self, build: Build) -> None:
-        """Has word sent to whom it concerns."""
+    def _tell(self) -> None:
+        """Has word sent to whom it concerns, also of what a worker before has not come to tell."""
+        for build in self._ledger.untold():
+            if build.id not in self._telling:
+                self._telling.add(build.id)
+                self._tell_of(build)
+
+    def _tell_of(self, build: Build) -> None:
         warnings = self._jobs.progress(build).warnings if build.state == "published" else []
         failed = build.state == "failed" or (build.state == "published" and build.message)
         target = self._settings.on_failure if failed else self._settings.on_warning if warnings else ""
         if target:
             word = {name: getattr(build, name) for name in ("id", "state", "source", "name", "message", "ended_at")}
-            notify(target, word | {"warnings": warnings, "warehouse": str(self._settings.warehouse)})
+            word |= {"warnings": warnings, "warehouse": str(self._settings.warehouse)}
+            notify(target, word, lambda: self._ledger.tell(build))
+        else:
+            self._ledger.tell(build)
 
     def _wait_for_others(self) -> bool:
         """Until no other build, of a person perhaps, runs in the warehouse. Whether the worker goes on."""
@@ -160,19 +167,11 @@ class _Worker:
         folder.mkdir(exist_ok=True)
         for file in (output, self._jobs.events_file(build)):  # of an attempt before, or a link that somebody planted
             file.unlink(missing_ok=True)
-        environment = self._environment | dict(build.variables) | {"JSON": str(self._jobs.events_file(build))}
         with output.open("xb") as errors:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "pipeline.jobs.child", str(os.getpid()), "build"],
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-            )
+            process = self._children.start("build", build, self._jobs.events_file(build), errors)
         while process.poll() is None:
             if self._stopping.is_set() or self._ledger.get(build.id).cancel:
-                _end(process)
+                children.end(process)
                 break
             with suppress(subprocess.TimeoutExpired):
                 process.wait(LOOK_SECONDS)
@@ -212,13 +211,3 @@ class _Worker:
         """What the build told people on stderr."""
         with self._jobs.output_file(build).open("rb") as errors:
             return printable(errors.read(MESSAGE_BYTES).decode(errors="replace").strip())
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Nothing of a build needs to be put away: what it leaves, the next one removes."""
-    process.terminate()
-    try:
-        process.wait(END_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

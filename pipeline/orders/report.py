@@ -24,13 +24,43 @@ _LOADED_WHOLE = 64 << 20  # bytes; what is larger is told by a sample, so that i
 
 
 @dataclass(frozen=True)
-class Report:
-    """`sections` are (title, lines); `mapping` is orders.yml; `asked` puts the questions in words."""
+class ReadColumn:
+    """One of ours, what of the file it is made of, and values that stand there."""
 
-    sections: tuple[tuple[str, tuple[str, ...]], ...]
+    name: str
+    made_of: str
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a person wants to know of the orders, all but `mapping` and `asked` line by line.
+
+    `not_used`: columns of the file that nothing is made of. `formats`: of dates and numbers, and what fits them.
+    `lines`: how many, of whom and from when. `mapping`: what is decided, as an orders.yml; `asked`: the questions in
+    words. Where nothing can be read before one of them is answered, the columns are empty.
+    """
+
+    orders: tuple[str, ...]
+    read_as: tuple[str, ...]
+    columns: tuple[ReadColumn, ...]
+    not_used: tuple[str, ...]
+    formats: tuple[str, ...]
+    lines: tuple[str, ...]
     mapping: str
     questions: tuple[Question, ...]
     asked: str
+
+    @property
+    def file(self) -> str:
+        """The mapping, with what is to be decided beside it as comments."""
+        content = [self.mapping]
+        if self.questions:
+            content.append("\n# To decide: take the # away from the line that is right.\n")
+        for question in self.questions:
+            content.append(f"\n# {question.text}\n")
+            content += [f"# {answer}{f'  # {why}' if why else ''}\n" for answer, why in question.answers]
+        return "".join(content)
 
 
 @excel.converted_once()
@@ -38,29 +68,22 @@ def report(source: Source, stated: Mapping | None = None) -> Report:
     """Looks at the orders without changing anything. Raises OrdersError where they cannot be read at all."""
     reading, questions, asked = propose(source, stated)
     size = sum(path.stat().st_size for path in source.files)
-    sections: list[tuple[str, tuple[str, ...]]] = [
-        (
-            "Orders",
-            (
-                plain(source.called or source.given),
-                f"{len(source.files)} files" if len(source.files) > 1 else _bytes(size),
-            ),
-        )
-    ]
     if reading:
         reading = _without(reading, _settings_asked(questions))
-        sections.append(("Read as", tuple(read_as(reading)) or ("the six columns as they are",)))
-        sections.append(("Columns", tuple(_columns(reading))))
-        sections.append(("Formats", tuple(_formats(reading))))
-        if not questions:
-            sections.append(("Lines", tuple(_lines(source, stated, reading, size))))
-    content = [mapping.dump(_settled(reading, questions) if reading else stated or Mapping())]
-    if questions:
-        content.append("\n# To decide: take the # away from the line that is right.\n")
-    for question in questions:
-        content.append(f"\n# {question.text}\n")
-        content += [f"# {answer}{f'  # {why}' if why else ''}\n" for answer, why in question.answers]
-    return Report(tuple(sections), "".join(content), questions, asked)
+    return Report(
+        orders=(
+            plain(source.called or source.given),
+            f"{len(source.files)} files" if len(source.files) > 1 else _bytes(size),
+        ),
+        read_as=(tuple(read_as(reading)) or ("the six columns as they are",)) if reading else (),
+        columns=tuple(_columns(reading)) if reading else (),
+        not_used=tuple(_not_used(reading)) if reading else (),
+        formats=tuple(_formats(reading)) if reading else (),
+        lines=tuple(_lines(source, stated, reading, size)) if reading and not questions else (),
+        mapping=mapping.dump(_settled(reading, questions) if reading else stated or Mapping()),
+        questions=questions,
+        asked=asked,
+    )
 
 
 def _settled(reading: Reading, questions: Iterable[Question]) -> Mapping:
@@ -91,23 +114,24 @@ def _without(reading: Reading, asked: set[str]) -> Reading:
     )
 
 
-def _columns(reading: Reading) -> Iterable[str]:
+def _columns(reading: Reading) -> Iterable[ReadColumn]:
     for name in COLUMNS:
         expression = reading.columns[name]
         if expression is None:
-            yield f"{name:<16}" + {"order_id": "the day", "num_items": "1"}.get(name, "not there")
+            yield ReadColumn(name, {"order_id": "the day", "num_items": "1"}.get(name, "not there"))
             continue
         examples: dict[str, None] = {}
         for row in reading.rows:
             examples.setdefault(" ; ".join(row[position] or "" for position in expression.positions))
             if len(examples) == 3:
                 break
-        shown = " | ".join(plain(example, 40) for example in examples)
-        yield f"{name:<16}{plain(str(reading.mapping.columns[name])):<28}  {shown}"
+        shown = tuple(plain(example, 40) for example in examples)
+        yield ReadColumn(name, plain(str(reading.mapping.columns[name])), shown)
+
+
+def _not_used(reading: Reading) -> list[str]:
     used = {position for expression in reading.columns.values() if expression for position in expression.positions}
-    left = [name for i, name in enumerate(reading.layouts[0].names) if i not in used and name]
-    if left:
-        yield f"{'not used':<16}{plain(', '.join(left), 300)}"
+    return [plain(name) for i, name in enumerate(reading.layouts[0].names) if i not in used and name]
 
 
 def _formats(reading: Reading) -> Iterable[str]:

@@ -36,22 +36,27 @@ def carry_over(warehouse: Warehouse) -> list[Warned]:
     """
     warnings = []
     if warehouse.current.is_symlink() and not warehouse.published_file.exists():
-        warnings.append(Warned("published_file_gone", f"{warehouse.published_file} was gone: this build puts it back"))
+        gone = _within(warehouse, warehouse.published_file)
+        warnings.append(Warned("published_file_gone", f"{gone} was gone: this build puts it back"))
     for published in warehouse.published_files():
         try:
             other_engine = _begin_with(published, warehouse)
         except duckdb.Error as error:
             _stop_unless_damaged(published, error)
-            reason = str(error).splitlines()[0]
-            text = f"{published} is damaged and this build replaces it ({reason})"
-            warnings.append(Warned("published_file_damaged", text))
+            text = f"{published} is damaged and this build replaces it ({str(error).splitlines()[0]})"
+            warnings.append(Warned("published_file_damaged", _within(warehouse, text)))
             warehouse.build_file.unlink(missing_ok=True)
         else:
             if warnings:
-                text = f"the history goes on from {published.resolve()}"
+                text = f"the history goes on from {_within(warehouse, published)}"
                 warnings.append(Warned("history_from_another_file", text))
             return warnings + other_engine
     return [*warnings, Warned("history_lost", "no history was left to carry over")] if warnings else []
+
+
+def _within(warehouse: Warehouse, text: object) -> str:
+    """Without where the warehouse is: warnings are published, and who reads them need not know."""
+    return str(text).replace(f"{warehouse.folder}/", "")
 
 
 def _begin_with(published: Path, warehouse: Warehouse) -> list[Warned]:
@@ -120,7 +125,7 @@ def _another_engine(file: duckdb.DuckDBPyConnection, published: Path) -> list[Wa
     wrote, reads = file.execute("select any_value(duckdb_version), version() from build_info").fetchall()[0]
     if wrote == reads:
         return []
-    text = f"{published} was written by DuckDB {wrote}: this build is a new file beside it, with its history"
+    text = f"{published.name} was written by DuckDB {wrote}: this build is a new file beside it, with its history"
     return [Warned("another_duckdb", text, {"wrote": wrote, "reads": reads})]
 
 

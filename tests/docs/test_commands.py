@@ -19,6 +19,7 @@ from api.settings import Settings
 from tests.docs.markdown import DOCS, PAGES, ROOT, code, commands, name, rows
 
 SHOWN = {f"{name(page)}: {' '.join(words)}": words for page in PAGES for words in commands(page)}
+METHODS = {"POST": "post", "PUT": "put", "DELETE": "delete"}
 OF_OTHERS = {".", "dbt", "export", "pip", "pyenv", "venv"}
 
 
@@ -33,7 +34,8 @@ def test_a_command_that_is_shown_is_one(words: list[str]) -> None:
         check_target(words[1:] + given)
     elif program == "curl":
         address = next(word for word in words[1:] if re.match(r"(http://)?[\w.-]+:\d+/", word))
-        check_request(address, "post" if {"-F", "POST"} & set(words) else "get")
+        asked = [METHODS[word] for word in words if word in METHODS]
+        check_request(address, asked[0] if asked else "post" if "-F" in words else "get")
     elif words[0] == ".ci/run":
         assert os.access(ROOT / words[0], os.X_OK)
     else:
@@ -96,7 +98,7 @@ def operation_for(path: str, method: str) -> dict[str, Any] | None:
 
 def test_the_page_on_the_api_has_every_route_and_no_other() -> None:
     page = (DOCS / "api.md").read_text("utf-8")
-    listed = [text for row in rows(page) for text in code(row[0]) if re.match("(GET|POST|DELETE) /", text)]
+    listed = [text for row in rows(page) for text in code(row[0]) if re.match("(GET|POST|PUT|DELETE) /", text)]
     for request in listed:
         method, address = request.replace("\\|", "-").split(" ", 1)
         check_request("http://127.0.0.1" + re.sub("<.*?>", "x", address), method.lower())

@@ -31,7 +31,7 @@ def test_the_last_success_outlives_failures_and_a_damaged_ledger_is_told(tmp_pat
     ledger.file.write_bytes(b"no ledger" * 1000)
     answer = client.get("/health")
     assert (answer.status_code, answer.json["status"], answer.json["customers"]) == (200, "degraded", 1)
-    assert f"{ledger.file} cannot be read" in answer.json["problem"]
+    assert ".clv-jobs/ledger.sqlite cannot be read" in answer.json["problem"]
     metrics = client.get("/metrics")
     assert (metrics.status_code, "clv_worker_running 0.0" in metrics.text, "clv_builds" in metrics.text) == (
         200,

@@ -24,7 +24,7 @@ from pipeline.warehouse.build_lock import build_lock
 from tests.api.conftest import publish
 
 Step = tuple[str, int]
-DOES = ("add", "claim", "end", "requeue", "cancel")
+DOES = ("add", "hold", "release", "claim", "end", "requeue", "cancel")
 
 
 @settings(deadline=None, max_examples=15)
@@ -39,10 +39,15 @@ def test_builds_begin_in_the_order_in_which_they_were_queued_and_end_once(
     for step, number in steps:
         waiting, running = ([name for name in states if states[name] == state] for state in ("queued", "running"))
         chosen = [*states][number % len(states)] if states else None
-        if step == "add":
-            name = f"build-{len(states)}"
-            assert ledger.add(name, "upload", "orders.csv", {"N": name}).variables == {"N": name}
-            states[name] = "queued"
+        if step in ("add", "hold"):
+            name, state = f"build-{len(states)}", "queued" if step == "add" else "held"
+            assert ledger.add(name, "upload", "orders.csv", {"N": name}, state).variables == {"N": name}
+            states[name] = state
+        elif step == "release" and chosen:
+            was_held = states[chosen] == "held"
+            assert ledger.change(chosen, {"N": "2"}) is ledger.release(chosen) is was_held
+            assert ledger.get(chosen).variables["N"] == "2" or not was_held
+            states[chosen] = "queued" if was_held else states[chosen]
         elif step == "claim":
             claimed = ledger.claim()
             assert (claimed and claimed.id) == next(iter(waiting), None)
@@ -61,7 +66,7 @@ def test_builds_begin_in_the_order_in_which_they_were_queued_and_end_once(
                 assert (ledger.get(chosen).attempts, ledger.get(chosen).started_at) == (7, None)
         elif step == "cancel" and chosen:
             ledger.cancel(chosen)
-            if chosen in waiting:
+            if states[chosen] in ("held", "queued"):
                 states[chosen] = "cancelled"
             if chosen in running:
                 asked_to_end.add(chosen)
@@ -73,6 +78,10 @@ def test_builds_begin_in_the_order_in_which_they_were_queued_and_end_once(
     assert all(build.has_ended is (build.ended_at is not None) is (build.state in ENDED) for build in found)
     assert ledger.by_state() == {state: [*states.values()].count(state) for state in STATES}
     assert [build.id for build in ledger.running()] == [name for name in states if states[name] == "running"]
+    assert [build.id for build in ledger.held()] == [name for name in states if states[name] == "held"]
+    assert {build.id for build in ledger.untold()} == {
+        name for name in states if states[name] in ("published", "failed")
+    }
     last = ledger.last_published()
     assert (last and last.id) == (published[-1] if published else None)
     ahead = [*states.values()].count("running")
@@ -98,7 +107,7 @@ def test_who_waits_is_told_for_what_and_of_many_builds_the_newest_are_listed(tmp
     listed = client.get("/builds").json["builds"]
     assert [build["id"] for build in listed] == [f"build-{n}" for n in range(104, 4, -1)]
     assert (listed[3]["message"], listed[3]["name"], listed[3]["state"]) == ("why 101", "orders 101.csv", "failed")
-    assert listed[0]["message"] == f"No worker runs on this warehouse. Start one: make work WAREHOUSE={tmp_path}"
+    assert listed[0]["message"] == "No worker runs on this warehouse. Start one there: make work"
     with build_lock(jobs.lock_file, "worker"):
         told = [client.get(f"/builds/build-{n}").json["message"] for n in (102, 103, 104)]
         assert told == ["It is about to begin.", "1 build is before it.", "2 builds are before it."]

@@ -18,6 +18,7 @@ import pytest
 from werkzeug.test import EnvironBuilder
 
 from pipeline.jobs.ledger import Ledger
+from tests.api.conftest import Answer
 from tests.jobs.conftest import ORDERS, Desk
 
 READER, UPLOADER = "a-token-that-reads-only", "a-token-that-uploads-too"
@@ -77,14 +78,15 @@ def test_a_form_may_bring_the_orders_and_how_they_are_read(counter: Desk) -> Non
     body, kind = form["wsgi.input"].read(), form["CONTENT_TYPE"]
     build_id = counter.queue(body, Content_Type=kind)
     assert (counter.jobs / build_id / "orders.csv").read_bytes() == ORDERS
-    assert (counter.jobs / build_id / "mapping.yml").read_text() == "columns: {}\n"
+    (mapping,) = (counter.jobs / build_id).glob("mapping-*.yml")
+    assert mapping.read_text() == "columns: {}\n"
     # The worker's own may name a database.
     assert Ledger(counter.jobs / "ledger.sqlite").get(build_id).variables == {
         "ORDERS": str(counter.jobs / build_id / "orders.csv"),
         "TABLE": "",
         "QUERY": "",
         "AS_OF": "2017-10-17",
-        "MAPPING": str(counter.jobs / build_id / "mapping.yml"),
+        "MAPPING": str(mapping),
     }
     assert counter.build(build_id)["name"] == "March.csv"
     assert "make work" in counter.build(build_id)["message"]
@@ -116,7 +118,7 @@ def test_curl_uploads_as_the_docs_have_it(counter: Desk, options: list[str]) -> 
         (b"x" * (20 << 20), "", 413, "at most 1,048,576 bytes"),
         (ORDERS, "?as_of=2017-13-01", 422, "as_of: has to be a day, YYYY-MM-DD"),
         (ORDERS, "?as_of=1508198400", 422, "as_of: has to be a day, YYYY-MM-DD"),
-        (ORDERS, "?strickt=1", 422, "strickt: is not known here; known are as_of, strict, mapping, name"),
+        (ORDERS, "?strickt=1", 422, "strickt: is not known here; known are as_of, strict, mapping, name, inspect"),
         (ORDERS, "?model=x.dill", 422, "model: is not known here"),
     ],
 )
@@ -202,6 +204,35 @@ def test_what_the_disk_has_no_room_for_is_refused_before_it_comes_in(open_desk: 
         answer = line.makefile("rb").read()
     assert b" 507 " in answer.splitlines()[0] and b"The disk has no room for 8,999," in answer
     assert not folders(desk)
+
+
+def test_what_is_only_looked_at_is_built_when_somebody_says_so_and_not_again(counter: Desk) -> None:
+    held = counter.queue(ORDERS, "?inspect=true")
+    build = counter.build(held)
+    assert (build["state"], build["reading"], build["step"]) == ("held", None, None)
+    assert "make work" in build["message"]
+
+    def map_by(content: object) -> Answer:
+        body = json.dumps(content).encode()
+        return counter.server.request("PUT", f"/builds/{held}/mapping", body, Content_Type="application/json")
+
+    for content, said in (({}, "mapping: is missing"), ([], "a list"), ({"mapping": 1}, "has to be a text")):
+        refused = map_by(content)
+        assert refused.status == 422 and said in refused.json["detail"]
+        assert refused.json["detail"].endswith('Send {"mapping": "…"} with the header Content-Type: application/json.')
+    assert map_by({"mapping": "columns: {}\n"}).status == 202
+    (mapping,) = (counter.jobs / held).glob("mapping-*.yml")
+    assert mapping.read_text() == "columns: {}\n"
+
+    started = counter.server.request("POST", f"/builds/{held}")
+    assert (started.status, started.json["state"]) == (202, "queued")
+    for again in (counter.server.request("POST", f"/builds/{held}"), map_by({"mapping": ""})):
+        assert (again.status, again.json["detail"].split(";")[0]) == (409, "This build is queued")
+    assert counter.server.request("POST", "/builds/nothing").status == 404
+
+    cancelled = counter.queue(ORDERS, "?inspect=true")
+    assert counter.server.request("DELETE", f"/builds/{cancelled}").json["state"] == "cancelled"
+    assert counter.server.request("POST", f"/builds/{cancelled}").status == 409
 
 
 def test_eight_who_upload_at_once_are_all_answered_and_as_many_builds_wait_as_may(counter: Desk) -> None:

@@ -44,11 +44,11 @@ def test_what_is_uploaded_is_published_or_told_why_not_as_on_a_terminal(desk: De
     failed = desk.ended(bad)
     (desk.folder / "bad.csv").write_bytes(ORDERS + b"x,x1,1,one,5,2017-10-01\n")
     terminal = desk.run(status=1, ORDERS=str(desk.folder / "bad.csv"), WAREHOUSE=str(desk.folder / "other"))
-    told = failed["message"].replace(str(desk.jobs / bad / "orders.csv"), str(desk.folder / "bad.csv"))
-    assert (failed["state"], told) == (
-        "failed",
-        terminal.strip().replace(str(desk.folder / "other"), str(desk.warehouse)),
+    told, advice = failed["message"].rsplit("these lines: ", 1)
+    assert told + "these lines: " in terminal.replace(str(desk.folder / "bad.csv"), "orders"), (
+        "by the name it came with"
     )
+    assert (failed["state"], advice) == ("failed", "MAX_REJECTED=0.5 for the worker")
     assert "invalid_num_items" in failed["message"] and "x,x1,1,one" in failed["message"]
     assert failed["rejected"] == [
         {"reason": "invalid_num_items", "lines": 1, "examples": ["line 5: x,x1,1,one,5,2017-10-01"]}
