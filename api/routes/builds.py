@@ -52,7 +52,7 @@ BODY = {"required": True, "content": {"application/octet-stream": FILE, "multipa
     responses={202: JobDetails, **problems(400, 401, 403, 408, 411, 413, 422, 503, 507)},
 )
 @policy(who="uploader", limit=UPLOADS, large_body=True)
-def upload(query: UploadQuery) -> Response:
+def upload_orders(query: UploadQuery) -> Response:
     """Queue a build of the orders in this file"""
     size, limit = request.content_length, current_app.extensions["settings"].upload_limit
     if size is None:  # the end of a body in chunks looks no different when the line has broken
@@ -67,13 +67,13 @@ def upload(query: UploadQuery) -> Response:
         _read_away()
         return _refusal(error, limit)
     response = jsonify(_details(build))
-    response.status_code, response.headers["Location"] = 202, url_for(".build", build_id=build.id)
+    response.status_code, response.headers["Location"] = 202, url_for(".get_build", build_id=build.id)
     return response
 
 
 @routes.get("/builds", responses={200: schemas.Jobs, **problems(401, 503)})
 @policy(who="token", limit=DETAILS)
-def builds() -> dict[str, Any]:
+def list_builds() -> dict[str, Any]:
     """The latest hundred builds that were asked for, the newest first"""
     return {
         "builds": [_shown(build) for build in _jobs().ledger.newest(LISTED)],
@@ -84,14 +84,14 @@ def builds() -> dict[str, Any]:
 
 @routes.get("/builds/<build_id>", responses={200: JobDetails, **problems(401, 404, 503)})
 @policy(who="token", limit=DETAILS)
-def build(path: BuildPath) -> dict[str, Any]:
+def get_build(path: BuildPath) -> dict[str, Any]:
     """How far a build is, or what came of it"""
     return _details(_known(path.build_id))
 
 
 @routes.post("/builds/<build_id>", responses={202: JobDetails, **problems(401, 403, 404, 409, 503)})
 @policy(who="uploader", limit=DETAILS)
-def start(path: BuildPath) -> Response | tuple[dict[str, Any], int]:
+def start_build(path: BuildPath) -> Response | tuple[dict[str, Any], int]:
     """Have an upload built that was only looked at so far"""
     build = _known(path.build_id)
     return (_details(_known(build.id)), 202) if _jobs().release(build) else _not_held(build.id)
@@ -102,7 +102,7 @@ def start(path: BuildPath) -> Response | tuple[dict[str, Any], int]:
     responses={202: JobDetails, **problems(400, 401, 403, 404, 409, 413, 415, 422, 503, 507)},
 )
 @policy(who="uploader", limit=DETAILS)
-def read_by(path: BuildPath, body: MappingBody) -> Response | tuple[dict[str, Any], int]:
+def map_build(path: BuildPath, body: MappingBody) -> Response | tuple[dict[str, Any], int]:
     """Look again at an upload that was only looked at so far, and read it by this mapping"""
     build = _known(path.build_id)
     try:
@@ -114,7 +114,7 @@ def read_by(path: BuildPath, body: MappingBody) -> Response | tuple[dict[str, An
 
 @routes.delete("/builds/<build_id>", responses={202: JobDetails, **problems(401, 403, 404, 409, 503)})
 @policy(who="uploader", limit=DETAILS)
-def cancel(path: BuildPath) -> Response | tuple[dict[str, Any], int]:
+def cancel_build(path: BuildPath) -> Response | tuple[dict[str, Any], int]:
     """Cancel a build that is held, waits or runs; one that runs ends within seconds"""
     if (before := _known(path.build_id)).has_ended:
         return problem(409, f"This build has ended: it is {before.state}.")

@@ -48,7 +48,8 @@ from published.prediction_history where customer_id = ? order by as_of_date
 
 ONE: Responses = {200: Customer, **problems(401, 404, 422, 503)}
 ONE_OR_PAGE: Responses = {200: Customers, **problems(401, 404, 410, 422, 503)}
-CSV = {"content": {"text/csv": {"schema": {"type": "string"}}}}
+ROWS = "customer_id,as_of_date,first_order_date,…\na,2017-10-17,2017-01-02,…\n"
+CSV = {"content": {"text/csv": {"schema": {"type": "string", "example": ROWS}}}}
 ALL: Responses = {200: History, **problems(401, 404, 422, 503)}
 
 

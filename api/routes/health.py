@@ -22,7 +22,7 @@ FULL_SECONDS = 10  # that no place was free, until it is said: a rush passes soo
 
 @routes.get("/health", responses={200: Health, 503: Health})
 @policy(who="anyone", limit=None)
-def health() -> tuple[dict[str, Any], int]:
+def get_health() -> tuple[dict[str, Any], int]:
     """Whether the API can answer, from which build, and what is wrong if anything is"""
     publication, places = current_app.extensions["publication"], current_app.extensions["places"]
     success, unread = _last_success(current_app.extensions["jobs"])

@@ -11,11 +11,11 @@ from api.schemas import problems
 
 routes = api_blueprint("metrics", tag="Operations")
 
-TEXT = {"content": {"text/plain": {"schema": {"type": "string"}}}}
+TEXT = {"content": {"text/plain": {"schema": {"type": "string", "example": "clv_snapshot_customers 5000.0\n"}}}}
 
 
 @routes.get("/metrics", responses={200: TEXT, **problems(401, 503)})
 @policy(who="token", limit=DETAILS)
-def metrics() -> Response:
+def get_metrics() -> Response:
     """Requests, latencies and the snapshot, in Prometheus' format"""
     return Response(generate_latest(current_app.extensions["metrics"].registry), content_type=CONTENT_TYPE_LATEST)

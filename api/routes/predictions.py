@@ -23,7 +23,7 @@ from api.store.publication import snapshot
 routes = api_blueprint("predictions", tag="Predictions")
 
 CSV_ROWS = 1 << 14
-CSV = {"content": {"text/csv": {"schema": {"type": "string", "examples": ["customer_id,predicted_clv\na,244.9\n"]}}}}
+CSV = {"content": {"text/csv": {"schema": {"type": "string", "example": "customer_id,predicted_clv\na,244.9\n"}}}}
 
 
 @routes.get("/predictions/<customer_id>", responses={200: Prediction, **problems(401, 404, 422, 503)})

@@ -15,7 +15,7 @@ routes = api_blueprint("segments", tag="Summary")
 
 @routes.get("/segments", responses={200: Segments, **problems(401, 503)})
 @policy(who="token", limit=LONG)
-def segments() -> dict[str, Any]:
+def get_segments() -> dict[str, Any]:
     """Customers and value by tier and lifecycle"""
     return snapshot().once("segments", _segments)
 

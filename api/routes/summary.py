@@ -43,7 +43,7 @@ NOT_USED = "select reason, count(*) as lines from published.rejected_orders grou
 
 @routes.get("/summary", responses={200: Summary, **problems(401, 503)})
 @policy(who="token", limit=LONG)
-def summary() -> dict[str, Any]:
+def get_summary() -> dict[str, Any]:
     """Counts, totals and deciles, what changed and what came of it; the build and the model they come from"""
     return snapshot().once("summary", _summary)
 

@@ -13,14 +13,14 @@ from api.store.publication import snapshot
 
 routes = api_blueprint("training_report", tag="Summary")
 
-HTML = {"content": {"text/html": {"schema": {"type": "string"}}}}
+HTML = {"content": {"text/html": {"schema": {"type": "string", "example": "<!doctype html>…"}}}}
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
 
 
 @routes.get("/training-report", responses={200: HTML, **problems(401, 404, 503)})
 @policy(who="token", limit=LONG)
-def report() -> Response:
+def get_training_report() -> Response:
     """The report on the model that is served, where `make train` left it beside what is published"""
     folder, model_id = current_app.extensions["publication"].path.parent, snapshot().build["model_id"]
     found = training_report.read(folder, model_id)
