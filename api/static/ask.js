@@ -14,9 +14,13 @@ function refusal(status, problem) {
   return status === 401 ? new Refused(problem.detail) : Object.assign(new Error(problem.detail), { status });
 }
 
+// The builds that have answered since this was last cleared, by the tag that each answer of a build carries.
+export const builds = new Set();
+
 async function ask(path, method = "GET", body = undefined) {
   const typed = body && { "Content-Type": "application/json" };
   const answer = await fetch(path, { method, headers: { ...headers(), ...typed }, body: body && JSON.stringify(body) });
+  if (answer.headers.has("ETag")) builds.add(answer.headers.get("ETag"));
   if (answer.ok) return answer;
   throw refusal(answer.status, await answer.json().catch(() => ({ detail: answer.statusText })));
 }

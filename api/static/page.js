@@ -1,6 +1,6 @@
 // Draws the page from the JSON routes, and shows what the part of the address behind its # asks for.
 
-import { asked, follow, Refused, token } from "./ask.js";
+import { asked, builds, follow, Refused, token } from "./ask.js";
 import { drawChanges } from "./changes.js";
 import { drawCohorts } from "./cohorts.js";
 import { lookUp, showCustomer } from "./customer.js";
@@ -24,6 +24,7 @@ async function load() {
 // Whether the server answers who asks.
 async function loadSummary() {
   try {
+    builds.clear();
     const found = await asked("summary"), before = summary;
     $("content").hidden = false;
     $("notice").hidden = true;
@@ -35,6 +36,7 @@ async function loadSummary() {
       refocus();
     }
     drawProvenance(summary);
+    if (builds.size > 1) return loadSummary(); // a new build was published while this one was drawn, and is mixed in
   } catch (error) {
     tell(error);
     return Boolean(error.status);
@@ -88,6 +90,13 @@ async function show() {
   await Promise.all(shown);
 }
 
+// As chosen by a person; what is shown of a build that is not drawn yet has it drawn.
+async function showChosen() {
+  await show();
+  if (builds.size > 1) await loadSummary();
+  [$("card"), $("tenth"), $("segment")].find((box) => !box.hidden)?.scrollIntoView({ block: "nearest" });
+}
+
 function tell(error) {
   if (error instanceof Refused) {
     $("refused").textContent = token.get() ? "This token is not one that may ask. Check it and try again." : "";
@@ -126,10 +135,7 @@ $("may-upload").addEventListener("click", () => {
   askForToken("To upload, another token is asked for. It stays in this tab.");
 });
 takeUploads(page);
-addEventListener("hashchange", () => summary && show().then(() => {
-  const shown = [$("card"), $("tenth"), $("segment")].find((box) => !box.hidden);
-  shown?.scrollIntoView({ block: "nearest" });
-}, tell));
+addEventListener("hashchange", () => summary && showChosen().catch(tell));
 addEventListener("resize", () => {
   if (!summary) return;
   drawTenths(summary);

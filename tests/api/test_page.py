@@ -135,6 +135,19 @@ def test_a_new_build_redraws_page_and_card_and_keeps_the_focus_and_the_same_buil
         assert page.run("document.activeElement.closest('ol').id") == "top"  # where it was, not in another list
 
 
+def test_no_two_builds_are_mixed_on_the_page(page: Page, tmp_path: Path) -> None:
+    publish(tmp_path / "warehouse", "one", VALUES)
+    with serving(tmp_path / "warehouse") as server:
+        show(page, server)
+        publish(tmp_path / "warehouse", "two", {name: value * 2 for name, value in VALUES.items()})
+        server.wait(lambda: server.get("/health").json["build_id"] == "two")
+        assert "Build one" in page.text("#provenance")
+        page.run("document.querySelector('.column').dispatchEvent(new MouseEvent('click', {bubbles: true}))")
+        page.wait("document.getElementById('provenance').textContent.includes('Build two')")
+        page.wait(f"document.getElementById('total').textContent === '{sum(VALUES.values()) * 2:,.2f}'")
+        page.wait("document.querySelectorAll('#tenth li').length === 10")
+
+
 def test_a_token_that_is_wrong_is_told_and_the_right_one_opens(page: Page, warehouse: Path) -> None:
     with serving(warehouse, "page-with-token", API_TOKENS="the-one-token-that-may") as server:
         page.open(f"http://127.0.0.1:{server.port}/")
