@@ -200,3 +200,22 @@ def test_a_worker_makes_up_for_what_was_missed_and_tells_of_failures_and_warning
     (word,) = hook.words
     assert (word["state"], word["message"]) == ("failed", desk.builds()[1]["message"])
     assert "secret" not in desk.log()
+
+
+@pytest.mark.slow
+def test_what_a_worker_has_not_come_to_tell_before_it_ended_the_next_one_tells(desk: Desk, hook: Hook) -> None:
+    desk.jobs.mkdir(parents=True)
+    ledger = Ledger(desk.jobs / "ledger.sqlite")
+    ledger.add("build-1", "upload", "orders.csv", {})
+    ledger.end(ledger.claim(), "failed", "no usable line")
+    given = {"ON_FAILURE": f"http://127.0.0.1:{hook.server_port}/"}
+    hook.refusals = refusals = 1000
+    worker = desk.work(**given)
+    desk.until(lambda: hook.refusals < refusals)
+    worker.terminate()
+    assert (worker.wait(20), hook.words) == (0, [])
+    hook.refusals = 0
+    desk.work(**given)
+    desk.until(lambda: ledger.get("build-1").told)
+    assert [(word["id"], word["message"]) for word in hook.words] == [("build-1", "no usable line")]
+    assert not ledger.untold()
