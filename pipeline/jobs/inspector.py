@@ -31,7 +31,7 @@ class Inspector(threading.Thread):
 
     def run(self) -> None:
         while not self._stopping.wait(LOOK_SECONDS):
-            with suppress(sqlite3.Error):  # a ledger that cannot be read is told where builds are asked for
+            with suppress(sqlite3.Error, OSError):  # of the ledger or the disk: told where builds are asked for
                 for build in self._jobs.ledger.held():
                     self._look_at(build)
 
