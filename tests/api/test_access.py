@@ -92,11 +92,15 @@ ROUTES = {
     "/builds": ("token", DETAILS),
     "/builds/20171017T030000-0f9a3c": ("token", DETAILS),
     "DELETE /builds/20171017T030000-0f9a3c": ("uploader", DETAILS),
+    "POST /builds/20171017T030000-0f9a3c": ("uploader", DETAILS),
+    "PUT /builds/20171017T030000-0f9a3c/mapping": ("uploader", DETAILS),
     "POST /orders?as_of=never": ("uploader", UPLOADS),
 }
 ANSWERED = {  # with no token asked for; the others with 200
     "/builds/20171017T030000-0f9a3c": 404,
     "DELETE /builds/20171017T030000-0f9a3c": 404,
+    "POST /builds/20171017T030000-0f9a3c": 404,
+    "PUT /builds/20171017T030000-0f9a3c/mapping": 400,
     "POST /orders?as_of=never": 422,
 }
 

@@ -310,6 +310,8 @@ HEADERS = [
     ("GET", "/builds", 200, VALUE | {"cache-control": "no-store"}, False),
     ("GET", "/builds/none", 404, REFUSAL, False),
     ("DELETE", "/builds/none", 403, REFUSAL, False),
+    ("POST", "/builds/none", 403, REFUSAL, False),
+    ("PUT", "/builds/none/mapping", 403, REFUSAL, False),
     ("POST", "/orders", 403, REFUSAL, False),
     ("GET", "/customers.csv?changed_since=none", 410, REFUSAL | {"cache-control": "private, no-cache"}, True),
 ]
