@@ -41,12 +41,12 @@ def test_builds_begin_in_the_order_in_which_they_were_queued_and_end_once(
         chosen = [*states][number % len(states)] if states else None
         if step in ("add", "hold"):
             name, state = f"build-{len(states)}", "queued" if step == "add" else "held"
-            assert ledger.add(name, "upload", "orders.csv", {"N": name}, state).variables == {"N": name}
+            assert ledger.add(name, "upload", "orders.csv", {"AS_OF": name}, state).variables == {"AS_OF": name}
             states[name] = state
         elif step == "release" and chosen:
             was_held = states[chosen] == "held"
-            assert ledger.change(chosen, {"N": "2"}) is ledger.release(chosen) is was_held
-            assert ledger.get(chosen).variables["N"] == "2" or not was_held
+            assert ledger.change(chosen, {"AS_OF": "2"}) is ledger.release(chosen) is was_held
+            assert ledger.get(chosen).variables["AS_OF"] == "2" or not was_held
             states[chosen] = "queued" if was_held else states[chosen]
         elif step == "claim":
             claimed = ledger.claim()
@@ -101,7 +101,7 @@ def test_who_waits_is_told_for_what_and_of_many_builds_the_newest_are_listed(tmp
     with sqlite3.connect(jobs.ledger.file) as rows:
         rows.execute("update builds set number = number + 102")
         rows.executemany(
-            f"insert into builds ({columns}) values (?, ?, 'upload', ?, '{{}}', 'failed', '2017', ?)",
+            f"insert into builds ({columns}) values (?, ?, 'upload', ?, '{{}}', 'failed', '2017-10-17', ?)",
             [(n + 1, f"build-{n}", f"orders {n}.csv", f"why {n}") for n in range(102)],
         )
     listed = client.get("/builds").json["builds"]
