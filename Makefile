@@ -110,7 +110,7 @@ test-slow: $(VENV)/dev ## the tests that take longer
 test-faults: $(VENV)/dev ## kills, full disks and double starts in full number; an hour
 	@FAULTS=full $(BIN)/python -m pytest tests/pipeline/test_faults.py tests/pipeline/test_publish.py tests/jobs/test_kills.py -s -m slow
 
-test-mutants: $(VENV)/dev ## mistakes put into the training: a test has to notice each; half an hour
+test-mutants: $(VENV)/dev ## mistakes put into the code: tests have to notice them; some hours
 	@$(BIN)/python -m tests.mutants
 
 lint: $(VENV)/dev ## Python's style and types, and dbt's own check of the project

@@ -17,7 +17,7 @@ from pipeline.orders.characters import BLANKS, INVISIBLE
 
 COLUMNS = ("customer_id", "order_id", "order_item_id", "num_items", "revenue", "created_at_date")
 WHITE_SPACE = f" \r\n{BLANKS}{INVISIBLE}"
-MISSING = ("", "NA", "NULL", "NONE", "NAN")
+MISSING = ("", "NA", "N/A", "#N/A", "<NA>", "NULL", "NONE", "NAN")
 ZONE = r" ?(Z|UTC|[+-]\d\d(:?\d\d)?| [A-Z]{2,5}| [A-Z][A-Za-z]+(/[A-Z][A-Za-z_]+)+)?(\[[A-Za-z_/]+\])?"
 TIME = re.compile(rf"(([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d+)?)?|24:00(:00)?){ZONE}")
 
@@ -181,6 +181,14 @@ def _features(lines: list[Line], as_of: date) -> dict[str, tuple]:
             float(sum(money)) / max(len(purchases), 1),
         )
     return features
+
+
+def tenths(values: Sequence[float]) -> list[int]:
+    """Which tenth each is in, 1 for the highest; equal values in the order they have here. Larger tenths come first."""
+    size, more = divmod(len(values), 10)
+    numbers = [tenth for tenth in range(1, 11) for _ in range(size + (tenth <= more))]
+    highest_first = sorted(range(len(values)), key=lambda place: -values[place])
+    return [number for _, number in sorted(zip(highest_first, numbers, strict=True))]
 
 
 def segments(customers: list[Customer], as_of: date, horizon_days: int | None) -> list[tuple]:

@@ -20,8 +20,9 @@
 {# Text that names somebody or something: what tools write where there is nothing is no name. #}
 {% macro clean_id(column) -%}
   case
-    when length({{ column }}) > 4 then {{ clean_text(column) }}
-    when upper(trim({{ column }})) not in ('NA', 'N/A', '#N/A', '<NA>', 'NULL', 'NONE', 'NAN') then {{ clean_text(column) }}
+    when length({{ column }}) > 4 and {{ column }} > '!' and {{ column }} < '~' and substr({{ column }}, -1) between '!' and '~'
+      then {{ column }}
+    when upper({{ clean_text(column) }}) not in ('NA', 'N/A', '#N/A', '<NA>', 'NULL', 'NONE', 'NAN') then {{ clean_text(column) }}
   end
 {%- endmacro %}
 

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.dbt import run_dbt
 from pipeline.settings import Settings
-from tests.oracle import Customer, segments
+from tests.oracle import Customer, segments, tenths
 
 AS_OF = date(2017, 10, 17)
 TABLES = """
@@ -37,8 +37,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("segments")
 
 
-def found(folder: Path, customers: list[Customer], horizon_days: int | None) -> list[tuple]:
-    """What the models make of these customers, in their order."""
+def found(folder: Path, customers: list[Customer], horizon_days: int | None, columns: str) -> list[tuple]:
+    """These columns of what the models make of the customers, in their order."""
     (folder / "build.duckdb").unlink(missing_ok=True)
     with duckdb.connect(folder / "build.duckdb") as build:
         build.execute("create table given (customer_id varchar, days date[], spent double, clv double, chance double)")
@@ -55,7 +55,6 @@ def found(folder: Path, customers: list[Customer], horizon_days: int | None) -> 
         logs=folder,
     )
     assert result.success, [each.message for each in result.result]
-    columns = "value_tier, lifecycle, rfm_recency, rfm_frequency, rfm_monetary"
     with duckdb.connect(folder / "build.duckdb", read_only=True) as build:
         return build.sql(f"select {columns} from customer_value order by customer_id").fetchall()
 
@@ -85,6 +84,13 @@ values = random.Random(7)
     ],
     ids=["many values", "few values", "nearly one value and no chance", "nobody came back"],
 )
-def test_the_segments_agree_with_plain_python(folder, customers, horizon_days):
-    wanted = segments(customers, AS_OF, horizon_days)
-    assert found(folder, customers, horizon_days) == wanted
+def test_the_segments_and_places_agree_with_plain_python(folder, customers, horizon_days):
+    columns = "value_tier, lifecycle, rfm_recency, rfm_frequency, rfm_monetary, clv_rank, clv_decile, clv_percentile"
+    rows = found(folder, customers, horizon_days, columns)
+    assert [row[:5] for row in rows] == segments(customers, AS_OF, horizon_days)
+
+    values = [each.clv for each in customers]
+    ranks = [1 + sum(other > value for other in values) for value in values]
+    assert [row[5:] for row in rows] == [
+        (rank, tenth, (len(values) - rank + 1) / len(values)) for rank, tenth in zip(ranks, tenths(values), strict=True)
+    ]

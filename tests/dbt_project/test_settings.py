@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 from dbt.cli.main import dbtRunner
+
+from pipeline.cli import VARIABLES
+from pipeline.dbt import run_dbt
+from pipeline.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -33,6 +39,19 @@ def test_a_variable_that_cannot_be_used_is_refused_in_plain_words(tmp_path, name
 def test_so_is_what_the_environment_says_to_dbt_typed_by_hand(tmp_path, monkeypatch):
     monkeypatch.setenv("AS_OF", "2017-01-01' or 1=1 --")
     assert "AS_OF=2017-01-01' or 1=1 -- is not a date" in refusal(tmp_path)
+
+
+@pytest.mark.slow
+def test_what_is_typed_reaches_the_models_to_the_last_digit(tmp_path):
+    for share in ("0.005", "0"):
+        typed = {"MAX_REJECTED": share, "STRICT": "0", "HISTORY_DAYS": "400", "DISCOUNT_RATE": "0.085"}
+        given = {name.lower(): VARIABLES[name].read(text) for name, text in typed.items()}
+        settings = Settings(warehouse=tmp_path, **given)
+        assert run_dbt("run", "--select", "int_settings", settings=settings, target=tmp_path, logs=tmp_path).success
+        with duckdb.connect(tmp_path / "build.duckdb", read_only=True) as build:
+            columns = "max_rejected, strict, history_days, discount_rate"
+            rows = build.sql(f"select {columns} from int_settings").fetchall()
+        assert rows == [(Decimal(share), False, 400, Decimal("0.085"))]
 
 
 def refusal(folder: Path, *arguments: str) -> str:

@@ -128,13 +128,53 @@ def test_a_shop_is_known_again_by_its_orders_and_no_other_is_taken_for_it(count)
     for export in (ours, ours[::-1] + later, mended, latest):
         assert found(export) == []
     assert found([each for each in ours if each[1] < date(2020, 6, 1)]) == ["model_knows_later_orders"]
+    to_the_day = [each for each in ours if each[1] < date(2020, 12, 29)] + [("1", date(2020, 12, 29), "5.99")]
+    assert found(to_the_day) == []  # as of the very day that the model was trained on
 
     half_a_year_each = [each for each in ours if each[1].month < 6] + [each for each in other if each[1].month > 5]
     for export in (other, later, half_a_year_each):
         assert found(export) == ["model_of_other_orders"]
 
+    if count == 200:
+        assert found(ours[:100] + other[:100]) == []
+        assert found(ours[:99] + other[:101]) == ["model_of_other_orders"]
+
     # By the first day and the number of customers alone, where a model has no sample, both are taken for the other.
     assert found(latest, orders_sample=None) == ["model_of_other_orders"] and found(other, orders_sample=None) == []
+
+
+@pytest.mark.parametrize(
+    ("customers", "codes"), [(9, []), (8, ["model_of_other_orders"]), (12, ["model_of_other_orders"])]
+)
+def test_a_model_without_a_sample_is_held_to_the_number_of_customers_within_a_tenth_unless_its_orders_are_these(
+    customers, codes
+):
+    training = {"trained_from": "2020-01-01", "trained_as_of": "2020-01-01", "orders": 10, "customers": 10}
+    with tables([(f"c{number}", date(2020, 1, 1), "1") for number in range(customers)]) as build:
+        assert [each.code for each in about_training(training, False, Settings(), build)] == codes
+        assert list(about_training(training, True, Settings(), build)) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "codes"),
+    [
+        ([0, 1, 1], ["model_answers_classes"]),
+        ([0, 1, 2], []),
+        ([0, 0.5, 1], []),
+        ([-1, -2, -0.5], ["model_answers_negative"]),
+        ([-1, -2, 0], []),
+        ([10, 10, 580], []),  # of 10 each, 20 times as much in the mean
+        ([10, 10, 580.01], ["model_answers_high"]),
+    ],
+)
+def test_all_values_have_to_look_wrong_for_a_model_to_be_doubted_for_it(values, codes):
+    with duckdb.connect() as build:
+        build.execute("create table predictions as select unnest(?::double[]) as predicted_clv", [values])
+        build.execute("alter table predictions add column customer_id integer default 1")
+        build.execute(
+            "create table customer_features as select 1 as customer_id, 10.0 as total_revenue, 0 as customer_age"
+        )
+        assert [each.code for each in about_values(None, build)] == codes
 
 
 class Classifier:

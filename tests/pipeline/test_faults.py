@@ -5,6 +5,7 @@ FAULTS=full (make test-faults) runs the long ones in full: 200 kills, 50 double 
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 import os
@@ -22,6 +23,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from pipeline.errors import ClvError
+from pipeline.warehouse.build_lock import build_lock, is_held
 from tests.pipeline.conftest import ROOT, Shop
 
 FULL = os.environ.get("FAULTS") == "full"
@@ -444,3 +447,28 @@ def test_of_many_that_want_the_lock_at_once_one_holds_it_and_a_killed_holder_is_
         for process in wanting:
             process.communicate()
         assert lock.exists() == bool(round_ % 2)
+
+
+def test_a_lock_whose_file_was_replaced_before_it_was_had_guards_nothing_and_is_taken_again(tmp_path, monkeypatch):
+    """The holder before removes its file, and another makes a new one, between this one's open and its lock."""
+    lock, really = tmp_path / "build.lock", fcntl.flock
+
+    def replaced_meanwhile(descriptor: int, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", really)
+        lock.unlink()
+        lock.touch()
+        really(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", replaced_meanwhile)
+    with build_lock(lock):
+        assert is_held(lock)
+        with pytest.raises(ClvError, match=f"running .pid {os.getpid()}, since "), build_lock(lock):
+            pass
+
+
+def test_who_asks_whether_a_build_runs_is_not_taken_for_one_by_another_who_asks(tmp_path: Path):
+    lock = tmp_path / "build.lock"
+    lock.touch()
+    with lock.open() as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        assert not is_held(lock)

@@ -12,6 +12,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipeline.warehouse import Warehouse
+from pipeline.warehouse.history import carry_over
 from tests.pipeline.conftest import ROOT, Shop
 
 BY_DATE = """
@@ -166,6 +168,37 @@ def test_a_long_history_is_carried_over_whole(built: Shop):
     built.run(AS_OF="2017-10-18")
     assert built.query("from prediction_history where as_of_date <> '2017-10-18' order by all") == before
     assert history(built)["2017-10-18"] == ["a", "b", "c"]
+
+
+def test_a_damaged_block_of_a_long_history_is_met_before_it_would_be_copied_from_build_to_build(built: Shop):
+    add_dates(built, 250)
+    published = (built.warehouse / "clv.duckdb").resolve()
+    sound = published.read_bytes()
+    for start in range(3 * 4096, len(sound), 262_144):  # block by block, until it is one of the history's
+        published.write_bytes(sound[: start + 64] + bytes(64) + sound[start + 128 :])
+        if only_the_history_is_damaged(published):
+            break
+    else:
+        raise AssertionError("no block holds the history alone")
+
+    warehouse = Warehouse(built.warehouse)
+    warehouse.discard_unfinished()
+    found = carry_over(warehouse)
+    assert [each.code for each in found] == ["published_file_damaged", "history_from_another_file"]
+    assert list(history(built, built.warehouse / "build.duckdb")) == ["2017-10-16"]
+
+
+def only_the_history_is_damaged(file: Path) -> bool:
+    try:
+        with duckdb.connect(file, read_only=True) as opened:
+            opened.sql("select (select sum(predicted_clv) from predictions), * from build_info").fetchall()
+            try:
+                opened.sql("from prediction_history").fetchall()
+            except duckdb.Error:
+                return True
+    except duckdb.Error:
+        pass
+    return False
 
 
 def add_dates(shop: Shop, dates: int) -> None:

@@ -7,6 +7,7 @@ import gzip
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +15,9 @@ import duckdb
 import pytest
 
 from pipeline import orders
+from pipeline.build import build
+from pipeline.errors import ClvError
+from pipeline.settings import Settings
 from tests.pipeline.conftest import HEADER, ROOT
 
 CDNOW = ROOT.parent / "shared" / "data" / "cdnow" / "orders.csv"
@@ -262,3 +266,18 @@ def test_lines_that_a_reader_swallowed_are_counted_against_the_file(tmp_path):
         build.execute("delete from orders where line_breaks = 1")
         with pytest.raises(orders.OrdersError, match="4 of them were swallowed"):
             orders.stop_where_lines_are_lost(source, counted, build, "orders")
+
+
+@pytest.mark.slow
+def test_a_build_stops_where_its_reader_has_swallowed_a_line(shop, monkeypatch):
+    """As if the file had one more than were found in it."""
+    count = orders.fingerprint
+
+    def count_one_more(source: orders.Source) -> orders.Fingerprint:
+        counted = count(source)
+        return replace(counted, lines=tuple(lines + 1 for lines in counted.lines))
+
+    monkeypatch.setattr(orders, "fingerprint", count_one_more)
+    with pytest.raises(ClvError, match="has 5 lines, and 1 of them were swallowed"):
+        build(Settings(orders=shop.orders, warehouse=shop.warehouse), lambda event: None)
+    assert not (shop.warehouse / "clv.duckdb").exists()

@@ -22,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import predictor
+from predictor.doubts import doubts_about
 from tests.predictor import test_registration
 from tests.predictor.conftest import features, scored
 from tests.predictor.test_command_line import predictor_command
@@ -162,6 +163,22 @@ def test_numbers_that_look_wrong_are_warned_of_and_registered(make_model, regist
     doubts = json.loads(manifest.read_text())["doubts"]
     assert [f"warning: {doubt['text']}" for doubt in doubts] == ([told_of(told)] if says else [])
     assert all(doubt.keys() == {"code", "text", "figures"} for doubt in doubts)
+
+
+@pytest.mark.parametrize(
+    ("values", "codes"),
+    [
+        ([0, 1], ["model_answers_classes"]),
+        ([0, 1.5], []),
+        ([-1, -0.5], ["model_answers_negative"]),
+        ([-1, 0], []),
+        ([100, 300], []),  # twenty times the 10 that was spent
+        ([100, 300.1], ["model_answers_high"]),
+    ],
+)
+def test_values_are_doubted_where_all_of_them_are_odd_or_their_mean_is_over_twenty_times_what_was_spent(values, codes):
+    customers = numpy.tile([3.0, 8.0, 10.0, 2.0, 12.0, 26.0], (2, 1))
+    assert [each.code for each in doubts_about(numpy.array(values), customers, predictor.FEATURES)] == codes
 
 
 def told_of(told: str) -> str:

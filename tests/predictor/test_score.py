@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import numpy
@@ -120,6 +121,15 @@ def test_progress_is_logged_and_ends_with_all_customers(make_model, trust, setti
     assert rows == sorted(rows)
     assert rows[-1] == 10
     assert 2 <= len(rows) <= 5
+
+
+def test_progress_is_told_a_few_times_a_second_however_many_batches_there_are(caplog):
+    caplog.set_level("INFO", logger="predictor")
+    began = time.monotonic()
+    scored(REFERENCE_MODEL, SHIPPED, features(numpy.ones((400, 6))), 1).read_all()
+    rows = [record.rows for record in caplog.records if hasattr(record, "rows")]
+    assert rows[-1] == 400
+    assert len(rows) <= 1 + (time.monotonic() - began) / 0.25
 
 
 def test_an_error_on_the_way_is_logged_in_plain_words(make_model, trust, settings, caplog):

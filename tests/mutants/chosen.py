@@ -1,0 +1,279 @@
+"""Mistakes of the kind that people make, chosen one by one."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import ROOT, Mutant
+
+CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once, and what takes its place
+    "predictor/training/metrics.py": [
+        ("predicted.sum() / total", "total / predicted.sum()"),
+        ("_area(actual, predicted) / best", "_area(actual, predicted)"),
+        ("np.array_split(np.argsort(-predicted", "np.array_split(np.argsort(predicted"),
+        ("max(1, round(customers / 10))", "max(1, round(customers / 5))"),
+        ("share * (1.0 - share)", "share"),
+        ("upper > 0, lower > 0", "upper >= 0, lower >= 0"),
+        ("(actual > upper)[can_be_above]", "(actual < upper)[can_be_above]"),
+    ],
+    "predictor/training/report.py": [
+        ('"too high" if calibration > 1 else "too low"', '"too low" if calibration > 1 else "too high"'),
+        ('each["predicted"] > each["actual"] for', 'each["predicted"] < each["actual"] for'),
+        ("if above > 0.13 else", "if above < 0.13 else"),
+        ('chance["brier"] < chance["brier_of_base_rate"]', 'chance["brier"] > chance["brier_of_base_rate"]'),
+        ('ours["mae"] / test', 'ours["rmse"] / test'),
+        ('if ours["rmse"] > expectation["rmse"]', 'if ours["rmse"] < expectation["rmse"]'),
+        ('in_words(content["tests"][-1])', 'in_words(content["tests"][0])'),
+    ],
+    "predictor/training/gamma_gamma.py": [
+        ("+ self.q - 1.0)", "+ self.q)"),
+        ("self.v + purchases * np", "self.v + (purchases - 1.0) * np"),
+    ],
+    "predictor/training/mbg_nbd.py": [
+        ("silence = (self.r + frequency)", "silence = self.r"),
+        ("chances = frequency + self.dropout_at_first", "chances = frequency"),
+        ("np.log(self.alpha + T) - np.log(self.alpha + recency)", "np.log(self.alpha + recency)"),
+        ("stayed_after + count - 1.0", "stayed_after + count"),
+    ],
+    "predictor/training/interval.py": [
+        ("frequency + 1.0, mean_spend", "frequency, mean_spend"),
+        ("(befores[:, None] + 1.0)", "befores[:, None]"),
+        ("range(2, horizon + 1)", "range(2, 10_000)"),
+        ("1.0 - (1.0 - level) / chance", "level / chance"),
+    ],
+    "predictor/training/value_model.py": [
+        ('expected_spend(features["frequency"] + 1.0', 'expected_spend(features["frequency"]'),
+        ("_INTERVAL = (0.1, 0.9)", "_INTERVAL = (0.05, 0.95)"),
+        ("per_spend = factor *", "per_spend ="),
+        ("(1.0 + self.discount_rate) ** (-middle", "(1.0 + self.discount_rate) ** (middle"),
+        ("np.minimum(expected_purchases, self.horizon)", "expected_purchases"),
+    ],
+    "predictor/training/correction.py": [
+        ("(self.uncorrected + learned) / 3.0", "(self.uncorrected + learned) / 2.0"),
+        ("return self.level * (self", "return (self"),
+        (
+            "goes_left, self(values, self.left[node]), self(values, self.right[node])",
+            "goes_left, self(values, self.right[node]), self(values, self.left[node])",
+        ),
+        ("(np.minimum(value, most) - mean)", "(value - mean)"),
+    ],
+    "predictor/training/fitting.py": [
+        ("fit_gamma_gamma(frequency + 1.0", "fit_gamma_gamma(frequency"),
+        ("np.clip(change**believed, 0.2, 5.0) / change", "np.clip(change**believed, 0.2, 5.0) * change"),
+        ("(spread / _USUAL_SPREAD)", "(_USUAL_SPREAD / max(spread, _TINY))"),
+        ("if len(actual) > 2 else 0.0", "if len(actual) > 2 else 1.0"),
+        ("rows.customers.max() + 1)[rows.customers]", "len(rows.customers))"),
+        ("learn(rows.where(~out))", "learn(rows)"),
+        ("> np.sqrt(np.sum(by_customer**2))", "> 0"),
+        ("horizon=horizon,\n", "horizon=min(horizon, 60),\n"),
+    ],
+    "predictor/training/backtest.py": [
+        ("fit(test, past, test.days", "fit(test, past, past[0].days"),
+        ("if each.as_of + timedelta(each.days) > test.as_of", "if each.as_of > test.as_of"),
+    ],
+    "predictor/training/dates.py": [
+        ("min(horizon, span // 5)", "min(horizon, span // 4)"),
+        ("timedelta(days + step * i)", "timedelta(step * i)"),
+    ],
+    "predictor/scoring.py": [
+        ("if settings.python:", "if settings.python and not manifest.interpreter:"),
+        ("if now - told_at > 0.25:", "if True:"),
+        ("if rows != told_rows:", "if False:"),
+        ("first = rows_before + 1", "first = rows_before"),
+        ("if not finite.all():", "if not finite.any():"),
+    ],
+    "predictor/sandbox/process.py": [
+        ("max(self._sent.popleft(), self._free_at) + self", "self._sent.popleft() + self"),
+        ("if length > longest:", "if False:"),
+        ("if len(predictions) != 8 * rows * self._outputs:", "if len(predictions) < 8 * rows * self._outputs:"),
+        ("if (found, found_number) != (kind, number):", "if found != kind:"),
+    ],
+    "predictor/sandbox/worker.py": [
+        ("random.seed(number)\n            numpy", "numpy"),
+        ("numpy.random.seed(number % 2**32)", "numpy.random.seed(0)"),
+    ],
+    "predictor/whole_file.py": [
+        ('path.with_name(f".{path.name}.{os.getpid()}")', "path"),
+        ("beside.unlink(missing_ok=True)", "pass"),
+    ],
+    "pipeline/warehouse/history.py": [
+        (
+            "from published.main.prediction_history",
+            "from published.main.predictions",
+        ),
+        ("            _read_every_value(file)\n", "            pass\n"),
+        ("if wrote == reads:", "if True:"),
+    ],
+    "pipeline/warehouse/__init__.py": [
+        ("if _looks_like_duckdb(before / PUBLISHED_FILE):", "if True:"),
+        ("            path.chmod(path.stat().st_mode & 0o640)", "            path.chmod(0o644)"),
+        ('and not folder.name.startswith("before-")', ""),
+        (
+            "self.published_file, self.current / PUBLISHED_FILE, self",
+            "self.current / PUBLISHED_FILE, self.published_file, self",
+        ),
+        (
+            '        return [link.resolve() for link in (self.current, self.current / "previous")',
+            "        return [link.resolve() for link in (self.current,)",
+        ),
+        ("if found:\n            more", "if len(found) > 1:\n            more"),
+    ],
+    "pipeline/build.py": [
+        ('training["orders_sha256"] == fingerprint', 'training["orders_sha256"] != fingerprint'),
+        ('orders.stop_where_lines_are_lost(source, fingerprint, file, "orders")', "pass"),
+        ("            strict=False,\n", ""),
+        ("raise model_errors[-1]", "raise model_errors[0]"),
+        ("found = self._run_models_and_tests(model, source)", "self._run_models_and_tests(model, source); found = []"),
+    ],
+    "pipeline/events/summary.py": [
+        ("order by clv_rank, customer_id limit 5", "order by clv_rank desc, customer_id limit 5"),
+        ("median(predicted_clv) from", "avg(predicted_clv) from"),
+        ("shares[0] / total", "shares[-1] / total"),
+        (" where reason <> 'left_out'", ""),
+        ('"these orders" if info["trained_on_these_orders"]', '"these orders" if not info["trained_on_these_orders"]'),
+        ("customer_id not in (select", "customer_id in (select"),
+        ('used = info["lines"] - info["lines_rejected"]', 'used = info["lines"]'),
+        ("if total > 0 and len(deciles) == 10:", "if len(deciles) == 10:"),
+    ],
+    "pipeline/warehouse/build_lock.py": [
+        ("if os.stat(path).st_ino == os.fstat(lock).st_ino:", "if True:"),
+        ("fcntl.LOCK_SH | fcntl.LOCK_NB", "fcntl.LOCK_EX | fcntl.LOCK_NB"),
+        ("os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW", "os.O_RDWR | os.O_CREAT"),
+    ],
+    "pipeline/dbt.py": [
+        ('"max_rejected": settings.max_rejected', '"max_rejected": round(settings.max_rejected, 2)'),
+        ('"history_days": settings.history_days or ""', '"history_days": settings.history_days or 365'),
+        ('"discount_rate": settings.discount_rate', '"discount_rate": 0.10'),
+    ],
+    "pipeline/cli.py": [
+        ("if not 0 <= (number := float(text)) <= highest:", "if not 0 < (number := float(text)) <= highest:"),
+        ('return text == "1"', "return bool(text)"),
+        ("from pipeline.commands.rollback import roll_back", "from pipeline.build import build as roll_back"),
+    ],
+    "pipeline/events/doubts.py": [
+        ("elif mean > HIGH * usual > 0:", "elif mean >= HIGH * usual > 0:"),
+        ("elif trained_as_of > as_of:", "elif trained_as_of >= as_of:"),
+        ("differ <= _SAME_CUSTOMERS * training", "differ < _SAME_CUSTOMERS * training"),
+        ("bool_and(predicted_clv in (0, 1))", "bool_or(predicted_clv in (0, 1))"),
+        ("if not trained_here and not", "if not"),
+    ],
+    "pipeline/events/failures.py": [
+        ("if a >= share)", "if a > share)"),
+        ("order by lines desc, reason", "order by lines, reason"),
+        ('if each[0] != "left_out"]', "]"),
+    ],
+    "pipeline/orders/load.py": [
+        ("if lines and missing > 0 and missing > _blank_lines", "if lines and missing > 10 and missing > _blank_lines"),
+        ("count(*) + sum(line_breaks) from", "count(*) from"),
+    ],
+    "pipeline/training/doubts.py": [
+        ("if (next_day - day).days >= _FAR_APART:", "if (next_day - day).days > _FAR_APART:"),
+        ("if came_back < _FEW_COME_BACK * customers:", "if came_back <= _FEW_COME_BACK * customers:"),
+        ("customers >= _LOOKED_AT and", "customers > _LOOKED_AT and"),
+        ("not 1 / _FAR_OFF <= ratio <= _FAR_OFF", "not 1 / _FAR_OFF < ratio < _FAR_OFF"),
+        ("median(spread) from customers", "avg(spread) from customers"),
+        ("last > today + timedelta(1)", "last > today"),
+    ],
+    "pipeline/training/snapshots.py": [
+        ("from stg_orders where created_at_date <= coalesce", "from stg_orders where created_at_date < coalesce"),
+        ("count(distinct (customer_id, order_id))", "count(distinct order_id)"),
+    ],
+    "dbt_project/macros/parse.sql": [
+        (
+            "decimal(12, 0))\n    when coalesce(upper({{ column }}), 'NA') in ('NA', 'NULL') then 0",
+            "decimal(12, 0))\n    when coalesce(upper({{ column }}), 'NA') in ('NA', 'NULL') then 1",
+        ),
+        (
+            "decimal(18, 6))\n    when coalesce(upper({{ column }}), 'NA') in ('NA', 'NULL') then 0",
+            "decimal(18, 6))\n    when {{ column }} is null then 0",
+        ),
+        ("'N/A', '#N/A', ", ""),
+        ("then case when {{ column }} like '-%' then -1 else 1 end", "then 1"),
+    ],
+    "dbt_project/macros/discounted.sql": [("/ 365.0", "/ 360.0")],
+    "dbt_project/macros/trim_history.sql": [
+        ("      and as_of_date not in (select as_of_date from {{ as_of }})\n", ""),
+        (">= (select history_days", "> (select history_days"),
+        ("(select max(as_of_date) from ' ~ this", "(select min(as_of_date) from ' ~ this"),
+    ],
+    "dbt_project/macros/audit.sql": [("abs({{ value }} - {{ reference }})", "({{ value }} - {{ reference }})")],
+    "dbt_project/macros/fifths.sql": [("when {{ value }} <= {{ nth_of", "when {{ value }} < {{ nth_of")],
+    "dbt_project/models/intermediate/int_customer_orders.sql": [
+        ("min(created_at_date) as order_date", "max(created_at_date) as order_date"),
+        ("created_at_date <= as_of.as_of_date", "created_at_date < as_of.as_of_date"),
+    ],
+    "dbt_project/models/marts/customer_features.sql": [
+        ("revenue_of_day > 0 then", "revenue_of_day >= 0 then"),
+        ("            range between current row and current row\n", ""),
+        ("coalesce(avg(longest_interval), 0)", "coalesce(median(longest_interval), 0)"),
+        ("coalesce(days_since_previous_order, 1) > 0 and", "coalesce(days_since_previous_order, 1) >= 0 and"),
+        ("greatest(by_customer.purchase_days - 1, 0)", "by_customer.purchase_days - 1"),
+    ],
+    "dbt_project/models/marts/customer_value.sql": [
+        ("rank() over (order by predicted_clv desc)", "dense_rank() over (order by predicted_clv desc)"),
+        (
+            "ntile(10) over (order by predicted_clv desc, customer_id)",
+            "ntile(10) over (order by predicted_clv desc, customer_id desc)",
+        ),
+        ("(counted.customers - ranked.clv_rank + 1)", "(counted.customers - ranked.clv_rank)"),
+        ("100 * rfm_recency + 10 * rfm_frequency", "100 * rfm_frequency + 10 * rfm_recency"),
+    ],
+    "dbt_project/models/marts/prediction_history.sql": [("        full_refresh=false,\n", "")],
+    "dbt_project/models/training/customer_labels.sql": [
+        ("between 1 and label_days", "between 0 and label_days"),
+        ("having min(days_ahead) <= 0", "having min(days_ahead) < 0"),
+    ],
+    "dbt_project/models/reports/movers.sql": [
+        ("order by change desc, customer_id", "order by change desc, customer_id desc"),
+        ("order by change, customer_id", "order by abs(change), customer_id"),
+    ],
+    "dbt_project/models/reports/predicted_and_actual.sql": [
+        ("where days_ahead <= horizon_days", "where days_ahead < horizon_days"),
+        ("stg_orders.created_at_date > due.as_of_date", "stg_orders.created_at_date >= due.as_of_date"),
+        ("least(as_of.as_of_date, as_of.last_order_date)", "as_of.as_of_date"),
+        (
+            "prediction_history.predicted_clv desc, prediction_history.customer_id)",
+            "prediction_history.predicted_clv desc, prediction_history.customer_id desc)",
+        ),
+    ],
+    "dbt_project/models/reports/int_compared_dates.sql": [
+        ("'day') }} - 7),", "'day') }} - 1),"),
+        ("is not distinct from earlier", "= earlier"),
+    ],
+    "dbt_project/tests/history_holds_this_build.sql": [
+        ("history.kept or predictions.digest", "history.kept and predictions.digest")
+    ],
+    "dbt_project/tests/rejected_lines_are_few.sql": [("> settings.max_rejected *", ">= settings.max_rejected *")],
+    "dbt_project/tests/rejected_money_is_little.sql": [
+        ("select coalesce(sum(abs(revenue)), 0) as revenue\n", "select coalesce(sum(revenue), 0) as revenue\n"),
+        ("('left_out', 'missing_customer_id')", "('left_out')"),
+    ],
+    "dbt_project/tests/oddities/as_of_date_is_not_in_the_future.sql": [
+        ("if setting('as_of') and not strict", "if setting('as_of')"),
+        ("'day') }} > 2", "'day') }} > 1"),
+    ],
+    "dbt_project/tests/oddities/order_lines_are_not_repeated.sql": [("'num_items', 'revenue', ", "'num_items', ")],
+    "dbt_project/tests/oddities/customer_ids_differ_in_more_than_case.sql": [
+        ("lower(replace(customer_id, ' ', ''))", "lower(customer_id)"),
+    ],
+    "dbt_project/tests/oddities/customers_are_about_as_many_as_in_the_last_build.sql": [
+        ("error_if='> 30'", "error_if='> 40'"),
+        ("warn_if='> 30'", "warn_if='>= 30'"),
+    ],
+    "dbt_project/tests/oddities/orders_do_not_begin_after_the_last_builds_ended.sql": [
+        ("as_of.first_order_date >= last", "as_of.first_order_date > last"),
+    ],
+}
+
+
+def all_chosen() -> tuple[list[Mutant], list[str]]:
+    """Those that have their one place in the code, and what is to be told of the others: they cannot be made."""
+    mutants: list[Mutant] = []
+    lost: list[str] = []
+    for file, changes in CHOSEN.items():
+        text = (ROOT / file).read_text("utf-8") if (ROOT / file).exists() else ""
+        for before, after in changes:
+            if text.count(before) == 1:
+                start = text.index(before)
+                mutants.append(Mutant(file, start, start + len(before), after))
+            else:
+                lost.append(f"{file} has {text.count(before)} places for a mistake in: {' '.join(before.split())}")
+    return mutants, lost

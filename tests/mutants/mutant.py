@@ -1,0 +1,124 @@
+"""One mistake in one file, and whether the tests that concern it notice."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TOO_LONG = 600  # seconds of one round of tests; a mistake that makes them hang is noticed
+
+# What is run for a file, by the longest beginning of its name, round after round until one fails: what is about that
+# file first. `slow` stands for the slow tests of the places after it.
+TESTS = {
+    "predictor/": ["tests/predictor", "slow tests/predictor"],
+    "predictor/scoring.py": ["tests/predictor/test_score.py tests/predictor/test_misbehaviour.py", "tests/predictor"],
+    "predictor/sandbox/": ["tests/predictor/test_misbehaviour.py", "tests/predictor"],
+    "predictor/whole_file.py": ["tests/predictor/test_command_line.py", "tests/predictor"],
+    "predictor/training/": ["tests/training", "slow tests/training"],
+    "predictor/training/metrics.py": ["tests/training/test_metrics.py", "tests/training"],
+    "predictor/training/report.py": ["tests/training/test_report.py", "tests/training"],
+    "pipeline/": [
+        "tests/pipeline",
+        "slow tests/pipeline/test_input.py tests/pipeline/test_doubts.py tests/pipeline/test_history.py",
+        "slow tests/pipeline/test_models.py tests/pipeline/test_command_line.py tests/pipeline/test_folder.py",
+    ],
+    "pipeline/warehouse/history.py": [
+        "tests/pipeline/test_history.py",
+        "slow tests/pipeline/test_history.py",
+        "slow tests/pipeline/test_publish.py -k heals",
+    ],
+    "pipeline/warehouse/__init__.py": [
+        "tests/pipeline/test_folder.py tests/pipeline/test_publish.py tests/pipeline/test_events.py",
+        "slow tests/pipeline/test_folder.py",
+        "slow tests/pipeline/test_publish.py",
+    ],
+    "pipeline/orders/": ["tests/pipeline/test_input.py tests/orders", "slow tests/pipeline/test_input.py"],
+    "pipeline/training/": ["tests/training/test_doubts.py", "slow tests/training/test_make_train.py"],
+    "api/": ["tests/api", "slow tests/api"],
+    "api/store/listing.py": ["tests/api/test_listing.py", "tests/api"],
+    "api/store/changes.py": ["tests/api/test_customers.py", "slow tests/api/test_customers.py"],
+    "api/store/details.py": ["tests/api/test_customers.py", "tests/api"],
+    "dbt_project/": ["tests/dbt_project", "slow tests/dbt_project"],
+    "dbt_project/macros/trim_history.sql": ["slow tests/pipeline/test_history.py"],
+    "dbt_project/models/marts/customer_value.sql": ["tests/dbt_project/test_segments.py", "tests/dbt_project"],
+    "dbt_project/models/marts/segment_bounds.sql": ["tests/dbt_project/test_segments.py", "tests/dbt_project"],
+    "dbt_project/models/marts/prediction_history.sql": [
+        "tests/dbt_project/test_audit.py",
+        "slow tests/pipeline/test_history.py",
+    ],
+    "dbt_project/models/training/": ["tests/dbt_project/test_labels.py", "slow tests/training/test_make_train.py"],
+    "dbt_project/tests/": ["tests/dbt_project/test_audit.py", "slow tests/dbt_project/test_audit.py"],
+}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`after` in place of what stands from `start` to `end` in a file."""
+
+    file: str
+    start: int
+    end: int
+    after: str
+
+    def __str__(self) -> str:
+        """The same whatever is changed elsewhere in the file."""
+        return f"{self.file}: {self.lines(self.read())} -> {self.lines(self.changed())}"
+
+    def read(self) -> str:
+        return (ROOT / self.file).read_text("utf-8")
+
+    def changed(self) -> str:
+        text = self.read()
+        return text[: self.start] + self.after + text[self.end :]
+
+    def lines(self, text: str) -> str:
+        """The lines of the file's text, or of the changed one, in which this mistake is; each blank is one."""
+        read = self.read()
+        begin = read.rfind("\n", 0, self.start) + 1
+        behind = len(read) - (read.find("\n", self.end) + 1 or len(read) + 1) + 1
+        return " ".join(text[begin : len(text) - behind].split())
+
+    def rounds(self) -> list[str]:
+        return TESTS[max((name for name in TESTS if self.file.startswith(name)), key=len)]
+
+    def is_noticed(self) -> bool:
+        return any(not passes(each, self) for each in self.rounds())
+
+
+def passes(tests: str, mistake: Mutant | None = None) -> bool:
+    """Whether a round of tests passes in a copy of the project, with this mistake made in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy(Path(folder))
+        if mistake:
+            Path(folder, mistake.file).write_text(mistake.changed(), "utf-8")
+        marker = "slow" if tests.startswith("slow ") else "not slow"
+        places = tests.removeprefix("slow ").split()
+        command = [sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider", "--timeout=120", "-m", marker]
+        process = subprocess.Popen(
+            [*command, *places], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            return process.wait(TOO_LONG) in (0, 5)  # 5: none of them is slow
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)  # with all that a test left running
+            except ProcessLookupError:
+                process.wait()
+
+
+def copy(folder: Path) -> None:
+    """Of all that git knows or would take."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0"):
+        if name and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
