@@ -92,11 +92,13 @@ def _train(
             warnings.add(*orders_file.doubts(snapshots.warehouse), *doubts.about_orders(snapshots, now))
     with steps.step("test"):
         past = [at[each, plan.test.days] for each in plan.test.cutoffs]
-        test = backtest(at[plan.test.as_of, horizon], past, rate)
-        tests = [each.summary() for each in (*earlier(past, rate), test)]
+        test = backtest(at[plan.test.as_of, horizon], past, rate, [at[each, horizon] for each in plan.test.year_ago])
+        before = earlier(past, rate, [at[each, plan.test.days] for each in plan.earlier_year_ago])
+        tests = [each.summary() for each in (*before, test)]
         warnings.add(*doubts.about_test(tests[-1]))
     with steps.step("fit"):
-        fitted, notes = fit(now, [at[each, plan.final.days] for each in plan.final.cutoffs], horizon, rate)
+        past = [at[each, plan.final.days] for each in plan.final.cutoffs]
+        fitted, notes = fit(now, past, horizon, rate, [at[each, horizon] for each in plan.final.year_ago])
     content = {
         "orders_file": source.name,
         "orders_sha256": fingerprint.sha256,

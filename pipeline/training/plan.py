@@ -18,12 +18,15 @@ class Plan:
     horizon: int
     test: dates.Schedule
     final: dates.Schedule
+    earlier_year_ago: tuple[date, ...]
 
     @property
     def labelled(self) -> list[tuple[date, int]]:
         """Every date that features are taken at, with the number of days after it that are needed."""
         learned_from = {(each, part.days) for part in (self.test, self.final) for each in part.cutoffs}
-        return sorted({*learned_from, (self.test.as_of, self.horizon)})
+        seasons = {(each, self.horizon) for part in (self.test, self.final) for each in part.year_ago}
+        earlier = {(each, self.test.days) for each in self.earlier_year_ago}
+        return sorted({*learned_from, *seasons, *earlier, (self.test.as_of, self.horizon)})
 
 
 def make_plan(first: date, last: date, settings: Settings) -> Plan:
@@ -39,5 +42,6 @@ def make_plan(first: date, last: date, settings: Settings) -> Plan:
             f"{reach}: too few to learn from, and then to test, what the next {horizon} are worth.\n"
             f"The longest horizon that works is {longest} days: {command_line('train', settings, HORIZON=longest)}"
         )
-    test_day = last - timedelta(horizon)
-    return Plan(last, horizon, dates.schedule(first, test_day, horizon), dates.schedule(first, last, horizon))
+    test = dates.schedule(first, last - timedelta(horizon), horizon)
+    earlier = dates.a_year_ago(first, test.cutoffs[0], test.days) if test.cutoffs else ()
+    return Plan(last, horizon, test, dates.schedule(first, last, horizon), earlier)

@@ -68,15 +68,17 @@ class Backtest:
 
 
 @one_thread()
-def backtest(test: Snapshot, past: Sequence[Snapshot], discount_rate: float) -> Backtest:
-    """Fits as of `test.as_of` from `past`, whose last day may not be after it, and compares with `test.actual`.
+def backtest(
+    test: Snapshot, past: Sequence[Snapshot], discount_rate: float, year_ago: Sequence[Snapshot] = ()
+) -> Backtest:
+    """Fits as of `test.as_of` from `past` and `year_ago`, as `fit` takes them, and compares with `test.actual`.
 
-    Raises ValueError where `past` reaches into the time of the test.
+    Raises ValueError where one of them reaches into the time of the test.
     """
-    for each in past:
+    for each in (*past, *year_ago):
         if each.as_of + timedelta(each.days) > test.as_of:
             raise ValueError(f"what followed {each.as_of} was not all known on {test.as_of}")
-    model, notes = fit(test, past, test.days, discount_rate)
+    model, notes = fit(test, past, test.days, discount_rate, year_ago)
     answers = model.answers(test.features)
     actual = test.outcome()
     metrics = {OURS: measure(actual, answers[VALUE])}
@@ -84,8 +86,10 @@ def backtest(test: Snapshot, past: Sequence[Snapshot], discount_rate: float) -> 
     return Backtest(test, answers, metrics, _importance(model, test), notes)
 
 
-def earlier(past: Sequence[Snapshot], discount_rate: float) -> list[Backtest]:
+def earlier(past: Sequence[Snapshot], discount_rate: float, year_ago: Sequence[Snapshot] = ()) -> list[Backtest]:
     """The same test at the newest of the past dates, from those fully known by then; none where there are none.
+
+    `year_ago`: a year before that date and later, each with as many days as `past`.
 
     It is of a time that the last test knows nothing of, so a change to the recipe is judged here first.
     """
@@ -93,7 +97,7 @@ def earlier(past: Sequence[Snapshot], discount_rate: float) -> list[Backtest]:
         return []
     newest = max(past, key=lambda each: each.as_of)
     known = [each for each in past if each.as_of + timedelta(each.days) <= newest.as_of]
-    return [backtest(newest, known, discount_rate)] if known else []
+    return [backtest(newest, known, discount_rate, year_ago)] if known else []
 
 
 def _baselines(test: Snapshot, discount_rate: float) -> dict[str, np.ndarray]:

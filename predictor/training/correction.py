@@ -1,8 +1,9 @@
 """What the expectation does not know, learned from what customers went on to spend: a factor on it for each customer.
 
 Two models predict the ratio of actual to expected value, each by itself: a log-linear one, which ranks customers of
-another period best, and a few dozen small trees, which miss big spenders by less. The correction is the mean of the two
-and of no correction at all: three opinions that err in different ways, so their mean errs less than any of them.
+another period best, and a hundred small trees, which miss big spenders by less. The correction is the mean of the two
+and of no correction at all, which weighs half: three opinions that err in different ways, so their mean errs less than
+any of them.
 Applying it takes numpy only, so that a model file holds plain arrays and no object of scikit-learn's, whose pickles are
 tied to its version.
 """
@@ -17,6 +18,7 @@ import numpy as np
 from predictor.training.gamma_gamma import GammaGamma
 from predictor.training.mbg_nbd import MbgNbd
 
+_NONE = 0.5  # the weight of no correction beside 1 for each model
 LINEAR_TERMS = 7  # these are for the log-linear model, the ones after them for the trees
 _LIMIT = 6.0  # of the logarithm of a factor
 
@@ -122,7 +124,7 @@ class Trees:
 
 @dataclass(frozen=True)
 class Correction:
-    """`level` times the mean of both models and of `uncorrected`, the ratio of all customers together."""
+    """`level` times the mean of both models and, at half their weight, `uncorrected`: the ratio of all together."""
 
     level: float = 1.0
     uncorrected: float = 1.0
@@ -143,4 +145,4 @@ class Correction:
         if self.linear is None or self.trees is None:
             return np.full(values.shape[1], self.level)
         learned = self.linear.factor(values[:LINEAR_TERMS]) + self.trees.factor(values[LINEAR_TERMS:])
-        return self.level * (self.uncorrected + learned) / 3.0
+        return self.level * (_NONE * self.uncorrected + learned) / (_NONE + 2.0)

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from predictor.training.correction import LINEAR_TERMS, Correction, LogLinear, Tree, Trees
 from predictor.training.gamma_gamma import fit_gamma_gamma
 from predictor.training.mbg_nbd import fit_mbg_nbd
+from predictor.training.season import Window, season_of
 from predictor.training.snapshot import Snapshot
 from predictor.training.value_model import ValueModel, valid
 
@@ -25,7 +26,7 @@ _ROWS = 200_000  # to learn from: more changes nothing but the time it takes
 _BUYERS = 100  # rows with a value, below which a correction would learn noise
 _FOLDS = 3
 _PENALTY = 0.03  # of the log-linear weights
-_TREES = 100
+_TREES, _LEAVES = 100, 8
 _USUAL_SPREAD = 0.1  # of the logarithm of the level between past dates, at which half of a change of it is believed
 _USUAL = 0.999  # the share of values that count in full: a few huge orders say nothing about the customers like those
 _TINY = 1e-12
@@ -62,22 +63,37 @@ def one_thread() -> Iterator[None]:
 
 
 @one_thread()
-def fit(now: Snapshot, past: Sequence[Snapshot], horizon: int, discount_rate: float) -> tuple[ValueModel, list[str]]:
-    """The model as of `now`, and plain sentences about what went into it. `past` has to lie wholly before `now`."""
-    plain = fit_expectation(now, horizon, discount_rate)
+def fit(
+    now: Snapshot,
+    past: Sequence[Snapshot],
+    horizon: int,
+    discount_rate: float,
+    year_ago: Sequence[Snapshot] = (),
+) -> tuple[ValueModel, list[str]]:
+    """The model as of `now`, and plain sentences about what went into it. `past` has to lie wholly before `now`.
+
+    So has `year_ago`: what was known a year before `now` and at evenly spaced days after that, and the value of the
+    `horizon` days after each.
+    """
+    season = season_of([_window(each, discount_rate) for each in year_ago])
+    plain = replace(fit_expectation(now, horizon, discount_rate), season=season)
+    about_season = [season.in_words(now.as_of)] if season.days else []
     rows = _rows(past, discount_rate)
     if rows is None or np.count_nonzero(rows.actual > 0) < _BUYERS:
         return plain, [
             "The file is too short or too small to learn a correction from: this is the plain expectation of MBG/NBD "
-            "and Gamma-Gamma."
+            "and Gamma-Gamma.",
+            *about_season,
         ]
     correction = fit_correction(rows)
     if correction is None:
-        return plain, ["No correction predicts left-out customers reliably better than the expectation: this is it."]
+        words = "No correction predicts left-out customers reliably better than the expectation: this is it."
+        return plain, [words, *about_season]
     level = believed_level(rows, *plain.expectation(now.features), correction)
     return replace(plain, correction=replace(correction, level=level)), [
         "The expectation of MBG/NBD and Gamma-Gamma, corrected by what customers went on to spend, which predicts "
-        "left-out customers better than the expectation does."
+        "left-out customers better than the expectation does.",
+        *about_season,
     ]
 
 
@@ -104,6 +120,13 @@ def fit_expectation(now: Snapshot, horizon: int, discount_rate: float, dropout_a
         horizon=horizon,
         discount_rate=discount_rate,
     )
+
+
+def _window(snapshot: Snapshot, discount_rate: float) -> Window:
+    """How much the customers of a date brought, and what was to be expected then."""
+    expected, _ = fit_expectation(snapshot, snapshot.days, discount_rate).expectation(snapshot.features)
+    actual = np.maximum(snapshot.outcome(), 0.0)
+    return Window(snapshot.as_of, float(actual.sum()), float(expected.sum()), int(np.count_nonzero(actual)))
 
 
 def _rows(past: Sequence[Snapshot], discount_rate: float) -> Rows | None:
@@ -205,9 +228,9 @@ def _fit_trees(rows: Rows) -> Trees:
 
     boosting = HistGradientBoostingRegressor(
         loss="poisson",
-        learning_rate=0.05,
+        learning_rate=0.1,
         max_iter=_TREES,
-        max_leaf_nodes=4,
+        max_leaf_nodes=_LEAVES,
         min_samples_leaf=min(200, max(50, len(rows.expected) // 600)),
         l2_regularization=200.0,
         early_stopping=False,

@@ -1,4 +1,7 @@
-"""The model that `make train` writes: MBG/NBD times Gamma-Gamma, corrected by what customers went on to spend."""
+"""The model that `make train` writes: MBG/NBD times Gamma-Gamma, corrected by what customers went on to spend.
+
+Times the season, as far as a year before shows it.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from predictor.training.correction import Correction, terms
 from predictor.training.gamma_gamma import GammaGamma
 from predictor.training.interval import spend_quantiles
 from predictor.training.mbg_nbd import MbgNbd
+from predictor.training.season import Season
 
 FEATURES = (
     "frequency",
@@ -21,6 +25,7 @@ FEATURES = (
     "longest_interval",
     "max_revenue",
     "max_num_items",
+    "as_of_day",
 )
 VALUE = "predicted_clv"
 OUTPUTS = (VALUE, "purchase_probability", "expected_purchases", "clv_lower", "clv_upper")
@@ -41,6 +46,7 @@ class ValueModel:
     horizon: int
     discount_rate: float = 0.0
     correction: Correction = field(default_factory=Correction)
+    season: Season = field(default_factory=Season)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -53,12 +59,13 @@ class ValueModel:
             "purchases": asdict(self.purchases),
             "spend": asdict(self.spend),
             "correction": self.correction.parameters(),
+            "season": self.season.parameters(),
         }
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """The value of each customer, (n,), finite and not negative, in the currency of `monetary_value`.
 
-        `x` is (n, 8), the columns of FEATURES in their order. Each row is predicted by itself: its neighbours and the
+        `x` is (n, 9), the columns of FEATURES in their order. Each row is predicted by itself: its neighbours and the
         size of the batch change no digit.
         """
         return self.value(_by_name(x))
@@ -79,7 +86,7 @@ class ValueModel:
         next_spend = self._next_spend(features)
         expected_purchases, discounted = self._purchases(features, self.horizon)
         expected, undiscounted = discounted * next_spend, expected_purchases * next_spend
-        factor = self.correction.factor(terms(features, self.purchases, self.spend, next_spend))
+        factor = self._factor(features, terms(features, self.purchases, self.spend, next_spend))
         per_spend = factor * np.divide(expected, undiscounted, out=np.ones_like(expected), where=undiscounted > 0)
         lower, upper = per_spend * spend_quantiles(
             _INTERVAL, self.horizon, self.purchases, self.spend, history, features["monetary_value"]
@@ -91,7 +98,7 @@ class ValueModel:
     def value(self, features: dict[str, np.ndarray]) -> np.ndarray:
         """The value from columns by name, each (n,)."""
         expected, values = self.expectation(features)
-        return _finite(expected * self.correction.factor(values))
+        return _finite(expected * self._factor(features, values))
 
     def expectation(self, features: dict[str, np.ndarray], days: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Expected discounted value in the next `days` (default: the horizon), (n,), and the correction's terms."""
@@ -99,6 +106,10 @@ class ValueModel:
         next_spend = self._next_spend(features)
         _, discounted = self._purchases(features, days or self.horizon)
         return discounted * next_spend, terms(features, self.purchases, self.spend, next_spend)
+
+    def _factor(self, features: dict[str, np.ndarray], values: np.ndarray) -> np.ndarray:
+        """What the expectation is multiplied by, (n,), from the correction's terms."""
+        return self.correction.factor(values) * self.season.factor(features["as_of_day"])
 
     def _next_spend(self, features: dict[str, np.ndarray]) -> np.ndarray:
         return self.spend.expected_spend(features["frequency"] + 1.0, features["monetary_value"])

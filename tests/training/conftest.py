@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
+from predictor.training.season import EPOCH
 from predictor.training.snapshot import Snapshot
 
 START = date(2020, 1, 1)
@@ -53,6 +54,7 @@ class Shop:
                     "total_revenue": total,
                     "total_orders": mine.sum(),
                     "days_since_last_order": day - distinct[-1],
+                    "as_of_day": (START + timedelta(day) - EPOCH).days,
                 }
             )
         features = {name: np.array([row[name] for row in rows], dtype=float) for name in rows[0]}

@@ -21,7 +21,7 @@ def rows(actual: np.ndarray, dates: int = DATES) -> Rows:
     return Rows(np.repeat(np.arange(dates), CUSTOMERS), customers, np.ones(len(customers)), actual, customers[None, :])
 
 
-def test_a_corrections_factor_is_its_level_times_the_mean_of_none_the_log_linear_model_and_the_trees():
+def test_a_corrections_factor_is_its_level_times_the_mean_of_both_models_and_of_none_at_half_weight():
     term = np.array([[-1.0, 0.5, 9.0]])
     linear = LogLinear(0.1, np.array([2.0] + [0.0] * 6), np.full(7, 0.5), np.full(7, 4.0), np.full(7, 2.5))
     stump = Tree(np.zeros(3, int), np.array([0.5, 0, 0]), np.array([1, -1, -1]), np.array([2, -1, -1]),
@@ -29,7 +29,7 @@ def test_a_corrections_factor_is_its_level_times_the_mean_of_none_the_log_linear
     both = Correction(3.0, 0.8, linear, Trees(0.2, (stump, stump)))
     of_linear = np.exp(0.1 + (np.array([-1.0, 0.5, 2.5]) - 0.5) / 4 * 2)  # nobody is taken beyond the highest, 2.5
     of_trees = np.exp(0.2 + 2 * np.array([-0.7, -0.7, 0.4]))
-    assert both.factor(np.repeat(term, 8, axis=0)) == pytest.approx(3.0 * (0.8 + of_linear + of_trees) / 3)
+    assert both.factor(np.repeat(term, 8, axis=0)) == pytest.approx(3.0 * (0.4 + of_linear + of_trees) / 2.5)
 
 
 @dataclass(frozen=True)

@@ -214,7 +214,7 @@ def test_a_build_publishes_all_that_a_trained_model_answers_and_null_for_one_tha
     answers = ", ".join(OUTPUTS)
     model = dill.loads((folder / "models" / "model.dill").read_bytes())
     with duckdb.connect(tmp_path / "trained" / "clv.duckdb", read_only=True) as published:
-        features = published.execute(f"select {', '.join(FEATURES)} from customer_value").fetchall()
+        features = published.execute(f"select {', '.join(FEATURES)} from customer_features").fetchall()
         answered = published.execute(f"select {answers} from customer_value").fetchall()
         assert answered == published.execute(f"select {answers} from predictions").fetchall()
     assert np.array(answered).tobytes() == model.predict_columns(np.array(features, dtype=float)).tobytes()

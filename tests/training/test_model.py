@@ -34,7 +34,7 @@ def rows(snapshot):
 
 
 @settings(deadline=None, max_examples=300)
-@given(x=arrays(float, st.tuples(st.integers(1, 5), st.just(8)), elements=st.floats(allow_nan=False)))
+@given(x=arrays(float, st.tuples(st.integers(1, 5), st.just(len(FEATURES))), elements=st.floats(allow_nan=False)))
 def test_predictions_are_finite_and_not_negative_whatever_the_features(model, x):
     predicted = model.predict(x)
     assert predicted.shape == (len(x),)

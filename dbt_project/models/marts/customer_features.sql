@@ -100,7 +100,8 @@ final as (
                 'coalesce(by_customer.first_purchase_date, by_customer.first_order_date)', 'as_of.as_of_date', 'day'
             )
         }} as customer_age,
-        by_customer.total_revenue / greatest(by_customer.purchase_days, 1) as monetary_value
+        by_customer.total_revenue / greatest(by_customer.purchase_days, 1) as monetary_value,
+        {{ dbt.datediff("cast('1970-01-01' as date)", 'as_of.as_of_date', 'day') }} as as_of_day
 
     from by_customer
 

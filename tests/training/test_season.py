@@ -1,0 +1,90 @@
+"""What a year before says about the season, for which days, and when it says nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predictor.training.dates import a_year_ago
+from predictor.training.fitting import fit
+from predictor.training.season import EPOCH, Season, Window, season_of
+
+FIRST = date(2020, 1, 1)
+BUYERS = 100
+
+
+def windows(*ratios: float, buyers: int = BUYERS) -> list[Window]:
+    """One window every 40 days, that brought so many times what was expected."""
+    return [Window(FIRST + timedelta(40 * i), ratio * 700.0, 700.0, buyers) for i, ratio in enumerate(ratios)]
+
+
+def on(day: date) -> np.ndarray:
+    return np.array([float((day - EPOCH).days)])
+
+
+def test_half_of_how_far_a_window_was_from_the_mean_of_its_year_is_expected_again_a_year_later():
+    season = season_of(windows(4.0, 1.0, 0.25))
+    year_later = FIRST + timedelta(365)
+    for after, factor in ((0, 2.0), (40, 1.0), (60, (1.0 + 0.5) / 2), (80, 0.5), (100, 0.75), (120, 1.0), (900, 1.0)):
+        assert season.factor(on(year_later + timedelta(after))) == pytest.approx([factor]), after
+    assert season.parameters() == pytest.approx(
+        {"2020-12-31": 2.0, "2021-02-09": 1.0, "2021-03-21": 0.5, "2021-04-30": 1.0}
+    )
+
+
+def test_a_shop_that_grows_or_shrinks_evenly_has_no_season():
+    assert season_of(windows(3.0, 3.0, 3.0)).factor(on(date(2021, 1, 1))) == pytest.approx([1.0])
+
+
+@pytest.mark.parametrize(
+    "of_a_year", [[], windows(2.0), windows(2.0, 1.0, buyers=BUYERS - 1), windows(2.0, 0.0)],
+    ids=["too short", "one window", "few buyers", "a time without revenue"],
+)  # fmt: skip
+def test_where_a_year_says_nothing_there_is_no_season(of_a_year):
+    assert season_of(of_a_year) == Season()
+    assert Season().factor(np.zeros(3)).tolist() == [1.0] * 3
+    assert Season().parameters() == {}
+
+
+@given(first=st.dates(FIRST, date(2022, 1, 1)), history=st.integers(0, 1500), horizon=st.integers(14, 400))
+def test_the_windows_begin_a_year_ago_and_each_is_known_whole_and_at_its_beginning(first, history, horizon):
+    as_of = first + timedelta(history)
+    days = a_year_ago(first, as_of, horizon)
+    assert bool(days) == (history >= 365 + 60 and horizon <= 365 - 90)
+    if days:
+        assert days[0] == as_of - timedelta(365)
+        assert days[-1] + timedelta(horizon) == as_of
+        assert len({*np.diff([each.toordinal() for each in days]) // 2}) <= 2  # evenly, but for whole days
+
+
+def test_a_fit_takes_the_season_from_what_the_customers_of_a_year_ago_brought_beside_what_was_to_be_expected(snapshots):
+    """Of two windows alike but for what came, 4 times and once the expected: the first one's season is 2 times that."""
+
+    def window(as_of: date, times: float):
+        plain, _ = fit(snapshots[280], [], 60, 0.0)
+        brought = plain.value(snapshots[280].features) * times
+        return replace(snapshots[280], as_of=as_of, actual=brought)
+
+    now, past = snapshots[380], [snapshots[day] for day in (280, 300, 320)]
+    year_ago = [window(now.as_of - timedelta(365), 4.0), window(now.as_of - timedelta(300), 1.0)]
+    without, _ = fit(now, past, 60, 0.0)
+    model, notes = fit(now, past, 60, 0.0, year_ago)
+
+    def times(day: date) -> np.ndarray:
+        features = {**now.features, "as_of_day": np.full(len(now.customers), on(day)[0])}
+        for name in ("predicted_clv", "clv_upper"):  # value and interval alike
+            bought = without.answers(features)[name] > 0
+            ratio = model.answers(features)[name][bought] / without.answers(features)[name][bought]
+        return ratio
+
+    assert times(now.as_of) == pytest.approx(2**0.5)
+    assert times(now.as_of + timedelta(65)) == pytest.approx(2**-0.5)
+    assert times(now.as_of + timedelta(130)) == pytest.approx(1.0)
+    chances = [each.answers(now.features)["purchase_probability"] for each in (model, without)]
+    assert chances[0].tobytes() == chances[1].tobytes()
+    assert any("season" in each and "1.41" in each for each in notes)
