@@ -22,10 +22,10 @@ from pipeline.errors import ClvError
 from pipeline.events.failures import explain
 from pipeline.settings import Settings, command_line
 from pipeline.warehouse import Warehouse
-from predictor.training import backtest, value_model
+from predictor.training import backtest, fitting, value_model
 from predictor.training.snapshot import Snapshot
 
-FEATURES = tuple(dict.fromkeys((*value_model.FEATURES, *backtest.SIX)))
+FEATURES = tuple(dict.fromkeys((*value_model.FEATURES, *backtest.SIX, fitting.LOG_SPREAD)))
 # As a file that had ended with AS_OF: nothing that came later is counted or numbered.
 _KNOWN = "from stg_orders where created_at_date <= coalesce(cast(? as date), date 'infinity')"
 
@@ -47,10 +47,11 @@ class Snapshots:
         columns = ", ".join(f"cast({name} as double) as {name}" for name in names)
         rows = self.warehouse.execute(
             f"select customer_number, {columns} from customer_features join customer_numbers using (customer_id) "
+            "left join customer_spread using (customer_id) "
             + ("join customer_labels using (customer_id) " if days else "")
             + "order by customer_number"
         ).fetchnumpy()
-        features = {name: np.ascontiguousarray(rows[name]) for name in FEATURES}
+        features = {name: np.ascontiguousarray(np.ma.filled(rows[name], 0.0)) for name in FEATURES}
         return Snapshot(as_of, rows["customer_number"], features, days, rows["actual_value"] if days else None)
 
     def sample(self) -> str:

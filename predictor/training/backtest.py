@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from predictor.training.fitting import SEED, fit, fit_expectation, one_thread
+from predictor.training.fitting import SEED, fit, fit_published, one_thread
 from predictor.training.metrics import Metrics, deciles, gains, measure, measure_chances, measure_interval
 from predictor.training.snapshot import Snapshot
 from predictor.training.value_model import FEATURES, VALUE, ValueModel
@@ -103,7 +103,7 @@ def earlier(past: Sequence[Snapshot], discount_rate: float, year_ago: Sequence[S
 def _baselines(test: Snapshot, discount_rate: float) -> dict[str, np.ndarray]:
     features = test.features
     return {
-        EXPECTATION: fit_expectation(test, test.days, discount_rate, dropout_at_first=False).value(features),
+        EXPECTATION: fit_published(test, test.days, discount_rate).value(features),
         "past revenue rate": features["total_revenue"] / np.maximum(features["customer_age"], 1.0) * test.days,
         "sum of six": sum((features[name] for name in SIX), np.zeros(len(test.customers))),
         "zero": np.zeros(len(test.customers)),

@@ -15,13 +15,14 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from predictor.training.correction import LINEAR_TERMS, Correction, LogLinear, Tree, Trees
-from predictor.training.gamma_gamma import fit_gamma_gamma
+from predictor.training.gamma_gamma import fit_gamma_gamma, fit_p
 from predictor.training.mbg_nbd import fit_mbg_nbd
 from predictor.training.season import Window, season_of
 from predictor.training.snapshot import Snapshot
 from predictor.training.value_model import ValueModel, valid
 
 SEED = 20050514
+LOG_SPREAD = "log_spread"  # of the amounts of each customer, which a fit looks at and a model does not; see `fit_p`
 _ROWS = 200_000  # to learn from: more changes nothing but the time it takes
 _BUYERS = 100  # rows with a value, below which a correction would learn noise
 _FOLDS = 3
@@ -75,26 +76,30 @@ def fit(
     So has `year_ago`: what was known a year before `now` and at evenly spaced days after that, and the value of the
     `horizon` days after each.
     """
+    plain = fit_expectation(now, horizon, discount_rate)
+    correction, about_correction = _correction(plain, now, _rows(past, discount_rate))
     season = season_of([_window(each, discount_rate) for each in year_ago])
-    plain = replace(fit_expectation(now, horizon, discount_rate), season=season)
     about_season = [season.in_words(now.as_of)] if season.days else []
-    rows = _rows(past, discount_rate)
+    return replace(plain, correction=correction, season=season), [about_correction, *about_season]
+
+
+def _correction(plain: ValueModel, now: Snapshot, rows: Rows | None) -> tuple[Correction, str]:
+    """The correction of `plain` as of `now`, one that does nothing where there is none to learn; and what it is."""
     if rows is None or np.count_nonzero(rows.actual > 0) < _BUYERS:
-        return plain, [
+        return Correction(), (
             "The file is too short or too small to learn a correction from: this is the plain expectation of MBG/NBD "
-            "and Gamma-Gamma.",
-            *about_season,
-        ]
+            "and Gamma-Gamma."
+        )
     correction = fit_correction(rows)
     if correction is None:
-        words = "No correction predicts left-out customers reliably better than the expectation: this is it."
-        return plain, [words, *about_season]
+        return Correction(), (
+            "No correction predicts left-out customers reliably better than the expectation: this is it."
+        )
     level = believed_level(rows, *plain.expectation(now.features), correction)
-    return replace(plain, correction=replace(correction, level=level)), [
+    return replace(correction, level=level), (
         "The expectation of MBG/NBD and Gamma-Gamma, corrected by what customers went on to spend, which predicts "
-        "left-out customers better than the expectation does.",
-        *about_season,
-    ]
+        "left-out customers better than the expectation does."
+    )
 
 
 def believed_level(rows: Rows, expected: np.ndarray, terms: np.ndarray, correction: Correction) -> float:
@@ -110,13 +115,28 @@ def believed_level(rows: Rows, expected: np.ndarray, terms: np.ndarray, correcti
     return float(np.clip(change**believed, 0.2, 5.0) / change)
 
 
-def fit_expectation(now: Snapshot, horizon: int, discount_rate: float, dropout_at_first: bool = True) -> ValueModel:
-    """MBG/NBD (BG/NBD without `dropout_at_first`) and Gamma-Gamma, from what is known of the customers at one date."""
+def fit_expectation(now: Snapshot, horizon: int, discount_rate: float) -> ValueModel:
+    """MBG/NBD and Gamma-Gamma, from what is known of the customers at one date.
+
+    The value takes the p of the customers' own amounts, the interval that of their means, which is wide enough where
+    a shop is not as the model has it.
+    """
+    published = fit_published(now, horizon, discount_rate, dropout_at_first=True)
+    purchase_days = valid(now.features)["frequency"] + 1.0
+    known_p = fit_p(purchase_days, now.features[LOG_SPREAD])
+    if known_p is None:
+        return published
+    return replace(published, spend=fit_gamma_gamma(purchase_days, now.features["monetary_value"], known_p))
+
+
+def fit_published(now: Snapshot, horizon: int, discount_rate: float, dropout_at_first: bool = False) -> ValueModel:
+    """BG/NBD (MBG/NBD with `dropout_at_first`) and Gamma-Gamma as the papers fit them."""
     features = valid(now.features)
-    frequency = features["frequency"]
+    spend = fit_gamma_gamma(features["frequency"] + 1.0, features["monetary_value"])
     return ValueModel(
-        purchases=fit_mbg_nbd(frequency, features["recency"], features["customer_age"], dropout_at_first),
-        spend=fit_gamma_gamma(frequency + 1.0, features["monetary_value"]),
+        purchases=fit_mbg_nbd(features["frequency"], features["recency"], features["customer_age"], dropout_at_first),
+        spend=spend,
+        interval_spend=spend,
         horizon=horizon,
         discount_rate=discount_rate,
     )

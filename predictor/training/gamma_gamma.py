@@ -15,6 +15,7 @@ from scipy.special import gammaln, psi
 _PRIOR_CENTRE = np.array([1.0, 1.0, 1.0])
 _PRIOR_WIDTH = 2.0
 _LOG_BOUNDS = [(-5.0, 6.0), (-3.0, 6.0), (-6.0, 8.0)]
+_SEVERAL = 50  # customers of several purchases, below which their amounts say too little about p
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,35 @@ class GammaGamma:
         return self.v + purchases * np.maximum(mean_spend, 0.0)
 
 
-def fit_gamma_gamma(purchases: np.ndarray, mean_spend: np.ndarray) -> GammaGamma:
+def fit_p(purchases: np.ndarray, log_spread: np.ndarray) -> float | None:
+    """The p that makes the amounts of each customer most likely, given their sum; None where too few tell of it.
+
+    `log_spread` is the logarithm of the mean of a customer's `purchases` amounts less the mean of their logarithms.
+    Means alone, which `fit_gamma_gamma` looks at, do not tell how far one purchase is from the next: where shops differ
+    from the model in anything, their p takes that up too.
+    """
+    from scipy.optimize import minimize_scalar
+
+    several = purchases > 1
+    if np.count_nonzero(several) < _SEVERAL:
+        return None
+    n, spread = purchases[several], log_spread[several]
+    counts, of_count = np.unique(n, return_inverse=True)
+    customers, total_spread = np.bincount(of_count), float(n @ spread)
+
+    def objective(log_p: float) -> float:
+        """Given their sum, the shares of the amounts in it have a Dirichlet distribution."""
+        p = np.exp(log_p)
+        of_counts = gammaln(counts * p) - counts * (gammaln(p) + p * np.log(counts))
+        return float(p * total_spread - customers @ of_counts) / len(n)
+
+    return float(np.exp(minimize_scalar(objective, bounds=_LOG_BOUNDS[0], method="bounded").x))
+
+
+def fit_gamma_gamma(purchases: np.ndarray, mean_spend: np.ndarray, known_p: float | None = None) -> GammaGamma:
     """The most likely parameters over the customers who spent something, with a weak prior for tiny files.
 
-    Where nobody did, the expected spend is 0.
+    A `known_p` is kept as it is. Where nobody spent anything, the expected spend is 0.
     """
     from scipy.optimize import minimize  # half a second, which a model that predicts need not wait for
 
@@ -68,6 +94,7 @@ def fit_gamma_gamma(purchases: np.ndarray, mean_spend: np.ndarray) -> GammaGamma
         gradient = np.array([slope.sum() for slope in slopes]) * np.exp(logarithms) - away / _PRIOR_WIDTH
         return -value / len(x), -gradient / len(x)
 
-    found = minimize(objective, _PRIOR_CENTRE, jac=True, method="L-BFGS-B", bounds=_LOG_BOUNDS)
+    bounds = [(np.log(known_p),) * 2, *_LOG_BOUNDS[1:]] if known_p else _LOG_BOUNDS
+    found = minimize(objective, _PRIOR_CENTRE, jac=True, method="L-BFGS-B", bounds=bounds)
     p, q, v = np.exp(found.x) + (0.0, 1.0, 0.0)
     return GammaGamma(float(p), float(q), float(v * scale))

@@ -43,6 +43,7 @@ class ValueModel:
 
     purchases: MbgNbd
     spend: GammaGamma
+    interval_spend: GammaGamma
     horizon: int
     discount_rate: float = 0.0
     correction: Correction = field(default_factory=Correction)
@@ -58,6 +59,7 @@ class ValueModel:
         return {
             "purchases": asdict(self.purchases),
             "spend": asdict(self.spend),
+            "interval_spend": asdict(self.interval_spend),
             "correction": self.correction.parameters(),
             "season": self.season.parameters(),
         }
@@ -89,7 +91,7 @@ class ValueModel:
         factor = self._factor(features, terms(features, self.purchases, self.spend, next_spend))
         per_spend = factor * np.divide(expected, undiscounted, out=np.ones_like(expected), where=undiscounted > 0)
         lower, upper = per_spend * spend_quantiles(
-            _INTERVAL, self.horizon, self.purchases, self.spend, history, features["monetary_value"]
+            _INTERVAL, self.horizon, self.purchases, self.interval_spend, history, features["monetary_value"]
         )
         chance = self.purchases.purchase_probability(self.horizon, *history)
         columns = (expected * factor, chance, np.minimum(expected_purchases, self.horizon), lower, upper)

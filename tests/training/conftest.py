@@ -41,6 +41,7 @@ class Shop:
             distinct = np.unique(when[mine])
             gaps = np.diff(np.sort(when[mine]))
             total = revenue[mine].sum()
+            amounts = np.array([revenue[mine][when[mine] == day].sum() for day in distinct])
             rows.append(
                 {
                     "frequency": len(distinct) - 1,
@@ -54,6 +55,7 @@ class Shop:
                     "total_revenue": total,
                     "total_orders": mine.sum(),
                     "days_since_last_order": day - distinct[-1],
+                    "log_spread": np.log(amounts.mean()) - np.log(amounts).mean(),
                     "as_of_day": (START + timedelta(day) - EPOCH).days,
                 }
             )

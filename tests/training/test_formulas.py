@@ -21,7 +21,8 @@ from predictor.training.value_model import FEATURES, OUTPUTS, ValueModel
 MODELS = st.builds(
     MbgNbd, st.floats(0.05, 20), st.floats(0.5, 1000), st.floats(0.1, 50), st.floats(0.1, 500), st.booleans()
 )
-SHOP = ValueModel(MbgNbd(0.6, 40.0, 0.8, 2.5), GammaGamma(3.0, 4.0, 120.0), horizon=180, discount_rate=0.10)
+SPEND = GammaGamma(3.0, 4.0, 120.0)
+SHOP = ValueModel(MbgNbd(0.6, 40.0, 0.8, 2.5), SPEND, SPEND, horizon=180, discount_rate=0.10)
 
 
 def one(*values: float) -> list[np.ndarray]:
@@ -112,6 +113,7 @@ class Customers:
         leaves = random.beta(purchases.a, purchases.b, n)
         spend_rate = random.gamma(spend.q, 1 / spend.v, n)
         frequency, recency, spent = np.zeros(n), np.zeros(n), random.gamma(spend.p, 1 / spend_rate)
+        logarithms = np.log(spent)
         self.purchases, self.value = np.zeros(n), np.zeros(n)
         when, active = np.zeros(n), random.random(n) > leaves
         while active.any():
@@ -119,15 +121,21 @@ class Customers:
             active &= when < T + SHOP.horizon
             amount = random.gamma(spend.p, 1 / spend_rate)
             known, ahead = active & (when <= T), active & (when > T)
-            frequency, spent = frequency + known, spent + known * amount
+            frequency, spent, logarithms = (
+                frequency + known,
+                spent + known * amount,
+                logarithms + known * np.log(amount),
+            )
             recency = np.where(known, when, recency)
             self.purchases += ahead
             self.value += ahead * amount * (1 + SHOP.discount_rate) ** (-(when - T) / 365)
             active &= random.random(n) > leaves
         columns = {"frequency": frequency, "recency": recency, "customer_age": T}
         columns["monetary_value"] = spent / (frequency + 1)
-        self.features = {name: columns.get(name, np.ones(n)) for name in FEATURES}
-        self.x = np.column_stack(list(self.features.values()))
+        features = {name: columns.get(name, np.ones(n)) for name in FEATURES}
+        self.x = np.column_stack(list(features.values()))
+        mean = spent / (frequency + 1)
+        self.features = {**features, "log_spread": np.log(mean) - logarithms / (frequency + 1)}
         self.answers = dict(zip(OUTPUTS, SHOP.predict_columns(self.x).T, strict=True))
 
 
@@ -206,5 +214,6 @@ def test_a_correction_moves_value_and_interval_alike_and_leaves_the_purchases(cu
 
 def test_spend_is_fitted_on_every_purchase_day_the_first_included(customers):
     now = Snapshot(None, np.arange(len(customers.x)), customers.features)
-    spend = fit_expectation(now, 180, 0.0).spend
-    assert [spend.p, spend.q, spend.v] == pytest.approx([3, 4, 120], rel=0.03)
+    model = fit_expectation(now, 180, 0.0)
+    for spend in (model.spend, model.interval_spend):
+        assert [spend.p, spend.q, spend.v] == pytest.approx([3, 4, 120], rel=0.03)

@@ -83,7 +83,8 @@ def test_the_model_is_registered_with_what_it_was_made_of(trained, lines):
     assert manifest.bytecode == []
     parameters = manifest.training["parameters"]
     assert parameters["purchases"].keys() == {"r", "alpha", "a", "b", "dropout_at_first"}
-    assert parameters["spend"].keys() == {"p", "q", "v"}
+    assert parameters["spend"].keys() == parameters["interval_spend"].keys() == {"p", "q", "v"}
+    assert next(iter(parameters["season"])) == lines[-1][-1]  # a year after a year ago
     assert json.loads(json.dumps(parameters, allow_nan=False)) == parameters
     with duckdb.connect() as file:
         file.execute(

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.special import betaln
 
-from predictor.training.gamma_gamma import GammaGamma, fit_gamma_gamma
+from predictor.training.gamma_gamma import GammaGamma, fit_gamma_gamma, fit_p
 from predictor.training.mbg_nbd import MbgNbd, fit_mbg_nbd
 
 # BG/NBD on CDNOW, in weeks: table 2 of the paper of 2005.
@@ -97,3 +97,20 @@ def test_the_estimates_on_cdnow_are_the_published_ones():
     for name in ("r", "alpha", "a", "b"):
         estimates = np.array([getattr(each, name) for each in tenths])
         assert abs(getattr(PUBLISHED, name) - estimates.mean()) < 2.5 * estimates.std(ddof=1), name
+
+
+def test_the_spread_of_each_customers_own_amounts_is_found_again_where_their_means_are_not_as_the_model_has_them():
+    """Means that are lognormal over customers mislead a p that is read off them, and amounts apart as p says do not."""
+    random = np.random.default_rng(7)
+    purchases = random.integers(1, 12, 20_000)
+    typical = np.exp(random.normal(3.0, 1.2, len(purchases)))
+    amounts = [random.gamma(6.0, each, n) for each, n in zip(typical, purchases, strict=True)]
+    mean = np.array([each.mean() for each in amounts])
+    log_spread = np.array([np.log(each.mean()) - np.log(each).mean() for each in amounts])
+
+    assert fit_p(purchases, log_spread) == pytest.approx(6.0, rel=0.02)
+    assert fit_p(purchases[:60], log_spread[:60]) is not None
+    assert fit_p(purchases[:40], log_spread[:40]) is None  # too few to tell
+    assert abs(fit_gamma_gamma(purchases, mean).p - 6.0) > 1.0
+    kept = fit_gamma_gamma(purchases, mean, 6.0)
+    assert kept.p == pytest.approx(6.0)
