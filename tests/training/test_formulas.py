@@ -212,6 +212,15 @@ def test_a_correction_moves_value_and_interval_alike_and_leaves_the_purchases(cu
         assert column == pytest.approx(factor * customers.answers[name][:500]), name
 
 
+def test_the_interval_has_a_spend_of_its_own(customers):
+    other = dict(
+        zip(OUTPUTS, replace(SHOP, spend=GammaGamma(9.0, 4.0, 40.0)).predict_columns(customers.x).T, strict=True)
+    )
+    assert not np.allclose(other["predicted_clv"], customers.answers["predicted_clv"])
+    for name in OUTPUTS[1:]:
+        assert other[name].tobytes() == customers.answers[name].tobytes(), name
+
+
 def test_spend_is_fitted_on_every_purchase_day_the_first_included(customers):
     now = Snapshot(None, np.arange(len(customers.x)), customers.features)
     model = fit_expectation(now, 180, 0.0)

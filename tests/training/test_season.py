@@ -76,11 +76,14 @@ def test_a_fit_takes_the_season_from_what_the_customers_of_a_year_ago_brought_be
     model, notes = fit(now, past, 60, 0.0, year_ago)
 
     def times(day: date) -> np.ndarray:
+        """How much more the season makes of values and of intervals, (customers who may buy,)."""
         features = {**now.features, "as_of_day": np.full(len(now.customers), on(day)[0])}
-        for name in ("predicted_clv", "clv_upper"):  # value and interval alike
-            bought = without.answers(features)[name] > 0
-            ratio = model.answers(features)[name][bought] / without.answers(features)[name][bought]
-        return ratio
+        answers, before = (
+            np.concatenate([each.answers(features)[name] for name in ("predicted_clv", "clv_upper")])
+            for each in (model, without)
+        )
+        assert answers[: len(now.customers)].tobytes() == model.value(features).tobytes()
+        return answers[before > 0] / before[before > 0]
 
     assert times(now.as_of) == pytest.approx(2**0.5)
     assert times(now.as_of + timedelta(65)) == pytest.approx(2**-0.5)

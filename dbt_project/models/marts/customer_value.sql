@@ -40,7 +40,21 @@ ranked as (
 paced as (
 
     select
-        customer_features.*,
+        customer_features.customer_id,
+        customer_features.as_of_date,
+        customer_features.first_order_date,
+        customer_features.last_order_date,
+        customer_features.max_num_items,
+        customer_features.max_revenue,
+        customer_features.total_revenue,
+        customer_features.total_orders,
+        customer_features.days_since_last_order,
+        customer_features.longest_interval,
+        customer_features.total_num_items,
+        customer_features.frequency,
+        customer_features.recency,
+        customer_features.customer_age,
+        customer_features.monetary_value,
         customer_features.customer_age - customer_features.recency as days_since_last_purchase,
         (customer_features.recency + segment_bounds.typical_gap) / (customer_features.frequency + 1) as usual_gap
 
