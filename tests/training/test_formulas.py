@@ -213,12 +213,10 @@ def test_a_correction_moves_value_and_interval_alike_and_leaves_the_purchases(cu
 
 
 def test_the_interval_has_a_spend_of_its_own(customers):
-    other = dict(
-        zip(OUTPUTS, replace(SHOP, spend=GammaGamma(9.0, 4.0, 40.0)).predict_columns(customers.x).T, strict=True)
-    )
-    assert not np.allclose(other["predicted_clv"], customers.answers["predicted_clv"])
-    for name in OUTPUTS[1:]:
-        assert other[name].tobytes() == customers.answers[name].tobytes(), name
+    other = replace(SHOP, spend=GammaGamma(9.0, 4.0, 40.0)).predict_columns(customers.x[:2000]).T
+    value, *others = (customers.answers[name][:2000] for name in OUTPUTS)
+    assert not np.allclose(other[0], value)
+    assert np.allclose(other[1:], others, rtol=1e-12, atol=0)
 
 
 def test_spend_is_fitted_on_every_purchase_day_the_first_included(customers):
