@@ -118,6 +118,8 @@ def _importance(model: ValueModel, test: Snapshot) -> dict[str, float]:
         return {}
     lost = {}
     for name in FEATURES:
+        if not np.ptp(test.features[name]):
+            continue  # what is the same for everybody says nothing about who is worth more
         shuffled = np.random.default_rng(SEED).permutation(test.features[name])
         without = measure(actual, model.value({**test.features, name: shuffled})).gini
         lost[name] = whole - (without or 0.0)
