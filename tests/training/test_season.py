@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predictor.training.dates import a_year_ago
-from predictor.training.fitting import fit
+from predictor.training.fitting import fit, fit_expectation
 from predictor.training.season import EPOCH, Season, Window, season_of
 
 FIRST = date(2020, 1, 1)
@@ -64,30 +64,21 @@ def test_the_windows_begin_a_year_ago_and_each_is_known_whole_and_at_its_beginni
 
 def test_a_fit_takes_the_season_from_what_the_customers_of_a_year_ago_brought_beside_what_was_to_be_expected(snapshots):
     """Of two windows alike but for what came, 4 times and once the expected: the first one's season is 2 times that."""
-
-    def window(as_of: date, times: float):
-        plain, _ = fit(snapshots[280], [], 60, 0.0)
-        brought = plain.value(snapshots[280].features) * times
-        return replace(snapshots[280], as_of=as_of, actual=brought)
-
-    now = snapshots[380]
-    year_ago = [window(now.as_of - timedelta(365), 4.0), window(now.as_of - timedelta(300), 1.0)]
+    now, then = snapshots[380], snapshots[280]
+    expected = fit_expectation(then, 60, 0.0).value(then.features)
+    year_ago = [
+        replace(then, as_of=now.as_of - timedelta(days), actual=expected * times)
+        for days, times in ((365, 4.0), (300, 1.0))
+    ]
     without, _ = fit(now, [], 60, 0.0)
     model, notes = fit(now, [], 60, 0.0, year_ago)
-
-    def times(day: date) -> np.ndarray:
-        """How much more the season makes of values and of intervals, (customers who may buy,)."""
-        features = {**now.features, "as_of_day": np.full(len(now.customers), on(day)[0])}
-        answers, before = (
-            np.concatenate([each.answers(features)[name] for name in ("predicted_clv", "clv_upper")])
-            for each in (model, without)
-        )
-        assert answers[: len(now.customers)].tobytes() == model.value(features).tobytes()
-        return answers[before > 0] / before[before > 0]
-
-    assert times(now.as_of) == pytest.approx(2**0.5)
-    assert times(now.as_of + timedelta(65)) == pytest.approx(2**-0.5)
-    assert times(now.as_of + timedelta(130)) == pytest.approx(1.0)
-    chances = [each.answers(now.features)["purchase_probability"] for each in (model, without)]
-    assert chances[0].tobytes() == chances[1].tobytes()
+    before = without.answers(now.features)
+    for after, factor in ((0, 2**0.5), (65, 2**-0.5), (130, 1.0)):
+        as_of_day = np.full(len(now.customers), on(now.as_of + timedelta(after))[0])
+        answers = model.answers({**now.features, "as_of_day": as_of_day})
+        assert answers["predicted_clv"].tobytes() == model.value({**now.features, "as_of_day": as_of_day}).tobytes()
+        for name in ("predicted_clv", "clv_lower", "clv_upper"):
+            assert answers[name] == pytest.approx(before[name] * factor), (name, after)
+        for name in ("purchase_probability", "expected_purchases"):
+            assert answers[name].tobytes() == before[name].tobytes(), name
     assert any("season" in each and "1.41" in each for each in notes)
