@@ -26,7 +26,8 @@ routes = api_blueprint("builds", tag="Builds")
 
 LISTED = 100
 FORM_BYTES = 1 << 20  # that a form may have beside the file
-READ_AWAY = 1 << 26, 5  # bytes and seconds of a refused body: who still sends when the line is cut never sees why
+READ_AWAY = 1 << 26  # bytes that a refused body may have to be read all the same
+READ_AWAY_WITHIN = 5  # seconds
 ABOUT = """The file is the body, or the part `orders` of a form; the parameters are the query's, or further parts. Its
 kind is told by its first bytes: text of any dialect, JSON lines, Parquet or Excel, text also in gzip or zip.
 `curl -X POST -T orders.csv` sends one. It is built as soon as those before it are; with `inspect=true` it is only
@@ -177,14 +178,16 @@ def _refusal(error: Exception, limit: int) -> Response:
 
 
 def _read_away() -> None:
-    """Takes in the rest of a body that is not wanted; none where the sender waits for a word before it sends."""
-    most, seconds = READ_AWAY
-    deadline = time.monotonic() + seconds
-    if "Expect" in request.headers:
+    """Takes in the rest of a body that is not wanted: a client that still sends when the line is cut never sees why.
+
+    Not of one that waits for a word before it sends, nor of one too large to be worth it: those are answered at once.
+    """
+    if "Expect" in request.headers or (request.content_length or 0) > READ_AWAY:
         return
+    deadline = time.monotonic() + READ_AWAY_WITHIN
     with suppress(RequestTimeout):
-        while most > 0 and time.monotonic() < deadline and (piece := request.environ["wsgi.input"].read(PIECE)):
-            most -= len(piece)
+        while time.monotonic() < deadline and request.environ["wsgi.input"].read(PIECE):
+            pass
 
 
 def _whole_body() -> Callable[[int], bytes]:
