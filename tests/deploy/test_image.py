@@ -19,7 +19,7 @@ from tests.pipeline.conftest import ROOT
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 LARGEST = 900  # MB
 ASKED = """
-python -m pipeline build > /dev/null && python -m api & sleep 1
+{ python -m pipeline build > /dev/null && exec python -m api; } & sleep 1
 python - <<'PYTHON'
 import time, urllib.request
 for _ in range(900):
@@ -28,7 +28,7 @@ for _ in range(900):
     except OSError:
         time.sleep(0.2)
 PYTHON
-id -u; kill %1; wait %1 || true
+id -u; kill $!; wait $! || true
 """
 
 
@@ -66,7 +66,7 @@ def test_the_image_is_built_and_builds_and_serves_without_rights(tmp_path: Path)
     size, unit = buildah("images", "--format", "{{.Size}}", "localhost/clv").split()
     assert float(size) * {"MB": 1, "GB": 1000}[unit] < LARGEST
     container = buildah("from", "--pull=never", "clv")
-    command = ["run", "--isolation", "chroot", "--env", "CLV_HOST=127.0.0.1", container, "--", "bash", "-mc", ASKED]
+    command = ["run", "--isolation", "chroot", "--env", "CLV_HOST=127.0.0.1", container, "--", "bash", "-c", ASKED]
     *_, health, user = filter(None, buildah(*command).splitlines())
     assert '"status":"ok"' in health and '"customers":5000' in health
     assert user == "10001"
