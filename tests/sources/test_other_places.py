@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 import http.server
+import os
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import fsspec
 import pytest
 
 from pipeline import orders_file
@@ -185,6 +188,25 @@ def test_neither_a_view_in_a_duckdb_file_nor_a_query_reaches_other_files(tmp_pat
         assert "secret" not in printed
     assert "QUERY holds more than one statement" in printed
     assert not written.exists()
+
+
+def test_what_came_in_part_only_is_not_taken_for_the_whole(
+    in_s3: None, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Breaking:
+        def __init__(self, store: Any) -> None:
+            self._store = store
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._store, name)
+
+        def get_file(self, there: str, here: str) -> None:
+            self._store.get_file(there, here)
+            os.truncate(here, 50)
+
+    find = fsspec.url_to_fs
+    monkeypatch.setattr(fsspec, "url_to_fs", lambda uri: (Breaking(find(uri)[0]), find(uri)[1]))
+    assert "came in part only. Build again" in command("inspect", 1, ORDERS="s3://shop/folder/1.csv")
 
 
 def test_a_copy_of_files_keeps_their_bytes(in_s3: None, tmp_path: Path) -> None:
