@@ -22,6 +22,7 @@ def test_the_last_success_outlives_failures_and_a_damaged_ledger_is_told(tmp_pat
     for number, state in enumerate(("published", "published", "failed", "failed", "cancelled")):
         ledger.add(f"build-{number}", "upload", "orders.csv", {})
         ledger.end(ledger.claim(), state, None)
+    assert ledger.last_published() == ledger.get("build-1")
     ledger.remove_all_but(2)
     assert ledger.ids() == {"build-1", "build-3", "build-4"}
     health = client.get("/health").json

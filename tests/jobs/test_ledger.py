@@ -28,7 +28,7 @@ DOES = ("add", "hold", "release", "claim", "end", "requeue", "cancel")
 
 
 @settings(deadline=None, max_examples=15)
-@given(steps=st.lists(st.tuples(st.sampled_from(DOES), st.integers(0, 9)), max_size=14))
+@given(steps=st.lists(st.tuples(st.sampled_from(DOES), st.integers(0, 9)), min_size=6, max_size=14))
 def test_builds_begin_in_the_order_in_which_they_were_queued_and_end_once(
     tmp_path_factory: pytest.TempPathFactory, steps: list[Step]
 ) -> None:
@@ -38,7 +38,8 @@ def test_builds_begin_in_the_order_in_which_they_were_queued_and_end_once(
     published: list[str] = []
     for step, number in steps:
         waiting, running = ([name for name in states if states[name] == state] for state in ("queued", "running"))
-        chosen = [*states][number % len(states)] if states else None
+        choice = running if running and number % 2 else [*states]
+        chosen = choice[number // 2 % len(choice)] if choice else None
         if step in ("add", "hold"):
             name, state = f"build-{len(states)}", "queued" if step == "add" else "held"
             assert ledger.add(name, "upload", "orders.csv", {"AS_OF": name}, state).variables == {"AS_OF": name}
