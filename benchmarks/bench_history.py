@@ -20,7 +20,7 @@ import duckdb
 from benchmarks.generate_orders import DEMO_SEED, generate_orders
 from benchmarks.measure import run, seconds_by_step
 from pipeline.engines.duckdb_settings import FILE_FORMAT
-from pipeline.warehouse import Warehouse
+from pipeline.warehouse.folder import Warehouse
 
 ROOT = Path(__file__).resolve().parent.parent
 STEPS = ("start", "rank, history", "audit", "publish")  # where history takes part

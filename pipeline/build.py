@@ -26,8 +26,9 @@ from pipeline.events.model_log import listening
 from pipeline.events.steps import Steps
 from pipeline.events.warnings import Warnings
 from pipeline.settings import ROOT, Settings
-from pipeline.warehouse import PUBLISHED_CSV, Warehouse, build_info, history
+from pipeline.warehouse import build_info, history
 from pipeline.warehouse.build_lock import build_lock
+from pipeline.warehouse.folder import PUBLISHED_CSV, Warehouse
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 
-from pipeline.warehouse import Warehouse
+from pipeline.warehouse.folder import Warehouse
 
 
 class Plugin(BasePlugin):

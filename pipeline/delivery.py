@@ -22,7 +22,7 @@ from pipeline.errors import ClvError, UsageError
 from pipeline.events import Delivered, Listener
 from pipeline.postgres import Postgres
 from pipeline.settings import Settings, command_line
-from pipeline.warehouse import PUBLISHED_FILE
+from pipeline.warehouse.folder import PUBLISHED_FILE
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Cursor

@@ -8,8 +8,8 @@ import duckdb
 
 from pipeline.errors import ClvError
 from pipeline.settings import Settings, command_line
-from pipeline.warehouse import PUBLISHED_FILE, Warehouse
 from pipeline.warehouse.build_lock import build_lock
+from pipeline.warehouse.folder import PUBLISHED_FILE, Warehouse
 
 
 def roll_back(settings: Settings) -> None:

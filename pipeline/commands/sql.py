@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.commands.extras import stop_unless_installed
 from pipeline.errors import ClvError
 from pipeline.settings import Settings, command_line
-from pipeline.warehouse import PUBLISHED_FILE
+from pipeline.warehouse.folder import PUBLISHED_FILE
 
 
 def query(settings: Settings, sql: str) -> None:

@@ -6,16 +6,9 @@ The terminal, `JSON=file` and the benchmarks listen. Nobody reads back what was 
 from __future__ import annotations
 
 import dataclasses
-import json
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
-
-from pipeline.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -139,29 +132,3 @@ def to_all(*listeners: Listener) -> Listener:
             listener(event)
 
     return tell
-
-
-def as_json(event: Event, at: datetime) -> str:
-    """One line: `event` and `at` (UTC), then what the event says."""
-    name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
-    content = {each.name: getattr(event, each.name) for each in dataclasses.fields(event)}
-    return json.dumps({"event": name, "at": f"{at:%Y-%m-%dT%H:%M:%S.%fZ}", **content}, default=str, ensure_ascii=False)
-
-
-@contextmanager
-def json_lines(path: Path) -> Iterator[Listener]:
-    """A listener that writes one object a line. Raises UsageError where the file cannot be written."""
-    try:
-        file = path.open("w", encoding="utf-8", buffering=1)
-    except OSError as error:
-        raise UsageError(f"JSON={path} cannot be written: {error.strerror}.") from None
-
-    def write(event: Event) -> None:
-        with suppress(OSError):  # a disk that fills up stops a build where it writes its tables, not for its log
-            file.write(as_json(event, datetime.now(UTC)) + "\n")
-
-    try:
-        yield write
-    finally:
-        with suppress(OSError):
-            file.close()

@@ -15,7 +15,7 @@ from pipeline.engines.duckdb_settings import more_memory
 from pipeline.errors import ClvError, DiskFull
 from pipeline.events import Warned
 from pipeline.settings import Settings, command_line
-from pipeline.warehouse import Warehouse
+from pipeline.warehouse.folder import Warehouse
 
 
 def explain(

@@ -12,7 +12,7 @@ from rich.console import Console
 from pipeline.events.failures import rejected_by_reason
 from pipeline.events.terminal import printable
 from pipeline.settings import Settings, command_line, short
-from pipeline.warehouse import PUBLISHED_FILE, Warehouse
+from pipeline.warehouse.folder import PUBLISHED_FILE, Warehouse
 
 BARS = " ▁▂▃▄▅▆▇█"
 

@@ -18,8 +18,9 @@ from pipeline.jobs.progress import Progress
 from pipeline.jobs.queue import open_queue, wakes
 from pipeline.jobs.reading import Reading
 from pipeline.jobs.uploads import Incoming
-from pipeline.warehouse import JOBS, make_durable
 from pipeline.warehouse.build_lock import is_held
+from pipeline.warehouse.files import make_durable
+from pipeline.warehouse.folder import JOBS
 
 KEPT = 1000  # builds that are remembered
 ABANDONED = timedelta(days=1)  # after which what was not received to its end, or nobody wants built, is removed

@@ -24,8 +24,8 @@ from pipeline.jobs.notify import notify
 from pipeline.jobs.queue import wakes
 from pipeline.jobs.schedule import Schedule
 from pipeline.settings import Settings, command_line, short
-from pipeline.warehouse import Warehouse
 from pipeline.warehouse.build_lock import build_lock, is_held
+from pipeline.warehouse.folder import Warehouse
 
 MOST_ATTEMPTS = 2  # of a build that the worker's own end has interrupted
 LOOK_SECONDS = 0.2  # between two looks at a build that runs

@@ -22,8 +22,8 @@ from pipeline.training import doubts
 from pipeline.training.plan import make_plan
 from pipeline.training.registering import write_model
 from pipeline.training.snapshots import open_orders
-from pipeline.warehouse import Warehouse
 from pipeline.warehouse.build_lock import build_lock
+from pipeline.warehouse.folder import Warehouse
 from predictor.training import report
 from predictor.training.backtest import backtest, earlier
 from predictor.training.fitting import fit

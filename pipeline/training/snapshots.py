@@ -21,7 +21,7 @@ from pipeline.dbt import run_dbt
 from pipeline.errors import ClvError
 from pipeline.events.failures import explain
 from pipeline.settings import Settings, command_line
-from pipeline.warehouse import Warehouse
+from pipeline.warehouse.folder import Warehouse
 from predictor.training import backtest, fitting, value_model
 from predictor.training.snapshot import Snapshot
 

@@ -10,8 +10,9 @@ import duckdb
 from pipeline.engines.duckdb_messages import disk_is_full, file_is_locked, file_is_of_a_newer_duckdb
 from pipeline.errors import ClvError
 from pipeline.events import Warned
-from pipeline.warehouse import Warehouse, copy
 from pipeline.warehouse.build_info import SCHEMA_VERSION
+from pipeline.warehouse.files import copy
+from pipeline.warehouse.folder import Warehouse
 
 HISTORY = {
     "customer_id": "varchar",

@@ -10,9 +10,9 @@ import duckdb
 import pytest
 from dbt.cli.main import dbtRunner
 
-from pipeline.cli import VARIABLES
 from pipeline.dbt import run_dbt
 from pipeline.settings import Settings
+from pipeline.variables import VARIABLES
 
 
 @pytest.mark.parametrize(

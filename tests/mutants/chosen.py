@@ -102,7 +102,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("            _read_every_value(file)\n", "            pass\n"),
         ("if wrote == reads:", "if True:"),
     ],
-    "pipeline/warehouse/__init__.py": [
+    "pipeline/warehouse/folder.py": [
         ("if _looks_like_duckdb(before / PUBLISHED_FILE):", "if True:"),
         ("            path.chmod(path.stat().st_mode & 0o640)", "            path.chmod(0o644)"),
         ('and not folder.name.startswith("before-")', ""),
@@ -143,9 +143,11 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ('"history_days": settings.history_days or ""', '"history_days": settings.history_days or 365'),
         ('"discount_rate": settings.discount_rate', '"discount_rate": 0.10'),
     ],
-    "pipeline/cli.py": [
+    "pipeline/variables.py": [
         ("if not 0 <= (number := float(text)) <= highest:", "if not 0 < (number := float(text)) <= highest:"),
         ('return text == "1"', "return bool(text)"),
+    ],
+    "pipeline/cli.py": [
         ("from pipeline.commands.rollback import roll_back", "from pipeline.build import build as roll_back"),
     ],
     "pipeline/events/doubts.py": [

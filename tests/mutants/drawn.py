@@ -15,7 +15,7 @@ WHERE = {  # by what the rate is told for
     "predictor/training": "predictor/training/[!p]*.py",  # all but the pictures, plots.py
     "predictor/scoring": "predictor/scoring.py",
     "pipeline/history": "pipeline/warehouse/history.py",
-    "pipeline/warehouse": "pipeline/warehouse/__init__.py",
+    "pipeline/warehouse": "pipeline/warehouse/folder.py",
     "api/store": "api/store/*.py",
     "dbt_project/models": "dbt_project/models/**/*.sql",
     "dbt_project/tests": "dbt_project/tests/**/*.sql",

@@ -34,7 +34,7 @@ TESTS = {
         "slow tests/pipeline/test_history.py",
         "slow tests/pipeline/test_publish.py -k heals",
     ],
-    "pipeline/warehouse/__init__.py": [
+    "pipeline/warehouse/folder.py": [
         "tests/pipeline/test_folder.py tests/pipeline/test_publish.py tests/pipeline/test_events.py",
         "slow tests/pipeline/test_folder.py",
         "slow tests/pipeline/test_publish.py",

@@ -37,7 +37,7 @@ PUBLISH_WITHOUT_END = """
 import itertools, shutil, sys
 from pathlib import Path
 from pipeline.warehouse.build_lock import build_lock
-from pipeline.warehouse import Warehouse
+from pipeline.warehouse.folder import Warehouse
 
 warehouse, prepared, first = Warehouse(Path(sys.argv[1])), Path(sys.argv[2]), sys.argv[3]
 warehouse.create()

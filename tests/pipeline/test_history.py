@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipeline.warehouse import Warehouse
+from pipeline.warehouse.folder import Warehouse
 from pipeline.warehouse.history import carry_over
 from tests.pipeline.conftest import ROOT, Shop
 

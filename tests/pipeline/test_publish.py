@@ -17,8 +17,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipeline.warehouse import Warehouse
 from pipeline.warehouse.build_lock import build_lock
+from pipeline.warehouse.folder import Warehouse
 from tests.api.conftest import Server, serving, write_tables
 from tests.pipeline.conftest import ROOT, Shop
 
@@ -27,7 +27,7 @@ import shutil, sys
 from pathlib import Path
 from pipeline.warehouse.build_lock import build_lock
 from pipeline.warehouse.build_lock import build_lock
-from pipeline.warehouse import Warehouse
+from pipeline.warehouse.folder import Warehouse
 
 warehouse, prepared, build_id = Warehouse(Path(sys.argv[1])), Path(sys.argv[2]), sys.argv[3]
 warehouse.create()
