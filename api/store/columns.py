@@ -18,7 +18,7 @@ STRIDE = 8  # every 8th id also stands in a plain list, where bisect compares in
 
 ROWS = f"""
 select
-    customer_id, predicted_clv, clv_decile::utinyint,
+    customer_id, predicted_clv, clv_rank::uinteger, clv_decile::utinyint,
     list_position({list(TIERS)}, value_tier)::utinyint, list_position({list(LIFECYCLES)}, lifecycle)::utinyint
 from published.customer_value
 """
@@ -40,19 +40,19 @@ class Columns(Sequence[bytes]):
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Read the columns from the database attached as `published`; duckdb.Error where it cannot be read."""
         try:
-            self._fill(connection, ROWS)
+            ranks = self._fill(connection, ROWS)
         except Unsorted:
-            self._fill(connection, f"{ROWS} order by customer_id")
-        self._index = [self[row] for row in range(0, len(self), STRIDE)]
-        self.by_value = _array(len(self), np.uint32)
-        self.by_value[:] = np.argsort(-self.clv, kind="stable")
+            ranks = self._fill(connection, f"{ROWS} order by customer_id")
+        self.by_value = _by_rank(ranks)
+        batches = (self.ids(slice(row, row + BATCH)) for row in range(0, len(self), BATCH))
+        self._index = [customer_id.encode() for ids in batches for customer_id in ids[::STRIDE].to_pylist()]
 
-    def _fill(self, connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-        """Copy batch by batch into arrays of the final size, so that nothing is ever held twice."""
+    def _fill(self, connection: duckdb.DuckDBPyConnection, sql: str) -> np.ndarray:
+        """Copy batch by batch into arrays of the final size, so that nothing is ever held twice. Returns the ranks."""
         [(count, size)] = connection.execute(SIZES).fetchall()
         starts = _array(count + 1, np.uint32 if size < 1 << 32 else np.uint64)
         text = _array(size, np.uint8)
-        self.clv = _array(count, np.float64)
+        self.clv, ranks = _array(count, np.float64), _array(count, np.uint32)
         self.decile, self.tier, self.lifecycle = (_array(count, np.uint8) for _ in range(3))
         row, last = 0, None
         for batch in connection.sql(sql).to_arrow_reader(BATCH):
@@ -64,9 +64,10 @@ class Columns(Sequence[bytes]):
                 raise Unsorted
             end = row + len(batch)
             self.clv[row:end] = batch.column(1)
-            self.decile[row:end] = batch.column(2)
-            self.tier[row:end] = batch.column(3)
-            self.lifecycle[row:end] = batch.column(4)
+            ranks[row:end] = batch.column(2)
+            self.decile[row:end] = batch.column(3)
+            self.tier[row:end] = batch.column(4)
+            self.lifecycle[row:end] = batch.column(5)
             _, ends, characters = ids.cast(pa.large_string()).buffers()
             ends = np.frombuffer(ends, np.int64, len(batch) + 1, ids.offset)
             start = int(starts[row])
@@ -74,6 +75,7 @@ class Columns(Sequence[bytes]):
             text[start : start + ends[-1]] = np.frombuffer(characters or b"", np.uint8, ends[-1])
             row = end
         self._starts, self._text = memoryview(starts.data), memoryview(text.data)
+        return ranks
 
     def __len__(self) -> int:
         return len(self.clv)
@@ -102,6 +104,21 @@ class Columns(Sequence[bytes]):
             return None
         row = self.at_or_after(key)
         return row if row < len(self) and self[row] == key else None
+
+
+def _by_rank(ranks: np.ndarray) -> np.ndarray:
+    """The rows from rank 1 on, (n, uint32); those that share a rank in their own order.
+
+    To sort 20 million values takes ten times as long, while nobody is answered.
+    """
+    places = ranks - 1
+    rows, taken = _array(len(ranks), np.uint32), np.zeros(len(ranks) + 1, bool)
+    rows[places] = np.arange(len(ranks), dtype=np.uint32)
+    taken[places] = taken[-1] = True
+    shared = ~(taken[:-1] & taken[1:])  # the places of a rank that several share: all but the first are left free
+    sharing = np.flatnonzero(shared[places])
+    rows[shared] = sharing[np.argsort(places[sharing], kind="stable")]
+    return rows
 
 
 def _array(count: int, kind: type[np.generic]) -> np.ndarray:

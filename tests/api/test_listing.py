@@ -33,6 +33,7 @@ def columns(values: dict[str, float]) -> Columns:
         db.execute("attach ':memory:' as published")
         db.execute(
             "create table published.customer_value as select *, (n % 10 + 1)::tinyint as clv_decile, "
+            "rank() over (order by predicted_clv desc) as clv_rank, "
             "['high', 'medium', 'low'][1 + n % 3] as value_tier, "
             "['new', 'active', 'slipping', 'lapsed'][1 + n // 3 % 4] as lifecycle from (select "
             "unnest(?::varchar[]) as customer_id, unnest(?::double[]) as predicted_clv, row_number() over () as n)",

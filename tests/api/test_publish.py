@@ -149,11 +149,11 @@ def test_a_file_that_could_not_be_opened_is_tried_again_though_it_stays_as_it_is
 @pytest.mark.parametrize(
     "planted",
     [
-        "create view customer_value as select secret as customer_id, 1.0 as predicted_clv, 1 as clv_decile, "
-        "'low' as value_tier, 'new' as lifecycle "
+        "create view customer_value as select secret as customer_id, 1.0 as predicted_clv, 1 as clv_rank, "
+        "1 as clv_decile, 'low' as value_tier, 'new' as lifecycle "
         "from read_csv('{secret}', header = false, names = ['secret'])",
-        "create view customer_value as select content as customer_id, 1.0 as predicted_clv, 1 as clv_decile, "
-        "'low' as value_tier, 'new' as lifecycle "
+        "create view customer_value as select content as customer_id, 1.0 as predicted_clv, 1 as clv_rank, "
+        "1 as clv_decile, 'low' as value_tier, 'new' as lifecycle "
         "from read_text('{secret}')",
         "create view prediction_history as select content as customer_id, current_date as as_of_date, "
         "1.0 as predicted_clv, now() as predicted_at from read_text('{secret}')",
@@ -251,7 +251,7 @@ def test_rows_that_stand_in_no_order_are_found_all_the_same(tmp_path: Path) -> N
         db.execute("drop table customer_value")
         db.execute(
             "create table customer_value as select unnest(?) as customer_id, unnest(?) as predicted_clv, "
-            "1 as clv_decile, 'low' as value_tier, 'new' as lifecycle",
+            "5000 - predicted_clv::bigint as clv_rank, 1 as clv_decile, 'low' as value_tier, 'new' as lifecycle",
             [names, [values[n] for n in names]],
         )
     with serving(tmp_path / "warehouse") as server:
