@@ -32,11 +32,7 @@ class Limits:
         if place is None:
             busy = problem(503, "Too many such requests at once. Try again in a second.", {"Retry-After": "1"})
             return from_wsgi(busy)(environ)
-        try:
-            status, headers, body = self._inner(environ)
-        except BaseException:
-            place.give_back()
-            raise
+        status, headers, body = self._inner(environ)
         return status, headers, ClosingIterator(body, place.give_back)
 
 

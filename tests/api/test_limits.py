@@ -107,9 +107,11 @@ def test_a_mistake_in_a_layer_is_a_500_problem_and_the_server_goes_on(
     app = create_app(Settings(tmp_path))
     with monkeypatch.context() as patch:
         patch.setattr(Conditional, "__call__", lambda *_: 1 / 0)
-        answer = Client(app.wsgi_app).get("/predictions/c001")
-        assert (answer.status_code, answer.content_type) == (500, "application/problem+json")
-        assert "division" not in answer.text
+        for path in ("/predictions/c001", "/customers/c001"):
+            answer = Client(app.wsgi_app).get(path)
+            assert (answer.status_code, answer.content_type) == (500, "application/problem+json")
+            assert "division" not in answer.text
+    assert set(app.extensions["places"].taken().values()) == {0}
     assert Client(app.wsgi_app).get("/predictions/c001").status_code == 200
 
 
