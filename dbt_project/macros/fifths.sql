@@ -1,6 +1,6 @@
 {# Where the fifths of a column part, as a list of four values. #}
-{% macro bounds_of_fifths(column) -%}
-  {{ quantiles(column, [0.2, 0.4, 0.6, 0.8]) }}
+{% macro bounds_of_fifths(column, type) -%}
+  {{ quantiles(column, [0.2, 0.4, 0.6, 0.8], type) }}
 {%- endmacro %}
 
 

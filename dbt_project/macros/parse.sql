@@ -12,7 +12,7 @@
 {% macro clean_text(column) -%}
   case
     when {{ column }} > '!' and {{ column }} < '~' and substr({{ column }}, -1) between '!' and '~' then {{ column }}
-    else nullif(trim({{ column }}, {{ blank_characters() }}), '')
+    else nullif(trim(both {{ blank_characters() }} from {{ column }}), '')
   end
 {%- endmacro %}
 
@@ -36,11 +36,11 @@
 #}
 {% macro parse_whole_number(column) -%}
   case
-    when cast(try_cast({{ column }} as decimal(12, 0)) as varchar) = {{ column }}
+    when cast(try_cast({{ column }} as decimal(12, 0)) as string) = {{ column }}
       then try_cast({{ column }} as decimal(12, 0))
     when coalesce(upper({{ column }}), 'NA') in ('NA', 'NULL') then 0
-    when {{ matches(column, '[+-]?[0-9]+(\\.0*)?') }} then try_cast({{ column }} as decimal(12, 0))
-    when {{ matches(column, '[+-]?[0-9]{0,12}\\.[0-9]+') }} then case when {{ column }} like '-%' then -1 else 1 end
+    when {{ matches(column, '[+-]?[0-9]+([.]0*)?') }} then try_cast({{ column }} as decimal(12, 0))
+    when {{ matches(column, '[+-]?[0-9]{0,12}[.][0-9]+') }} then case when {{ column }} like '-%' then -1 else 1 end
   end
 {%- endmacro %}
 
@@ -49,11 +49,11 @@
 {% macro parse_money(column) -%}
   case
     when {% for scale in (2, 1, 0) -%}
-      {{ 'or ' if scale < 2 }}cast(try_cast({{ column }} as decimal(18, {{ scale }})) as varchar) = {{ column }}
+      {{ 'or ' if scale < 2 }}cast(try_cast({{ column }} as decimal(18, {{ scale }})) as string) = {{ column }}
       {% endfor -%}
       then try_cast({{ column }} as decimal(18, 6))
     when coalesce(upper({{ column }}), 'NA') in ('NA', 'NULL') then 0
-    when {{ matches(column, '[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]{1,3})?') }}
+    when {{ matches(column, '[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?') }}
       then try_cast({{ column }} as decimal(18, 6))
   end
 {%- endmacro %}
@@ -62,9 +62,9 @@
 {# The date of YYYY-MM-DD, or of a timestamp that begins with it, as it is written: no time zone, by number or name, moves it. #}
 {% macro parse_date(column) -%}
   {%- set time = '(([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?|24:00(:00)?)' -%}
-  {%- set zone = ' ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?| [A-Z]{2,5}| [A-Z][A-Za-z]+(/[A-Z][A-Za-z_]+)+)?([[][A-Za-z_/]+[]])?' -%}
+  {%- set zone = ' ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?| [A-Z]{2,5}| [A-Z][A-Za-z]+(/[A-Z][A-Za-z_]+)+)?(\\[[A-Za-z_/]+\\])?' -%}
   case
-    when {{ column }} like '____-__-__' and cast(try_cast({{ column }} as date) as varchar) = {{ column }}
+    when {{ is_plain_date(column) }}
       then try_cast({{ column }} as date)
     when {{ matches(column, '[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]' ~ time ~ zone ~ ')?') }}
       and left({{ column }}, 4) > '0000'

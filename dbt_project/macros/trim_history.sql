@@ -4,10 +4,6 @@
   {%- set as_of = ref('int_as_of') -%}
   {%- set settings = ref('int_settings') -%}
   {%- if setting('history_days') -%}
-    delete from {{ this }}
-    where
-      {{ dbt.datediff('as_of_date', '(select max(as_of_date) from ' ~ this ~ ')', 'day') }}
-      >= (select history_days from {{ settings }})
-      and as_of_date not in (select as_of_date from {{ as_of }})
+    {{ drop_old_dates(this, as_of, '(select history_days from ' ~ settings ~ ')') }}
   {%- endif -%}
 {%- endmacro %}

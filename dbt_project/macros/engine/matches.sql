@@ -3,8 +3,9 @@
   {{ return(adapter.dispatch('matches')(column, pattern)) }}
 {%- endmacro %}
 
+{# Not by ^ and $, because $ matches before a line end too; a raw text, because Spark takes backslashes out of others. #}
 {% macro default__matches(column, pattern) -%}
-  regexp_like({{ column }}, '^({{ pattern }})$')
+  regexp_like({{ column }}, r'\A(?:{{ pattern }})\z')
 {%- endmacro %}
 
 {% macro duckdb__matches(column, pattern) -%}

@@ -7,8 +7,9 @@
   {{ return(adapter.dispatch('place_in_table')()) }}
 {%- endmacro %}
 
+{# Elsewhere the table is a copy of DuckDB's, which brings it along. #}
 {% macro default__place_in_table() -%}
-  row_number() over (order by null)
+  place_in_table
 {%- endmacro %}
 
 {% macro duckdb__place_in_table() -%}

@@ -1,17 +1,18 @@
 {# The values at these shares of a column, counted from its lowest, as a list: each is a value that the column has. #}
-{% macro quantiles(column, shares) -%}
-  {{ return(adapter.dispatch('quantiles')(column, shares)) }}
+{% macro quantiles(column, shares, type) -%}
+  {{ return(adapter.dispatch('quantiles')(column, shares, type)) }}
 {%- endmacro %}
 
-{% macro default__quantiles(column, shares) -%}
+{# Spark gives each as a double, of whatever type the column is. #}
+{% macro default__quantiles(column, shares, type) -%}
   array(
     {%- for share in shares -%}
-      percentile_disc({{ share }}) within group (order by {{ column }}){{ ', ' if not loop.last }}
+      cast(percentile_disc({{ share }}) within group (order by {{ column }}) as {{ type }}){{ ', ' if not loop.last }}
     {%- endfor -%}
   )
 {%- endmacro %}
 
-{% macro duckdb__quantiles(column, shares) -%}
+{% macro duckdb__quantiles(column, shares, type) -%}
   quantile_disc({{ column }}, [{{ shares | join(', ') }}])
 {%- endmacro %}
 

@@ -41,6 +41,22 @@
 {% endmaterialization %}
 
 
+{# On Spark the pipeline has brought the table along before dbt began. #}
+{% materialization seed, adapter='spark' %}
+
+  {% if model.config.get('meta', {}).get('reader') != 'orders' %}
+    {{ return(dbt.materialization_seed_default()) }}
+  {% endif %}
+
+  {%- do store_result('agate_table', response='OK', agate_table=dbt_empty_table()) -%}
+  {% call noop_statement('main', 'LOADED') %}
+    -- {{ this }} is loaded by pipeline/orders.
+  {% endcall %}
+  {{ return({'relations': [this.incorporate(type='table')]}) }}
+
+{% endmaterialization %}
+
+
 {# What dbt-core wants stored for a seed, without reading the file. #}
 {% macro dbt_empty_table() %}
   {{ return(run_query('select 1 as nothing where false')) }}

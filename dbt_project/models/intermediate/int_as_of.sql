@@ -26,7 +26,7 @@ final as (
 
     select
         coalesce(
-            settings.as_of, cast({{ dbt.dateadd('day', 1, 'span.last_order_date') }} as date)
+            settings.as_of, {{ day_after('span.last_order_date') }}
         ) as as_of_date,
         span.first_order_date,
         span.last_order_date

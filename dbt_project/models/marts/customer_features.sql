@@ -32,7 +32,7 @@ with_purchase_day as (
 
     select
         *,
-        {{ dbt.datediff('previous_order_date', 'order_date', 'day') }} as days_since_previous_order,
+        {{ days_between('previous_order_date', 'order_date') }} as days_since_previous_order,
         case when revenue_of_day > 0 then order_date end as purchase_date
 
     from with_day
@@ -82,22 +82,22 @@ final as (
         by_customer.max_revenue,
         by_customer.total_revenue,
         by_customer.total_orders,
-        {{ dbt.datediff('by_customer.last_order_date', 'as_of.as_of_date', 'day') }} as days_since_last_order,
+        {{ days_between('by_customer.last_order_date', 'as_of.as_of_date') }} as days_since_last_order,
         cast(
             coalesce(
                 by_customer.longest_interval,
                 of_repeat_customers.average_longest_interval
-                + {{ dbt.datediff('by_customer.last_order_date', 'as_of.as_of_date', 'day') }}
+                + {{ days_between('by_customer.last_order_date', 'as_of.as_of_date') }}
             ) as double
         ) as longest_interval,
         by_customer.total_num_items,
         cast(greatest(by_customer.purchase_days - 1, 0) as bigint) as frequency,
         coalesce(
-            {{ dbt.datediff('by_customer.first_purchase_date', 'by_customer.last_purchase_date', 'day') }}, 0
+            {{ days_between('by_customer.first_purchase_date', 'by_customer.last_purchase_date') }}, 0
         ) as recency,
         {{
-            dbt.datediff(
-                'coalesce(by_customer.first_purchase_date, by_customer.first_order_date)', 'as_of.as_of_date', 'day'
+            days_between(
+                'coalesce(by_customer.first_purchase_date, by_customer.first_order_date)', 'as_of.as_of_date'
             )
         }} as customer_age,
         by_customer.total_revenue / greatest(by_customer.purchase_days, 1) as monetary_value,

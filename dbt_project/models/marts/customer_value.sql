@@ -29,8 +29,8 @@ ranked as (
 
     select
         *,
-        rank() over (order by predicted_clv desc) as clv_rank,
-        ntile(10) over (order by predicted_clv desc, customer_id) as clv_decile
+        cast(rank() over (order by predicted_clv desc) as bigint) as clv_rank,
+        cast(ntile(10) over (order by predicted_clv desc, customer_id) as bigint) as clv_decile
 
     from predictions
 

@@ -1,8 +1,9 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='delete+insert',
+        incremental_strategy=history_strategy(),
         unique_key='as_of_date',
+        partition_by=history_partition(),
         on_schema_change='fail',
         full_refresh=false,
         post_hook="{{ trim_history() }}"

@@ -23,25 +23,27 @@ def model(dbt, session):
     settings = replace(settings, temporary=temporary or None)
     value_model = predictor.open_model(model_file or predictor.DEFAULT_MODEL, settings.manifests)
     features = dbt.ref("customer_features")
-    as_of_date = features.limit(1).project("as_of_date").fetchall()[0][0]
+    on_spark = hasattr(features, "mapInArrow")
+    first = features.limit(1)
+    as_of_date = first.first()["as_of_date"] if on_spark else first.project("as_of_date").fetchall()[0][0]
+
+    training = value_model.manifest.training
+    answered = value_model.manifest.outputs
+    columns = [
+        "customer_id",
+        "predicted_clv",
+        *(name if name in answered else f"cast(null as double) as {name}" for name in FURTHER_OUTPUTS),
+        f"{as_sql(training.get('horizon_days'), 'bigint')} as horizon_days",
+        f"{as_sql(training.get('discount_rate'), 'double')} as discount_rate",
+        f"date '{as_of_date}' as as_of_date",
+        f"'{value_model.model_id}' as model_id",
+        f"timestamp '{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}' as predicted_at",
+    ]
+    if on_spark:
+        return predictor.score_on_spark(features, value_model, settings).selectExpr(*columns)
 
     # The features are read on a cursor of their own, because the session's is writing the predictions meanwhile. They
     # stand in order of customer_id, so that the batches, and with them every bit of the predictions, are the same in
     # each build.
     reader = session.cursor().sql(features.sql_query()).to_arrow_reader(65_536)
-
-    training = value_model.manifest.training
-    answered = value_model.manifest.outputs
-    further = ", ".join(name if name in answered else f"cast(null as double) as {name}" for name in FURTHER_OUTPUTS)
-    return session.from_arrow(predictor.score(reader, value_model, settings)).project(
-        f"""
-        customer_id,
-        predicted_clv,
-        {further},
-        {as_sql(training.get("horizon_days"), "bigint")} as horizon_days,
-        {as_sql(training.get("discount_rate"), "double")} as discount_rate,
-        date '{as_of_date}' as as_of_date,
-        '{value_model.model_id}' as model_id,
-        timestamp '{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}' as predicted_at
-        """
-    )
+    return session.from_arrow(predictor.score(reader, value_model, settings)).project(", ".join(columns))

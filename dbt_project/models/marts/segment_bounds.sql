@@ -114,11 +114,11 @@ of_value as (
 of_orders as (
 
     select
-        {{ nth_of(quantiles('case when frequency > 0 then recency / cast(frequency as double) end', [0.5]), 1) }}
+        {{ nth_of(quantiles('case when frequency > 0 then recency / cast(frequency as double) end', [0.5], 'double'), 1) }}
             as typical_gap,
-        {{ bounds_of_fifths('customer_age - recency') }} as days_since_last_purchase,
-        {{ bounds_of_fifths('frequency') }} as frequency,
-        {{ bounds_of_fifths('total_revenue') }} as total_revenue
+        {{ bounds_of_fifths('customer_age - recency', 'bigint') }} as days_since_last_purchase,
+        {{ bounds_of_fifths('frequency', 'bigint') }} as frequency,
+        {{ bounds_of_fifths('total_revenue', 'double') }} as total_revenue
 
     from customer_features
 

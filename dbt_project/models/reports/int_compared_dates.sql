@@ -30,7 +30,7 @@ earlier as (
         value_by_date.*,
         row_number() over (
             order by
-                abs({{ dbt.datediff('value_by_date.as_of_date', 'this_build.as_of_date', 'day') }} - 7),
+                abs({{ days_between('value_by_date.as_of_date', 'this_build.as_of_date') }} - 7),
                 value_by_date.as_of_date
         ) as place
 

@@ -35,8 +35,8 @@ newest_due as (
 
     where
         {{
-            dbt.datediff(
-                'value_by_date.as_of_date', 'least(as_of.as_of_date, as_of.last_order_date)', 'day'
+            days_between(
+                'value_by_date.as_of_date', 'least(as_of.as_of_date, as_of.last_order_date)'
             )
         }} >= value_by_date.horizon_days
 
@@ -58,7 +58,9 @@ predicted as (
     select
         prediction_history.customer_id,
         prediction_history.predicted_clv,
-        ntile(10) over (order by prediction_history.predicted_clv desc, prediction_history.customer_id) as decile
+        cast(
+            ntile(10) over (order by prediction_history.predicted_clv desc, prediction_history.customer_id) as bigint
+        ) as decile
 
     from prediction_history
 
@@ -72,7 +74,7 @@ lines_since as (
     select
         stg_orders.customer_id,
         stg_orders.revenue,
-        {{ dbt.datediff('due.as_of_date', 'stg_orders.created_at_date', 'day') }} as days_ahead,
+        {{ days_between('due.as_of_date', 'stg_orders.created_at_date') }} as days_ahead,
         due.horizon_days,
         coalesce(due.discount_rate, 0) as discount_rate
 

@@ -23,7 +23,7 @@ with_days_ahead as (
     select
         stg_orders.customer_id,
         stg_orders.revenue,
-        {{ dbt.datediff('as_of.as_of_date', 'stg_orders.created_at_date', 'day') }} as days_ahead,
+        {{ days_between('as_of.as_of_date', 'stg_orders.created_at_date') }} as days_ahead,
         settings.label_days,
         settings.discount_rate
 

@@ -8,7 +8,7 @@
     {%- endfor -%}
   {%- endfor -%}
   {%- for column in adapter.get_columns_in_relation(model) -%}
-    {%- do there.append(column.name ~ ' ' ~ column.dtype | lower) -%}
+    {%- do there.append(column.name ~ ' ' ~ portable_type(column)) -%}
   {%- endfor -%}
 {%- endif -%}
 

@@ -24,7 +24,7 @@ last_build as (
 
 final as (
 
-    select {{ dbt.datediff('as_of.as_of_date', 'last_build.as_of_date', 'day') }} as days_before
+    select {{ days_between('as_of.as_of_date', 'last_build.as_of_date') }} as days_before
 
     from as_of
 

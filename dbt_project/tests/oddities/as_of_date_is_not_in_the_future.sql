@@ -25,11 +25,11 @@ final as (
 
     select
         last_order_date as example,
-        {{ dbt.datediff(dbt.current_timestamp(), 'as_of_date', 'day') }} as days_ahead
+        {{ days_between(dbt.current_timestamp(), 'as_of_date') }} as days_ahead
 
     from as_of
 
-    where {{ dbt.datediff(dbt.current_timestamp(), 'as_of_date', 'day') }} > 2
+    where {{ days_between(dbt.current_timestamp(), 'as_of_date') }} > 2
 
 )
 

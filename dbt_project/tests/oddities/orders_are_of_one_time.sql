@@ -26,7 +26,7 @@ gaps as (
 
     select
         *,
-        {{ dbt.datediff('lag(order_date) over (order by order_date)', 'order_date', 'day') }} >= 3650 as is_far_from_before
+        {{ days_between('lag(order_date) over (order by order_date)', 'order_date') }} >= 3650 as is_far_from_before
 
     from days
 
