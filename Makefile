@@ -12,7 +12,7 @@ model := MODEL_PYTHON MODEL_MEMORY MODEL_TIMEOUT WORKERS MODEL_MANIFESTS
 orders := ORDERS TABLE QUERY
 delivery := DELIVER_TO SCHEMA TABLES
 each_build := $(orders) MAPPING IGNORE MODEL WAREHOUSE MAX_REJECTED HISTORY_DAYS STRICT REQUIRE_BOX MEMORY $(delivery) $(model)
-build.takes := $(each_build) AS_OF JSON
+build.takes := $(each_build) AS_OF ENGINE SPARK_MASTER JSON
 work.takes := $(each_build) SCHEDULE TZ ON_FAILURE ON_WARNING QUEUE KEEP_UPLOADS CONFIG CHECK
 inspect.takes := $(orders) MAPPING IGNORE OUT JSON
 train.takes := $(orders) MAPPING IGNORE AS_OF HORIZON DISCOUNT_RATE MODEL WAREHOUSE STRICT MEMORY JSON $(model)
@@ -47,7 +47,7 @@ inspect: $(VENV)/runtime ## how a file of orders would be read, and what has to 
 train: $(VENV)/train ## make a model from the orders, test it, register it
 	@$(BIN)/python -m pipeline train
 
-build: $(VENV)/runtime ## order lines to published predictions
+build: $(VENV)/runtime $(if $(filter spark,$(ENGINE)),$(VENV)/spark) ## order lines to published predictions
 	@$(BIN)/python -m pipeline build
 
 serve: $(VENV)/runtime ## the API and the page, on a production server
@@ -124,8 +124,8 @@ format: $(VENV)/dev ## rewrite Python in the project's style
 compile := $(BIN)/uv pip compile --quiet --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml
 lock: $(VENV)/dev ## compile the hashed pins anew from pyproject.toml
 	@$(compile) -o requirements.txt
-	@for extra in train sql; do $(compile) --extra $$extra -c requirements.txt -o requirements-$$extra.txt || exit 1; done
-	@$(compile) --extra dev --extra train --extra sql -c requirements.txt -o requirements-dev.txt
+	@for extra in train sql spark; do $(compile) --extra $$extra -c requirements.txt -o requirements-$$extra.txt || exit 1; done
+	@$(compile) --extra dev --extra train --extra sql -c requirements.txt -c requirements-spark.txt -o requirements-dev.txt
 
 clean: ## remove all that the commands made, with the warehouse and its history
 	rm -rf $(VENV) dbt_project/target dbt_project/logs logs .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -145,7 +145,8 @@ $(VENV)/runtime: requirements.txt
 
 $(VENV)/train: fetched := scikit-learn and matplotlib; 35 MB to fetch, 170 MB on disk
 $(VENV)/sql: fetched := DuckDB's own prompt; 20 MB to fetch, 60 MB on disk
-$(VENV)/train $(VENV)/sql: $(VENV)/%: requirements-%.txt $(VENV)/runtime
+$(VENV)/spark: fetched := Apache Spark, which needs Java 17; 430 MB to fetch, 0.5 GB on disk
+$(VENV)/train $(VENV)/sql $(VENV)/spark: $(VENV)/%: requirements-%.txt $(VENV)/runtime
 	@echo "Installing what make $* needs (once): $(fetched) …"
 	@$(call install,-$*)
 	@touch $@

@@ -25,6 +25,8 @@ from pipeline.events.failures import explain, plain_errors, rejected_by_reason, 
 from pipeline.events.model_log import listening
 from pipeline.events.steps import Steps
 from pipeline.events.warnings import Warnings
+from pipeline.runners.on_duckdb import OnDuckDB
+from pipeline.runners.on_spark import OnSpark
 from pipeline.settings import ROOT, Settings
 from pipeline.warehouse import build_info, history
 from pipeline.warehouse.build_lock import build_lock
@@ -61,9 +63,16 @@ class _Build:
         self._warehouse = warehouse
         self._listener = listener
         self._steps = Steps(listener)
+        self._engine = OnSpark(settings, warehouse) if settings.engine == "spark" else OnDuckDB(warehouse)
         self._warnings = Warnings(orders_file.mapping(settings).silence, settings.strict, listener)
 
     def run(self) -> Built:
+        try:
+            return self._run()
+        finally:
+            self._engine.stop()
+
+    def _run(self) -> Built:
         settings, warehouse, step = self._settings, self._warehouse, self._steps.step
         with ThreadPoolExecutor(1) as executor:  # to read large files takes seconds, which dbt's start takes too
             with step("start"):
@@ -71,7 +80,7 @@ class _Build:
                 warehouse.discard_unfinished()
                 warehouse.logs.mkdir(exist_ok=True)
                 warehouse.temporary.mkdir(exist_ok=True)
-                box = executor.submit(predictor.box_here)
+                box = executor.submit(self._engine.box)
                 carried_over = executor.submit(history.carry_over, warehouse)
                 fetched = executor.submit(self._found.fetch)
                 counted = executor.submit(lambda: orders.fingerprint(fetched.result()))
@@ -81,6 +90,7 @@ class _Build:
                 self._warnings.add(*doubts.about_box(box.result(), settings), *carried_over.result())
             with step("load lines"):
                 source = fetched.result()
+                self._engine.bring_orders(source)
             try:
                 found = self._run_models_and_tests(model, source)
             except ClvError:
@@ -99,7 +109,7 @@ class _Build:
     def _run_models_and_tests(self, model: predictor.Model, source: orders.Source) -> list[Warned]:
         """Returns what the audit found odd. Raises ClvError where a model or a test failed."""
         started = time.perf_counter()
-        warehouse = self._warehouse
+        warehouse, engine = self._warehouse, self._engine
         # dbt is given a copy, because the file may be replaced meanwhile: one build uses one model.
         folder = warehouse.temporary / "model"
         # And it is not strict: what it finds odd stops a build in `Warnings`, unless the mapping silences it.
@@ -113,22 +123,24 @@ class _Build:
         with listening(self._listener, warehouse.logs / "model.log") as model_errors:
             result = run_dbt(
                 "build", "--fail-fast", "--exclude-resource-type", "unit_test", "--no-write-json",
-                settings=copy, target=warehouse.target, logs=warehouse.logs, listener=self._steps.on_node,
-                temporary=str(warehouse.temporary),
+                settings=copy, target=engine.target, logs=warehouse.logs, output=engine.output,
+                listener=self._steps.on_node, temporary=str(warehouse.temporary),
             )  # fmt: skip
         results = result.result.results if result.result else []
         self._steps.add_dbt(results, time.perf_counter() - started)
         if model_errors:
             raise model_errors[-1]
+        engine.take_back(results)
         if not result.success:
             with suppress(duckdb.Error), warehouse.read(warehouse.build_file) as file:  # it may not have come so far
                 self._tell_of_rejected_lines(file)
                 self._warnings.tell(
                     *orders_file.doubts(file),
-                    *(found for each in results if each.status == "warn" and (found := warning(each, warehouse))),
+                    *(found for each in results if each.status == "warn" and (found := warning(each, engine.ask))),
                 )
-            raise explain(result, self._settings, warehouse, warehouse.logs / "dbt.log", warned=self._warnings.found)
-        return [found for each in results if (found := warning(each, warehouse))]
+            log, warned = warehouse.logs / "dbt.log", self._warnings.found
+            raise explain(result, self._settings, warehouse, log, engine.ask, warned=warned)
+        return [found for each in results if (found := warning(each, engine.ask))]
 
     def _tell_of_rejected_lines(self, file: duckdb.DuckDBPyConnection) -> None:
         for reason, lines, examples in rejected_by_reason(file):
@@ -163,6 +175,7 @@ class _Build:
                 orders_file=source.name,
                 orders_sha256=fingerprint.sha256,
                 project_version=_project_version(),
+                engine=self._engine.name,
                 horizon_days=training.get("horizon_days"),
                 trained_on_these_orders=trained_here,
                 trained_as_of=trained_as_of,

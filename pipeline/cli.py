@@ -118,6 +118,8 @@ def build(**given: Any) -> None:
     from pipeline.events.summary import show
 
     settings = _settings(given)
+    if settings.engine == "spark":
+        stop_unless_installed("spark")
     with _listening(settings) as listener:
         built = build(settings, listener)
         show(Console(), settings, built.info, built.seconds)

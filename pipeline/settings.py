@@ -14,6 +14,7 @@ from pipeline.engines.duckdb_settings import USUAL_MEMORY
 from pipeline.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parent.parent
+ENGINES = ("duckdb", "spark")
 DEMO_ORDERS = ROOT / "dbt_project" / "seeds" / "orders.csv"
 
 _ORDERS = ("ORDERS", "TABLE", "QUERY")
@@ -31,14 +32,17 @@ _BUILD = (
     "STRICT",
     "REQUIRE_BOX",
     "MEMORY",
+    "ENGINE",
+    "SPARK_MASTER",
     "JSON",
     *_DELIVERY,
     *_MODEL_RUNS,
 )
+_OF_ONE_BUILD = ("AS_OF", "ENGINE", "SPARK_MASTER", "JSON")  # and not of those that the worker makes
 _WORK = ("SCHEDULE", "TZ", "ON_FAILURE", "ON_WARNING", "QUEUE", "KEEP_UPLOADS", "CONFIG", "CHECK")
 TAKES = {  # which variables each command takes; they are its options, and make's variables
     "build": _BUILD,
-    "work": (*(variable for variable in _BUILD if variable not in ("AS_OF", "JSON")), *_WORK),
+    "work": (*(variable for variable in _BUILD if variable not in _OF_ONE_BUILD), *_WORK),
     "train": (
         *_ORDERS,
         "MAPPING",
@@ -89,20 +93,21 @@ class Settings:
     """The arguments of one command, checked. Paths are absolute.
 
     `orders`: the file of order lines, a folder or a pattern of such, or the address of what is elsewhere; `table` or
-    `query`: which lines, of a database. `mapping`: the file that says how they are read;
-    None finds it out. `ignore`: columns that say that some lines are no purchases and are not looked at. `warehouse`:
-    the folder that is built and published in. `as_of`: the day that features are taken at; None is the day after the
-    last order. `model`: the dill file to predict with; of a training, the one to write. `max_rejected`: the share of
-    lines, 0 to 1, that may be unusable. `history_days`: how many days of history are kept; None is all. `strict`:
-    whether what is only odd stops the build. `require_box`: whether a wall of the model's box that this system does not
-    offer does. `memory`: what DuckDB may hold before it goes on on disk, in its own words: 4GB, 50%. `json`: the file
-    that events are written to. `horizon`: days ahead that a trained model values. `discount_rate`: what money loses in
-    a year, 0.10 for 10 %. `deliver_to`: the database that gets what is published; None is none. `schema` and `tables`:
-    where in it, and which. `schedule`: when the worker builds by itself, in cron's five fields, and `tz`: in which time
-    zone. `on_failure` and `on_warning`: the command or webhook that is told of a build that failed, and of one with
-    warnings. `queue`: the address of the Redis that wakes the worker; "" is a file. `keep_uploads`: how
-    many days an upload is kept after its build. `uploaded_as`: what people call the orders of an upload, who know no
-    file of this machine and have no terminal here; "" for all other orders. `predictor`: how the model is run.
+    `query`: which lines, of a database. `mapping`: the file that says how they are read; None finds it out. `ignore`:
+    columns that say that some lines are no purchases and are not looked at. `warehouse`: the folder that is built and
+    published in. `as_of`: the day that features are taken at; None is the day after the last order. `model`: the dill
+    file to predict with; of a training, the one to write. `max_rejected`: the share of lines, 0 to 1, that may be
+    unusable. `history_days`: how many days of history are kept; None is all. `strict`: whether what is only odd stops
+    the build. `require_box`: whether a wall of the model's box that this system does not offer does. `memory`: what
+    DuckDB may hold before it goes on on disk, in its own words: 4GB, 50%. `engine`: what runs the models, one of
+    ENGINES; `spark_master`: where Spark does. `json`: the file that events are written to. `horizon`: days ahead that a
+    trained model values. `discount_rate`: what money loses in a year, 0.10 for 10 %. `deliver_to`: the database that
+    gets what is published; None is none. `schema` and `tables`: where in it, and which. `schedule`: when the worker
+    builds by itself, in cron's five fields, and `tz`: in which time zone. `on_failure` and `on_warning`: the command or
+    webhook that is told of a build that failed, and of one with warnings. `queue`: the address of the Redis that wakes
+    the worker; "" is a file. `keep_uploads`: how many days an upload is kept after its build. `uploaded_as`: what
+    people call the orders of an upload, who know no file of this machine and have no terminal here; "" for all other
+    orders. `predictor`: how the model is run.
     """
 
     orders: Path | Address = DEMO_ORDERS
@@ -118,6 +123,8 @@ class Settings:
     strict: bool = False
     require_box: bool = False
     memory: str = USUAL_MEMORY
+    engine: str = "duckdb"
+    spark_master: str = "local[*]"
     json: Path | None = None
     horizon: int = 180
     discount_rate: float = 0.10

@@ -19,7 +19,7 @@ from pipeline.address import Address
 from pipeline.engines.duckdb_settings import read_memory
 from pipeline.errors import UsageError
 from pipeline.postgres import SCHEMES, Postgres
-from pipeline.settings import Settings, short
+from pipeline.settings import ENGINES, Settings, short
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,12 @@ def _whole_number(highest: int, expected: str) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def _engine(text: str) -> str:
+    if text not in ENGINES:
+        raise ValueError(f"one of {', '.join(ENGINES)}. Leave it out for {Settings.engine}")
+    return text
 
 
 def _yes_or_no(text: str) -> bool:
@@ -164,6 +170,10 @@ VARIABLES = {
     "MEMORY": Variable(
         "What DuckDB may hold before it goes on on disk: 4GB, 512MB, or a share of the machine's or container's.",
         "SIZE", read_memory, Settings.memory),
+    "ENGINE": Variable("What runs the models.", "|".join(ENGINES), _engine, Settings.engine),
+    "SPARK_MASTER": Variable(
+        "Where Spark does it: local[*], or spark://HOST:7077 for a cluster of its own.", "MASTER", str,
+        Settings.spark_master),
     "JSON": Variable("A file for what happens, one JSON object a line.", "FILE", _path, "none"),
     "HORIZON": Variable(
         "How many days ahead a predicted value covers.", "DAYS",

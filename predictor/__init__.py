@@ -21,6 +21,9 @@ _HOMES = {
     "open_model": "predictor.model",
     "register": "predictor.registration",
     "score": "predictor.scoring",
+    "score_on_spark": "predictor.spark",
+    "tell_errors_of_executors": "predictor.spark",
+    "weakest_box": "predictor.spark",
     "advice": "predictor.remedies",
 }
 

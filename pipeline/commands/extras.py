@@ -9,7 +9,11 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pipeline.errors import ClvError
 from pipeline.settings import ROOT, short
 
-NEEDS = {"train": ("scikit-learn", "threadpoolctl", "matplotlib"), "sql": ("duckdb-cli",)}
+NEEDS = {  # by the command, or by the engine, that is asked for
+    "train": ("scikit-learn", "threadpoolctl", "matplotlib"),
+    "sql": ("duckdb-cli",),
+    "spark": ("dbt-spark", "pyspark", "pandas"),
+}
 
 
 def stop_unless_installed(command: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,15 @@ from pipeline.events import Warned
 from pipeline.settings import Settings, command_line
 from pipeline.warehouse.folder import Warehouse
 
+Ask = Callable[[str], list[tuple[Any, ...]]]  # the rows of a query, from the engine that ran the models
+
 
 def explain(
     result: Any,
     settings: Settings,
     warehouse: Warehouse,
     log: Path,
+    ask: Ask,
     command: str = "build",
     warned: Sequence[Warned] = (),
 ) -> ClvError:
@@ -35,11 +38,11 @@ def explain(
         return _too_little_memory(command, settings)
     if not failed:
         return ClvError(f"dbt could not start: {plain(texts[-1])} See {log}.")
-    reasons = [_explain_node(each, settings, warehouse, log) for each in failed]
+    reasons = [_explain_node(each, settings, warehouse, log, ask) for each in failed]
     return ClvError("\n".join([*reasons, *(f"Warning: {each.text}." for each in warned)]))
 
 
-def _explain_node(failed: Any, settings: Settings, warehouse: Warehouse, log: Path) -> str:
+def _explain_node(failed: Any, settings: Settings, warehouse: Warehouse, log: Path, ask: Ask) -> str:
     node, meta, message = failed.node, failed.node.config.meta, str(failed.message)
     if meta.get("reader") == "orders":
         return words_of_a_plugin(message)
@@ -49,14 +52,14 @@ def _explain_node(failed: Any, settings: Settings, warehouse: Warehouse, log: Pa
                 return _unusable_lines(settings, warehouse)
             case "as_of_before_first_order":
                 return _too_early(settings, warehouse)
-        if found := warning(failed, warehouse):
+        if found := warning(failed, ask):
             return f"{found.text}."
         rows = "1 row fails" if failed.failures == 1 else f"{failed.failures} rows fail"
         return f"The test {node.name} fails: {rows}. See what it asks in {node.original_file_path}, and {log}."
     return f"{node.resource_type} {node.name} failed: {plain(message)} See {log}."
 
 
-def warning(result: Any, warehouse: Warehouse) -> Warned | None:
+def warning(result: Any, ask: Ask) -> Warned | None:
     """What a test has found, in the words of its meta; None for other results."""
     meta = result.node.config.meta
     if result.status not in ("warn", "fail") or "message" not in meta:
@@ -64,15 +67,14 @@ def warning(result: Any, warehouse: Warehouse) -> Warned | None:
     text = meta["message"].replace("{n}", f"{result.failures:,}")
     figures: dict[str, float | str] = {"n": result.failures}
     if "{examples}" in text:
-        figures["examples"] = shown = _examples(result, warehouse)
+        figures["examples"] = shown = _examples(result, ask)
         text = text.replace("{examples}", shown)
     return Warned(meta["code"], text, figures)
 
 
-def _examples(result: Any, warehouse: Warehouse) -> str:
+def _examples(result: Any, ask: Ask) -> str:
     """The first two of what a test has found, from its own query's column `example`."""
-    with warehouse.read(warehouse.build_file) as build:
-        found = build.execute(f"select cast(example as varchar) from ({result.node.compiled_code}) limit 2").fetchall()
+    found = ask(f"select cast(example as string) from ({result.node.compiled_code}) as found limit 2")
     return ", ".join(example for (example,) in found)
 
 

@@ -20,6 +20,7 @@ from pipeline import orders_sample
 from pipeline.dbt import run_dbt
 from pipeline.errors import ClvError
 from pipeline.events.failures import explain
+from pipeline.runners.on_duckdb import OnDuckDB
 from pipeline.settings import Settings, command_line
 from pipeline.warehouse.folder import Warehouse
 from predictor.training import backtest, fitting, value_model
@@ -75,7 +76,7 @@ def open_orders(settings: Settings, orders: Path, scratch: Path) -> Iterator[Sna
         training=True,
     )
     if not done.success:
-        raise explain(done, settings, warehouse, logs / "dbt.log", "train")
+        raise explain(done, settings, warehouse, logs / "dbt.log", OnDuckDB(warehouse).ask, "train")
     with warehouse.open_build() as build:
         first, last, count = build.execute(
             f"select min(created_at_date), max(created_at_date), count(distinct (customer_id, order_id)) {_KNOWN}",

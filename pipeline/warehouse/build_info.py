@@ -44,7 +44,7 @@ COLUMNS = {  # name: (type, what it says, the query that tells it, where the bui
     "orders": ("bigint", "Orders up to the as-of date.", "select count(*) from int_customer_orders"),
     "customers": ("bigint", "Customers who ordered by then.", "select count(*) from customer_features"),
     "project_version": ("varchar", "Version of Customer Lifetime Value that built it.", None),
-    "engine": ("varchar", "What ran the models.", "select 'duckdb'"),
+    "engine": ("varchar", "What ran the models: duckdb, or spark and its version.", None),
     "duckdb_version": ("varchar", "Version of DuckDB that built it.", "select version()"),
     "horizon_days": ("bigint", "Days ahead that a predicted value covers; null where the model does not say.", None),
     "trained_on_these_orders": (

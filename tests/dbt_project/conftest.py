@@ -15,20 +15,24 @@ from pipeline.settings import Settings
 class Project:
     """Runs the models up to the features; each run begins with an empty warehouse."""
 
+    MODELS = ("--select", "+customer_features", "rejected_orders", "--resource-type", "seed", "model")
+
     def __init__(self, folder: Path):
         self.folder = folder
         self.build_file = folder / "build.duckdb"
         self.settings = Settings()  # of the last run
 
     def run(self, orders: Path, as_of: str = ""):
-        for leftover in self.folder.glob("build.duckdb*"):
-            leftover.unlink()
+        self.forget_last_run()
         day = date.fromisoformat(as_of) if as_of else None
         self.settings = Settings(orders=orders, as_of=day, warehouse=self.folder, max_rejected=1)
-        models = ("--select", "+customer_features", "rejected_orders", "--resource-type", "seed", "model")
         return run_dbt(
-            "build", *models, settings=self.settings, target=self.folder / "target", logs=self.folder / "logs"
+            "build", *self.MODELS, settings=self.settings, target=self.folder / "target", logs=self.folder / "logs"
         )
+
+    def forget_last_run(self) -> None:
+        for leftover in self.folder.glob("build.duckdb*"):
+            leftover.unlink()
 
     def query(self, sql: str) -> list[tuple]:
         with duckdb.connect(self.build_file, read_only=True) as build:

@@ -16,6 +16,7 @@ BY_PAGE = [
     ("build", DOCS / "own-orders.md", "Settings"),
     ("build", DOCS / "models-and-the-box.md", "Settings"),
     ("build", DOCS / "delivery.md", "Settings"),
+    ("build", DOCS / "spark.md", "Settings"),
     ("deliver", DOCS / "delivery.md", "Settings"),
     ("train", DOCS / "training.md", "Settings"),
     ("work", DOCS / "operations.md", "Uploads and the worker"),

@@ -192,10 +192,10 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("then case when {{ column }} like '-%' then -1 else 1 end", "then 1"),
     ],
     "dbt_project/macros/discounted.sql": [("/ 365.0", "/ 360.0")],
-    "dbt_project/macros/trim_history.sql": [
-        ("      and as_of_date not in (select as_of_date from {{ as_of }})\n", ""),
-        (">= (select history_days", "> (select history_days"),
-        ("(select max(as_of_date) from ' ~ this", "(select min(as_of_date) from ' ~ this"),
+    "dbt_project/macros/engine/history.sql": [
+        ("  and as_of_date not in (select as_of_date from {{ as_of }})\n", ""),
+        (">= {{ days }}", "> {{ days }}"),
+        ("(select max(as_of_date) from ' ~ history", "(select min(as_of_date) from ' ~ history"),
     ],
     "dbt_project/macros/audit.sql": [("abs({{ value }} - {{ reference }})", "({{ value }} - {{ reference }})")],
     "dbt_project/macros/fifths.sql": [("when {{ value }} <= {{ nth_of", "when {{ value }} < {{ nth_of")],
@@ -238,7 +238,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ),
     ],
     "dbt_project/models/reports/int_compared_dates.sql": [
-        ("'day') }} - 7),", "'day') }} - 1),"),
+        ("as_of_date') }} - 7),", "as_of_date') }} - 1),"),
         ("is not distinct from earlier", "= earlier"),
     ],
     "dbt_project/tests/history_holds_this_build.sql": [
@@ -251,7 +251,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     ],
     "dbt_project/tests/oddities/as_of_date_is_not_in_the_future.sql": [
         ("if setting('as_of') and not strict", "if setting('as_of')"),
-        ("'day') }} > 2", "'day') }} > 1"),
+        ("'as_of_date') }} > 2", "'as_of_date') }} > 1"),
     ],
     "dbt_project/tests/oddities/order_lines_are_not_repeated.sql": [("'num_items', 'revenue', ", "'num_items', ")],
     "dbt_project/tests/oddities/customer_ids_differ_in_more_than_case.sql": [

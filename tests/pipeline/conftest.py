@@ -48,7 +48,7 @@ class Shop:
     def run(self, command: str = "build", status: int = 0, prefix: tuple[str, ...] = (), **given: str) -> str:
         """Runs it to its end and returns what it printed, having compared its exit status."""
         process = self.start(command, prefix, **given)
-        printed = process.communicate(timeout=300)[0]
+        printed = process.communicate(timeout=900)[0]
         assert process.returncode == status, printed
         assert "Traceback" not in printed, printed
         return printed

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.commands.extras import NEEDS
+from pipeline.errors import ClvError
+from pipeline.runners.spark_session import stop_without_java
 from pipeline.settings import ROOT
 
 INSTALLED = next(Path(path) for path in sys.path if path.endswith("site-packages"))
@@ -45,7 +47,8 @@ def test_each_is_an_extra_with_pins_of_its_own():
 
 def test_a_command_that_lacks_its_packages_says_how_to_install_them(python: Path):
     for command, packages in NEEDS.items():
-        ended = subprocess.run([python, "-m", "pipeline", command], cwd=ROOT, capture_output=True, text=True)
+        words = ["build", "--engine", "spark"] if command == "spark" else [command]
+        ended = subprocess.run([python, "-m", "pipeline", *words], cwd=ROOT, capture_output=True, text=True)
         assert (ended.returncode, ended.stdout) == (1, "")
         assert f"{command} needs {', '.join(packages)}, which a build does without" in ended.stderr
         typed = shlex.split(ended.stderr.rpartition(": ")[2])
@@ -59,3 +62,15 @@ def test_a_build_runs_without_them(python: Path, tmp_path: Path):
         [python, "-m", "pipeline", "build"], cwd=ROOT, env=environment, capture_output=True, text=True
     )
     assert ended.returncode == 0 and "29,568 read" in ended.stdout, ended.stderr
+
+
+def test_without_java_a_build_on_spark_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ClvError, match=r"needs Java 17 or newer, and there is none .*: apt-get install openjdk-17"):
+        stop_without_java()
+    java = tmp_path / "java"
+    java.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n")
+    java.chmod(0o755)
+    with pytest.raises(ClvError, match=f"needs Java 17 or newer, and {java} is Java 11"):
+        stop_without_java()

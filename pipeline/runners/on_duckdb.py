@@ -1,0 +1,38 @@
+"""The models on DuckDB, where builds are made: in the build file itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import predictor
+from pipeline import orders
+from pipeline.warehouse.folder import Warehouse
+
+
+class OnDuckDB:
+    """Where dbt runs the models; `output` is that of profiles.yml, `name` is what build_info says."""
+
+    output = "duckdb"
+    name = "duckdb"
+
+    def __init__(self, warehouse: Warehouse):
+        self._warehouse = warehouse
+        self.target = warehouse.target  # where dbt keeps what it has parsed
+
+    def box(self) -> predictor.Box:
+        """The box that the model is run in."""
+        return predictor.box_here()
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows that a query of a dbt node gives."""
+        with self._warehouse.read(self._warehouse.build_file) as build:
+            return build.execute(sql).fetchall()
+
+    def bring_orders(self, source: orders.Source) -> None:
+        """Nothing: dbt's seed reads them."""
+
+    def take_back(self, results: list[Any]) -> None:
+        """Nothing: what dbt made is in the build file."""
+
+    def stop(self) -> None:
+        """Nothing is kept running."""

@@ -1,0 +1,119 @@
+"""The Spark session of a build, and what dbt-spark lacks to run this project in it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import predictor
+from pipeline.engines.duckdb_settings import in_megabytes
+from pipeline.errors import ClvError
+from pipeline.settings import ROOT
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+SCHEMA = "main"  # as DuckDB's is called: the query of a view means the same on both
+LOWEST_JAVA = 17
+
+
+def start(master: str, memory: str, folder: Path, log: Path) -> SparkSession:
+    """A session with a catalog of its own, whose tables are in `folder`; what Spark logs goes to a file.
+
+    Raises ClvError where there is no Java, or Spark does not start.
+    """
+    stop_without_java()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # of the executors: one that has pyarrow, numpy and dill
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)  # only Arrow is used
+    from pyspark import SparkConf, SparkContext
+    from pyspark.java_gateway import launch_gateway
+    from pyspark.sql import SparkSession
+
+    conf = SparkConf().setAll(list(_configuration(master, memory, folder).items())).setMaster(master)
+    conf.setAppName("customer-lifetime-value")
+    try:
+        with log.open("w") as output:
+            gateway = launch_gateway(conf, {"stdout": output, "stderr": output})
+        return SparkSession(SparkContext(conf=conf, gateway=gateway))
+    except Exception as error:
+        raise ClvError(
+            f"Spark does not start with SPARK_MASTER={master}: {str(error).splitlines()[0]} See {log}."
+        ) from None
+
+
+def _configuration(master: str, memory: str, folder: Path) -> dict[str, str]:
+    given = {
+        "spark.driver.memory": f"{in_megabytes(memory)}m",
+        "spark.executorEnv.PYTHONPATH": str(ROOT),  # where executors find the package predictor
+        "spark.sql.ansi.enabled": "true",  # without it, what does not fit its type is null, and nobody is told
+        "spark.sql.catalogImplementation": "in-memory",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.timestampType": "TIMESTAMP_NTZ",  # what `timestamp` is on DuckDB
+        "spark.sql.warehouse.dir": str(folder),
+        "spark.ui.enabled": "false",
+    }
+    if master.startswith("local"):
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        given |= {
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.driver.host": "127.0.0.1",
+            "spark.sql.shuffle.partitions": str(4 * cores),  # 200 are for a cluster
+        }
+    return given
+
+
+def stop_without_java() -> None:
+    """Raises ClvError with what to type where no Java is found, or too old a one."""
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which("java", path=str(Path(home) / "bin") if home else None)
+    if java:
+        said = subprocess.run([java, "-version"], capture_output=True, text=True).stderr
+        version = re.search(r'version "(?:1\.)?(\d+)', said)
+        if version and int(version[1]) >= LOWEST_JAVA:
+            return
+        found = f"{java} is Java {version[1]}" if version else f"{java} does not say its version"
+    else:
+        found = f"there is none in JAVA_HOME={home}" if home else "there is none on this machine's PATH"
+    raise ClvError(
+        f"ENGINE=spark needs Java {LOWEST_JAVA} or newer, and {found}. On Debian and Ubuntu, type this and try again: "
+        f"apt-get install openjdk-{LOWEST_JAVA}-jre-headless"
+    )
+
+
+def let_dbt_use(session: SparkSession) -> None:
+    """Has dbt-spark 1.11 run Python models in this session, and leave Spark's ANSI mode as it is.
+
+    It knows Python models on Databricks only, and turns ANSI mode off in each session that it is given.
+    """
+    from dbt.adapters.base import PythonJobHelper
+    from dbt.adapters.spark import SparkCredentials
+    from dbt.adapters.spark.impl import SparkAdapter
+
+    class InThisSession(PythonJobHelper):
+        def __init__(self, parsed_model: dict[str, Any], credentials: SparkCredentials):
+            self._name = parsed_model["name"]
+
+        def submit(self, compiled_code: str) -> None:
+            try:
+                exec(compile(compiled_code, f"{self._name}.py", "exec"), {"spark": session, "__name__": self._name})
+            except Exception as error:
+                predictor.tell_errors_of_executors(str(error))
+                raise
+
+    def with_ansi(credentials: SparkCredentials) -> None:
+        post_init(credentials)
+        credentials.server_side_parameters["spark.sql.ansi.enabled"] = "true"
+
+    post_init = SparkCredentials.__post_init__
+    SparkCredentials.__post_init__ = with_ansi
+    SparkAdapter.python_submission_helpers = property(lambda adapter: {"session": InThisSession})
+    SparkAdapter.default_python_submission_method = property(lambda adapter: "session")
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # a hundred lines for each refused statement

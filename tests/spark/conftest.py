@@ -1,0 +1,23 @@
+"""Without Java or Spark these tests are skipped: neither belongs to what a build needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline.commands.extras import stop_unless_installed
+from pipeline.errors import ClvError
+from pipeline.runners.spark_session import stop_without_java
+
+
+@pytest.fixture(scope="session", autouse=True)
+def spark_can_run() -> Iterator[None]:
+    try:
+        stop_unless_installed("spark")
+        stop_without_java()
+    except ClvError as missing:
+        pytest.skip(str(missing))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")  # pays for runs as short as these
+        yield

@@ -1,0 +1,127 @@
+"""A build on Spark publishes what one on DuckDB does: the same tables, row by row; and it stops with the same words."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.pipeline.conftest import ROOT, Shop
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # a session of Spark is slow to start on a busy machine
+
+CDNOW = ROOT.parent / "shared" / "data" / "cdnow" / "orders.csv"
+HOSTILE = Path(__file__).with_name("hostile.csv")
+
+
+def rows_that_differ(shop: Shop, other: Shop) -> dict[str, object]:
+    """By table: how its columns differ, else the first rows that do, doubles by more than a billionth."""
+    found: dict[str, object] = {}
+    with duckdb.connect() as both:
+        for name, each in (("one", shop), ("other", other)):
+            both.execute(f"attach '{each.warehouse / 'clv.duckdb'}' as {name} (read_only)")
+        tables = "select table_name from information_schema.tables where table_catalog = '{}' order by all"
+        names, others = (both.sql(tables.format(name)).fetchall() for name in ("one", "other"))
+        assert names == others and len(names) > 15
+        for (table,) in names:
+            described = (
+                "select column_name, data_type, comment from duckdb_columns() "
+                f"where database_name = '{{}}' and table_name = '{table}' order by data_type = 'DOUBLE', column_name"
+            )
+            columns, others = (both.sql(described.format(name)).fetchall() for name in ("one", "other"))
+            if columns != others:
+                found[table] = sorted({*columns} ^ {*others})
+            elif table != "build_info":
+                kinds = {name: kind for name, kind, _ in columns if name != "predicted_at"}
+                rows_of = f"(select {', '.join(kinds)} from {{0}}.{table} order by all) as {{0}}"
+                sides = [rows_of.format(side) for side in ("one", "other")]
+                differ = " or ".join(f"({differs(name, kind)})" for name, kind in kinds.items())
+                if rows := both.sql(f"from {sides[0]} positional join {sides[1]} where {differ} limit 3").fetchall():
+                    found[table] = rows
+    return found
+
+
+def differs(column: str, kind: str) -> str:
+    here, there = f"one.{column}", f"other.{column}"
+    if kind != "DOUBLE":
+        return f"{here} is distinct from {there}"
+    return f"({here} is null) <> ({there} is null) or abs({here} - {there}) > 1e-9 * greatest(1, abs({here}))"
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Shop, Shop]:
+    """Two shops with the same orders: one for each engine."""
+    return Shop(tmp_path / "duckdb"), Shop(tmp_path / "spark")
+
+
+def build_both(pair: tuple[Shop, Shop], **given: Any) -> tuple[str, str]:
+    """What both print."""
+    return pair[0].run(**given), pair[1].run(ENGINE="spark", **given)
+
+
+def test_the_tables_of_the_demo_data_are_the_same(pair: tuple[Shop, Shop]) -> None:
+    printed = build_both(pair, ORDERS="")
+    assert rows_that_differ(*pair) == {}
+    assert {shop.query("select engine from build_info")[0][0].split()[0] for shop in pair} == {"duckdb", "spark"}
+    told = [re.sub(r"(?m)^(Seconds|Published|Next) .*", "", each) for each in printed]
+    assert told[0] == told[1]
+    for shop in pair:
+        shop.assert_whole()
+        shop.assert_tidy()
+
+
+@pytest.mark.skipif(not CDNOW.exists(), reason=f"needs {CDNOW}")
+def test_the_tables_of_real_orders_are_the_same_as_of_a_day_in_their_midst(pair: tuple[Shop, Shop]) -> None:
+    build_both(pair, ORDERS=str(CDNOW), AS_OF="1997-09-30")
+    assert rows_that_differ(*pair) == {}
+
+
+def test_the_tables_of_hostile_lines_are_the_same_and_so_is_what_changed_between_two_dates(
+    pair: tuple[Shop, Shop],
+) -> None:
+    for as_of in ("2017-01-05", "2017-02-01"):
+        build_both(pair, ORDERS=str(HOSTILE), AS_OF=as_of, MAX_REJECTED="1")
+    assert rows_that_differ(*pair) == {}
+    assert pair[1].query("select count(distinct as_of_date) from prediction_history") == [(2,)]
+
+
+def test_a_build_that_is_killed_leaves_what_is_published_and_no_java(pair: tuple[Shop, Shop]) -> None:
+    shop = pair[1]
+    shop.write_orders({"a": 10, "b": 20, "c": 30})
+    shop.run(AS_OF="2017-10-16")
+    before, history = shop.assert_whole(), shop.query("select * from prediction_history order by all")
+    build = shop.start(ENGINE="spark", AS_OF="2017-10-17")
+    log = shop.warehouse / "logs" / "dbt.log"
+    log.unlink()
+    wait_for(lambda: log.exists() and "create table main.int_customer_orders" in log.read_text())
+    assert processes_with(shop.warehouse)
+    build.kill()
+    build.communicate()
+    wait_for(lambda: not processes_with(shop.warehouse))
+    assert shop.assert_whole() == before
+    assert shop.query("select * from prediction_history order by all") == history
+    shop.run(AS_OF="2017-10-17")
+    shop.assert_whole()
+    shop.assert_tidy()
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    until = time.monotonic() + 600
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def processes_with(path: Path) -> list[str]:
+    """The command lines of Java that name the path."""
+    found = []
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(command.read_text())
+    return [line for line in found if "java" in line.partition("\0")[0] and str(path) in line]
