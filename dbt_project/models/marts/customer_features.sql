@@ -101,7 +101,7 @@ final as (
             )
         }} as customer_age,
         by_customer.total_revenue / greatest(by_customer.purchase_days, 1) as monetary_value,
-        {{ dbt.datediff("cast('1970-01-01' as date)", 'as_of.as_of_date', 'day') }} as as_of_day
+        {{ days_between("cast('1970-01-01' as date)", 'as_of.as_of_date') }} as as_of_day
 
     from by_customer
 
