@@ -104,7 +104,7 @@ help: ## print this list; `python -m pipeline <command> --help` explains the var
 test: $(VENV)/dev ## the everyday tests
 	@$(BIN)/python -m pytest -n auto
 
-test-slow: $(VENV)/dev ## the tests that take longer
+test-slow: $(VENV)/dev $(if $(shell command -v java),$(VENV)/spark) ## the tests that take longer
 	@$(BIN)/python -m pytest -m slow -n auto --dist loadscope
 
 test-faults: $(VENV)/dev ## kills, full disks and double starts in full number; an hour

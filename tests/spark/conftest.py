@@ -14,8 +14,8 @@ from pipeline.runners.spark_session import stop_without_java
 @pytest.fixture(scope="session", autouse=True)
 def spark_can_run() -> Iterator[None]:
     try:
-        stop_unless_installed("spark")
         stop_without_java()
+        stop_unless_installed("spark")
     except ClvError as missing:
         pytest.skip(str(missing))
     with pytest.MonkeyPatch.context() as patch:

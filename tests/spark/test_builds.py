@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import dill
 import duckdb
 import pytest
 
@@ -18,6 +20,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # a session of Spark
 
 CDNOW = ROOT.parent / "shared" / "data" / "cdnow" / "orders.csv"
 HOSTILE = Path(__file__).with_name("hostile.csv")
+RAISES_ON_ONE = """
+class Model:
+    def predict(self, x):
+        if 20 in x[:, 2]:
+            raise ValueError("no value for one who spent 20")
+        return x[:, 2]
+"""
+WITHOUT_NETWORK_NAMESPACE = """#!/bin/sh
+exec unshare --user --map-root-user sh -c 'echo 0 > /proc/sys/user/max_net_namespaces; exec "$0" "$@"' {python} "$@"
+"""
 
 
 def rows_that_differ(shop: Shop, other: Shop) -> dict[str, object]:
@@ -77,18 +89,55 @@ def test_the_tables_of_the_demo_data_are_the_same(pair: tuple[Shop, Shop]) -> No
 
 
 @pytest.mark.skipif(not CDNOW.exists(), reason=f"needs {CDNOW}")
-def test_the_tables_of_real_orders_are_the_same_as_of_a_day_in_their_midst(pair: tuple[Shop, Shop]) -> None:
-    build_both(pair, ORDERS=str(CDNOW), AS_OF="1997-09-30")
-    assert rows_that_differ(*pair) == {}
-
-
-def test_the_tables_of_hostile_lines_are_the_same_and_so_is_what_changed_between_two_dates(
-    pair: tuple[Shop, Shop],
+def test_the_tables_of_real_orders_in_200_files_are_the_same_as_of_a_day_in_their_midst(
+    pair: tuple[Shop, Shop], tmp_path: Path
 ) -> None:
-    for as_of in ("2017-01-05", "2017-02-01"):
-        build_both(pair, ORDERS=str(HOSTILE), AS_OF=as_of, MAX_REJECTED="1")
+    header, *lines = CDNOW.read_text().splitlines(keepends=True)
+    (tmp_path / "orders").mkdir()
+    for number in range(200):
+        (tmp_path / "orders" / f"{number:03}.csv").write_text("".join([header, *lines[number::200]]))
+    build_both(pair, ORDERS=str(tmp_path / "orders"), AS_OF="1997-09-30")
     assert rows_that_differ(*pair) == {}
-    assert pair[1].query("select count(distinct as_of_date) from prediction_history") == [(2,)]
+
+
+def test_the_tables_of_hostile_lines_are_the_same_on_top_of_a_history_that_is_trimmed(pair: tuple[Shop, Shop]) -> None:
+    given: dict[str, Any] = {"ORDERS": str(HOSTILE), "MAX_REJECTED": "1"}
+    for as_of in ("2017-01-02", "2017-01-05"):
+        for shop in pair:
+            shop.run(AS_OF=as_of, **given)
+    build_both(pair, AS_OF="2017-02-01", HISTORY_DAYS="30", **given)
+    assert rows_that_differ(*pair) == {}
+    dates = pair[1].query("select distinct cast(as_of_date as varchar) from prediction_history order by all")
+    assert dates == [("2017-01-05",), ("2017-02-01",)]
+
+
+def test_a_model_that_raises_on_one_customer_stops_a_build_with_the_same_words(
+    pair: tuple[Shop, Shop], tmp_path: Path
+) -> None:
+    notebook: dict[str, Any] = {"__name__": "__main__"}
+    exec(RAISES_ON_ONE, notebook)
+    model = tmp_path / "model.dill"
+    model.write_bytes(dill.dumps(notebook["Model"](), recurse=True))
+    given: dict[str, Any] = {"MODEL": str(model), "MODEL_MANIFESTS": str(tmp_path / "manifests")}
+    pair[0].run("register", **given)
+    for shop in pair:
+        shop.write_orders({"a": 10, "b": 20, "c": 30})
+    told = [pair[0].run(status=1, **given), pair[1].run(status=1, ENGINE="spark", **given)]
+    assert "no value for one who spent 20" in told[0]
+    assert told[0].replace(str(pair[0].folder), "") == told[1].replace(str(pair[1].folder), "")
+    assert not (pair[1].warehouse / "clv.duckdb").exists()
+
+
+def test_a_box_that_lacks_a_wall_on_the_executors_stops_a_build_that_requires_all(
+    pair: tuple[Shop, Shop], tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(WITHOUT_NETWORK_NAMESPACE.format(python=sys.executable))
+    python.chmod(0o755)
+    pair[1].write_orders({"a": 10})
+    printed = pair[1].run(status=1, ENGINE="spark", REQUIRE_BOX="1", PYSPARK_PYTHON=str(python))
+    assert printed.startswith("Stopped, because REQUIRE_BOX=1: this system does not offer")
+    assert "a network namespace" in printed
 
 
 def test_a_build_that_is_killed_leaves_what_is_published_and_no_java(pair: tuple[Shop, Shop]) -> None:
