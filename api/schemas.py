@@ -7,7 +7,7 @@ from datetime import date
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationInfo, field_validator
 
 CUSTOMER = "2e3e4ab6ce1d4ba1a9a3a8d5e6a0d9b1"
 BUILD, JOB = "20171017T030000-0a1b2c", "20171017T025930-0f9a3c"
@@ -111,6 +111,15 @@ class ListingQuery(Filters):
     order: Literal["value", "id"] = Field("value", description="By value, highest first, or by id.")
     limit: int = Field(100, ge=1, le=1000, description="How many at most.")
     cursor: str | None = Field(None, description="The `next_cursor` of the page before; all else as it was there.")
+
+    @field_validator("customer_id")
+    @classmethod
+    def _goes_alone(cls, customer_id: str | None, before: ValidationInfo) -> str | None:
+        """Of one customer nothing is left to choose, and an answer beside a filter would look as if it passed it."""
+        filters = [name for name, value in before.data.items() if value is not None]
+        if customer_id is not None and filters:
+            raise ValueError(f"goes alone, without {', '.join(filters)}")
+        return customer_id
 
 
 SINCE = """Only who is new, changed or gone since this build, as `change` says; that predicted_at differs is no change.

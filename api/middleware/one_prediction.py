@@ -21,7 +21,7 @@ class OnePrediction:
 
     def __call__(self, environ: Environ) -> Reply:
         path = environ["PATH_INFO"]
-        if environ["REQUEST_METHOD"] == "GET" and path.startswith(PATH):
+        if environ["REQUEST_METHOD"] == "GET" and path.startswith(PATH) and not environ["QUERY_STRING"]:
             body = self._answer(environ, path[len(PATH) :])
             if body is not None:
                 return "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))], [body]

@@ -25,16 +25,22 @@ def api_blueprint(name: str, *, tag: str) -> APIBlueprint:
     blueprint = APIBlueprint(
         name, name, abp_tags=[Tag(name=tag, description=TAGS[tag])], operation_id_callback=_operation_id
     )
-    blueprint.before_request(_stop_at_parameters_of_none)
+    blueprint.before_request(_stop_at_wrong_parameters)
     return blueprint
 
 
-def _stop_at_parameters_of_none() -> Response | None:
-    """A route that takes parameters checks them itself; to the others each is a typing error."""
-    if not request.query_string or _takes_parameters(current_app.view_functions[str(request.endpoint)]):
+def _stop_at_wrong_parameters() -> Response | None:
+    """Of two values one would count, in silence. A route that takes parameters checks the rest itself; to the others
+    each is a typing error."""
+    if not request.query_string:
         return None
-    name = next(iter(request.args), "")
-    return problem(422, f"{name}: is not known here; this address takes no parameters.")
+    if not _takes_parameters(current_app.view_functions[str(request.endpoint)]):
+        name = next(iter(request.args), "")
+        return problem(422, f"{name}: is not known here; this address takes no parameters.")
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            return problem(422, f"{name}: is given {len(values)} times; give it once.")
+    return None
 
 
 @cache

@@ -67,7 +67,7 @@ def list_customers(query: CustomersQuery) -> Response | dict[str, Any]:
     if query.customer_id is not None:
         return _customer(query.customer_id)
     current, after = snapshot(), cursor_of(query)
-    rows, more = (_changed if query.changed_since else _listed)(current, query, after)
+    rows, more = (_listed if query.changed_since is None else _changed)(current, query, after)
     horizon = {"horizon_days": current.build["horizon_days"]}
     found = [_named(row) | (horizon if row.get("change") != "gone" else {}) for row in rows]
     return paged("customers", found, more, query, current.build["build_id"])
@@ -78,7 +78,8 @@ def list_customers(query: CustomersQuery) -> Response | dict[str, Any]:
 def download_customers(query: ExportQuery) -> Response:
     """All about all customers, or about those who changed, as CSV with the table's own columns, sorted by customer"""
     current = snapshot()
-    tables = Changes(current, query.changed_since).pieces(query) if query.changed_since else pieces(current, query)
+    since = query.changed_since
+    tables = pieces(current, query) if since is None else Changes(current, since).pieces(query)
     return csv_file(tables, current.build["build_id"])
 
 

@@ -61,6 +61,7 @@ def get(server: Server, path: bytes) -> tuple[int, bytes]:
         (b"/predictions/" + b"x" * 1_000_000, 431),
         (b"/customers?customer_id=" + b"%27%20or%201%3D1--", 404),
         (b"/customers?customer_id=c001&customer_id=c002&x=%ff", 400),
+        (b"/customers?customer_id=c001&customer_id=c002", 422),
         (b"/predictions?order=id;drop%20table%20customer_value", 422),
         (b"/predictions?limit=1e9", 422),
         (b"/predictions?limit=-1", 422),

@@ -22,7 +22,7 @@ def test_every_answer_is_the_one_that_flask_gives(tmp_path: Path, monkeypatch) -
     taken = []
     answer = OnePrediction._answer
 
-    def ask(customer_id: str, method: str, tag: str, lane: bool) -> TestResponse:
+    def ask(customer_id: str, method: str, query: str, tag: str, lane: bool) -> TestResponse:
         def spied(self, environ, text):
             if not lane:
                 return None
@@ -31,12 +31,15 @@ def test_every_answer_is_the_one_that_flask_gives(tmp_path: Path, monkeypatch) -
 
         monkeypatch.setattr(OnePrediction, "_answer", spied)
         headers = {"X-Request-Id": "same"} | ({"If-None-Match": tag} if tag else {})
-        return Client(app.wsgi_app).open(f"/predictions/{quote(customer_id, safe='')}", method=method, headers=headers)
+        path = f"/predictions/{quote(customer_id, safe='')}"
+        return Client(app.wsgi_app).open(path, method=method, query_string=query, headers=headers)
 
-    @given(st.sampled_from(IDS) | st.text(), st.sampled_from(["GET", "HEAD", "POST"]), st.booleans())
-    def same(customer_id: str, method: str, known: bool) -> None:
-        tag = ask("c001", "GET", "", True).headers["ETag"] if known else ""
-        fast, slow = (ask(customer_id, method, tag, lane) for lane in (True, False))
+    queries = st.sampled_from(["", "", "", "tier=low", "%"])
+
+    @given(st.sampled_from(IDS) | st.text(), st.sampled_from(["GET", "HEAD", "POST"]), queries, st.booleans())
+    def same(customer_id: str, method: str, query: str, known: bool) -> None:
+        tag = ask("c001", "GET", "", "", True).headers["ETag"] if known else ""
+        fast, slow = (ask(customer_id, method, query, tag, lane) for lane in (True, False))
         assert (fast.status, fast.data, list(fast.headers)) == (slow.status, slow.data, list(slow.headers))
 
     same()
