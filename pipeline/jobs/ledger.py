@@ -246,6 +246,7 @@ class Ledger:
             rows.execute("begin immediate")
             rows.execute(_TABLE)
             rows.execute(_DUE)
+            _stop_at_another_table(rows)
             yield rows
             rows.execute("commit")
         finally:
@@ -259,7 +260,7 @@ class Ledger:
         rows = sqlite3.connect(name, timeout=BUSY_SECONDS, uri=True)
         try:
             rows.row_factory = sqlite3.Row
-            if not rows.execute("select 1 from sqlite_master where name = 'builds'").fetchone():
+            if not _stop_at_another_table(rows):
                 rows.execute(_TABLE.replace("create table", "create temporary table"))
             yield rows
         finally:
@@ -272,6 +273,17 @@ def new_id() -> str:
 
 def now() -> str:
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+def _stop_at_another_table(rows: sqlite3.Connection) -> bool:
+    """Whether the file has the table. Raises sqlite3.DatabaseError where that is not the one made here.
+
+    SQLite keeps the text that a table was made by (https://sqlite.org/schematab.html), so there is no number to raise.
+    """
+    found = rows.execute("select sql from sqlite_master where name = 'builds'").fetchone()
+    if found and found["sql"].partition("(")[2].split() != _TABLE.partition("(")[2].split():
+        raise sqlite3.DatabaseError("it was written by another version of this project")
+    return bool(found)
 
 
 def _build(row: sqlite3.Row) -> Build:

@@ -148,6 +148,7 @@ GARBAGE = [
     "update builds set variables = '{'",
     'update builds set variables = \'{"LD_PRELOAD": "x.so"}\'',
     "update builds set id = '../../x'",
+    "alter table builds drop column told",  # what another version may have written
 ]
 
 
