@@ -19,7 +19,9 @@ class Schedule:
 
     def last_due(self, now: datetime) -> datetime:
         """The latest moment up to `now`."""
-        return croniter(self.cron, now.astimezone(self.zone) + timedelta(microseconds=1)).get_prev(datetime)
+        just_after = now.astimezone(self.zone) + timedelta(microseconds=1)
+        # Of an hour that comes twice, as the clock goes back, the first counts.
+        return croniter(self.cron, just_after).get_prev(datetime).astimezone(self.zone).replace(fold=0)
 
     def next_due(self, now: datetime, number: int) -> list[datetime]:
         """The next moments after `now`."""

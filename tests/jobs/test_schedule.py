@@ -55,6 +55,18 @@ def test_each_morning_has_one_build_by_the_clock_on_the_wall(daily: Clock) -> No
     assert queued[1].utcoffset() > queued[0].utcoffset()
 
 
+@pytest.mark.parametrize("cron", ["0 2 * * *", "30 2 * * *"])
+def test_what_is_due_in_an_hour_that_comes_twice_is_built_once(tmp_path: Path, cron: str) -> None:
+    clock, queued = Clock(tmp_path, cron, BERLIN), []
+    moment = datetime(2099, 10, 24, 12, tzinfo=UTC)
+    while moment < datetime(2099, 10, 26, 12, tzinfo=UTC):  # the clocks of Berlin go back on the 25th
+        if clock.queues_at(moment):
+            queued.append(moment.astimezone(BERLIN))
+            clock.build()
+        moment += timedelta(minutes=10)
+    assert [f"{at:%d %H}" for at in queued] == ["25 02", "26 02"]
+
+
 def test_mornings_that_nobody_was_there_for_are_made_up_for_by_one_build(daily: Clock) -> None:
     late = datetime(2099, 4, 9, 15, tzinfo=BERLIN)
     assert [daily.queues_at(late + timedelta(seconds=n)) for n in range(3)] == [True, False, False]

@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -58,33 +57,6 @@ def test_what_is_uploaded_is_published_or_told_why_not_as_on_a_terminal(desk: De
     assert desk.ended(strict)["message"].startswith("Stopped, because STRICT=1")
     assert desk.build_id() == built["build"]["build_id"]
     assert [build["state"] for build in desk.builds()] == ["published", "failed", "failed"]
-
-
-def test_a_hundred_uploads_from_eight_clients_are_all_settled_and_none_is_lost(desk: Desk) -> None:
-    desk.work()
-
-    def upload(number: int) -> str:
-        """One client's: what is refused because others were first comes again, and most think better of it."""
-        customer = f"d{number},d,1,1,5,2017-10-01\n".encode()
-        while (answer := desk.upload(ORDERS + customer, f"?name={number}")).status == 503:
-            time.sleep(0.1)
-        assert answer.status == 202, answer.body
-        if number % 33:
-            assert desk.server.request("DELETE", f"/builds/{answer.json['id']}").status in (202, 409)
-        return answer.json["id"]
-
-    with ThreadPoolExecutor(8) as clients:
-        ids = list(clients.map(upload, range(100)))
-    assert {desk.ended(ids[number])["state"] for number in range(0, 100, 33)} == {"published"}
-    desk.until(lambda: not {build["state"] for build in desk.builds()} & {"queued", "running"})
-    settled = {build["id"]: build for build in desk.builds()}
-    assert settled.keys() == set(ids) and len(ids) == 100
-    assert {build["state"] for build in settled.values()} == {"published", "cancelled"}
-    last = max(
-        (build for build in settled.values() if build["state"] == "published"), key=lambda build: build["ended_at"]
-    )
-    assert desk.query("select customer_id from predictions where customer_id like 'd%'") == [(f"d{last['name']}",)]
-    desk.assert_whole()
 
 
 def test_a_build_that_runs_is_cancelled_within_seconds_and_the_next_one_begins(desk: Desk) -> None:
