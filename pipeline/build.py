@@ -167,7 +167,7 @@ class _Build:
             if training:
                 trained_here = training["orders_sha256"] == fingerprint.sha256
                 trained_as_of = date.fromisoformat(training["trained_as_of"])
-                self._warnings.add(*doubts.about_training(training, trained_here, self._settings, file))
+                self._warnings.add(*doubts.about_training(training, trained_here, file))
             info = build_info.write(
                 file,
                 build_id=build_id,

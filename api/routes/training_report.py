@@ -21,7 +21,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none';
 @routes.get("/training-report", responses={200: HTML, **problems(401, 404, 503)})
 @policy(who="token", limit=LONG)
 def get_training_report() -> Response:
-    """The report on the model that is served, where `make train` left it beside what is published"""
+    """The report on the model that is served, where make train left it beside what is published"""
     folder, model_id = current_app.extensions["publication"].path.parent, snapshot().build["model_id"]
     found = training_report.read(folder, model_id)
     if found is None:

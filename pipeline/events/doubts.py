@@ -12,7 +12,7 @@ import predictor
 from pipeline import orders_sample
 from pipeline.errors import ClvError
 from pipeline.events import Warned
-from pipeline.settings import Settings, command_line
+from pipeline.settings import Settings
 from predictor.doubts import HIGH
 
 _SAME_CUSTOMERS = 0.1  # the share that two counts of them may differ by: one is estimated, and lines get mended
@@ -33,7 +33,7 @@ def about_box(box: predictor.Box, settings: Settings) -> Iterator[Warned]:
 
 
 def about_training(
-    training: Mapping[str, Any], trained_here: bool, settings: Settings, build: duckdb.DuckDBPyConnection
+    training: Mapping[str, Any], trained_here: bool, build: duckdb.DuckDBPyConnection
 ) -> Iterator[Warned]:
     """What is doubtful about a model for these orders, by what its manifest says of its training.
 
@@ -46,7 +46,7 @@ def about_training(
             "model_of_other_orders",
             f"the model was trained on other orders than these: on {training['orders']:,} orders of "
             f"{training['customers']:,} customers, {training['trained_from']} to {trained_as_of}. Its values say "
-            f"little about these customers until you train one of your own: {command_line('train', settings)}",
+            f"little about these customers until you train one of your own with make train",
             {name: training[name] for name in ("orders", "customers", "trained_from", "trained_as_of")},
         )
     elif trained_as_of > as_of:

@@ -59,11 +59,15 @@ def show(console: Console, settings: Settings, info: dict[str, Any], seconds: di
     for position, (customer, value) in enumerate(top):
         line("" if position else "Top five", f"{value:>14,.2f}  {_plain(customer)}")
     line("Seconds", f"{sum(seconds.values()):.1f}: " + ", ".join(f"{name} {s:.1f}" for name, s in seconds.items()))
-    for warning in json.loads(info["warnings"]):
+    warnings = json.loads(info["warnings"])
+    for warning in warnings:
         console.print(f"[yellow]Warning[/yellow]     {_plain(warning['text'])}", highlight=False, soft_wrap=True)
     console.print()
     line("Published", f"{_plain(short(settings.warehouse / PUBLISHED_FILE))} and predictions.csv beside it")
-    line("Next", _plain(" · ".join(command_line(command, settings) for command in ("serve", "sql", "docs"))))
+    # What is published is read by who cannot type it, and need not know the places of this machine.
+    to_train = ["train"] if "model_of_other_orders" in {warning["code"] for warning in warnings} else []
+    commands = (command_line(command, settings) for command in (*to_train, "serve", "sql", "docs"))
+    line("Next", _plain(" · ".join(commands)))
 
 
 def _missing(lost: tuple[int, Decimal]) -> str:

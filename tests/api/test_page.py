@@ -339,3 +339,14 @@ def test_without_a_build_the_page_says_so_and_names_no_path(page: Page, tmp_path
 def test_the_docs_page_shows_the_contract_without_a_network(page: Page, server: Server) -> None:
     page.open(f"http://127.0.0.1:{server.port}/docs")
     page.wait("document.body?.textContent.includes('The predicted value of one customer')")
+
+
+def test_what_the_dark_turns_round_on_the_docs_page_has_the_colours_of_the_light(page: Page, server: Server) -> None:
+    shown = []
+    for scheme in ("light", "dark"):
+        page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        page.open(f"http://127.0.0.1:{server.port}/docs")
+        page.wait("document.querySelector('.models button')")
+        shown.append(page.run("getComputedStyle(document.querySelector('.models button')).backgroundColor"))
+    page.call("Emulation.setEmulatedMedia", features=[])
+    assert shown[0] == shown[1]

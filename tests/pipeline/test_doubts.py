@@ -19,7 +19,6 @@ import pytest
 from pipeline import orders_sample
 from pipeline.events.doubts import about_training, about_values
 from pipeline.events.warnings import CODES
-from pipeline.settings import Settings
 from tests.pipeline.conftest import ROOT, Shop
 
 DEMO = ROOT / "dbt_project" / "seeds" / "orders.csv"
@@ -36,7 +35,8 @@ def test_a_model_of_another_shop_is_said_to_be_until_the_mapping_silences_it(sho
     shop.write_orders({"a": 10, "b": 20})
     printed = shop.run()
     assert "was trained on other orders than these: on 14,679 orders of 5,000 customers" in printed
-    assert f"make train ORDERS={shop.orders}" in printed.replace(f"-C {ROOT} ", "")
+    assert f"Next make train ORDERS={shop.orders}" in " ".join(printed.replace(f"-C {ROOT} ", "").split())
+    assert str(shop.folder) not in shop.query("select warnings from build_info")[0][0]
     assert warnings(shop)["model_of_other_orders"]["customers"] == 5_000
 
     published = shop.build_id()
@@ -121,7 +121,7 @@ def test_a_shop_is_known_again_by_its_orders_and_no_other_is_taken_for_it(count)
 
     def found(orders: list[Order], **changed: Any) -> list[str]:
         with tables(orders) as build:
-            return [each.code for each in about_training(training | changed, False, Settings(), build)]
+            return [each.code for each in about_training(training | changed, False, build)]
 
     mended = [(who, day, "1.00" if number % 5 == 0 else money) for number, (who, day, money) in enumerate(ours)]
     latest = [each for each in ours + later if each[1] > date(2020, 11, 15)]
@@ -151,8 +151,8 @@ def test_a_model_without_a_sample_is_held_to_the_number_of_customers_within_a_te
 ):
     training = {"trained_from": "2020-01-01", "trained_as_of": "2020-01-01", "orders": 10, "customers": 10}
     with tables([(f"c{number}", date(2020, 1, 1), "1") for number in range(customers)]) as build:
-        assert [each.code for each in about_training(training, False, Settings(), build)] == codes
-        assert list(about_training(training, True, Settings(), build)) == []
+        assert [each.code for each in about_training(training, False, build)] == codes
+        assert list(about_training(training, True, build)) == []
 
 
 @pytest.mark.parametrize(
