@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -16,7 +17,8 @@ import pytest
 
 from api.app import create_app
 from api.settings import Settings
-from tests.docs.markdown import DOCS, PAGES, ROOT, code, commands, name, rows
+from pipeline.settings import TAKES
+from tests.docs.markdown import DOCS, PAGES, ROOT, blocks, code, commands, name, rows
 
 SHOWN = {f"{name(page)}: {' '.join(words)}": words for page in PAGES for words in commands(page)}
 METHODS = {"POST": "post", "PUT": "put", "DELETE": "delete"}
@@ -40,6 +42,17 @@ def test_a_command_that_is_shown_is_one(words: list[str]) -> None:
         assert os.access(ROOT / words[0], os.X_OK)
     else:
         assert program in OF_OTHERS, f"what is {program}?"
+
+
+def test_what_the_examples_for_schedulers_run_is_a_build_that_there_is() -> None:
+    crontab, python = (blocks(DOCS / "operations.md", language) for language in ("crontab", "python"))
+    for example in python:
+        ast.parse(example)
+    started = re.findall(r"-m pipeline (\w+ .*)", "".join(crontab + python))
+    assert len(started) == 2, "of cron and of Airflow; that of Dagster is loaded"
+    for words in started:
+        check_module("pipeline", re.findall(r"[\w-]+", words))
+    assert set(re.findall(r"\bCLV_(\w+)", "".join(python))) <= set(TAKES["build"])
 
 
 def check_target(words: list[str]) -> None:
