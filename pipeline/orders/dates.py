@@ -96,7 +96,7 @@ def _readings(found: re.Match[str]) -> dict[str, tuple[str, int, int, int]]:
             is_one = 1990 <= year <= 2100 and hour < 24 and minute < 60
             return {"ymd": (f"%Y%m%d{time}", year, month, day)} if is_one else {}
         readings = {"ymd": ("%Y%m%d", year, month, day)}
-        if not 1900 <= year <= 2100:
+        if not 1900 <= year <= 2100 or not _day(year, month, day):  # 20052024 is of the 20th of May
             d, m, y = int(digits[:2]), int(digits[2:4]), int(digits[4:])
             readings = {"dmy": ("%d%m%Y", y, m, d), "mdy": ("%m%d%Y", y, d, m)}
         return readings

@@ -56,6 +56,8 @@ def test_lines_in_two_files_count_twice_with_a_warning_or_once_where_the_mapping
     ]
     once = reader.read(reader.folder / "shop", "overlap: once")
     assert (twice.revenue, once.revenue, len(once.rows), once.loaded.warnings) == (125, 65, 7, ())
+    fewer = reader.read(reader.folder / "shop", "leave_out: {customer_id: [a]}")
+    assert [warning.figures for warning in fewer.loaded.warnings] == [{"lines": len(fewer.used) // 2}]
 
 
 def test_the_file_decides_and_not_its_folders_name(reader):
