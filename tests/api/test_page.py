@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -55,7 +56,11 @@ def test_the_page_draws_what_the_summary_says(page: Page, server: Server, width:
     assert f"holds {share}% of the value" in text
     assert page.run("document.querySelectorAll('.column').length") == 10
     assert all(f"{one['clv']:,.2f}" in page.text("#top") for one in summary["top"])
-    assert "1\nof 10" in page.text("#facts") and "2\nof 10" in page.text("#facts")  # could not be used, left out
+    assert "Order lines that could not be used\n1\nof 10" in page.text("#facts")
+    assert "Order lines left out as asked\n2\nof 10" in page.text("#facts")
+    assert f"{(datetime.now(UTC).date() - date(2017, 10, 17)).days:,} days ago" in page.text("#facts")
+    tenths = page.run("[...document.querySelectorAll('#deciles .column .soft')].map((name) => name.textContent)")
+    assert tenths == ["top tenth", *(f"{number}." for number in range(2, 10)), "last"]
     assert f"{VALUES['c089']:,.2f}" in page.text("#card")
     assert "Rank 11 of 100; ahead of 89% of them." in page.text("#card")
     assert page.run("document.documentElement.scrollWidth <= innerWidth")
@@ -203,8 +208,10 @@ CHANGED = """
 update int_compared_dates set is_comparable = {comparable};
 create or replace table value_changes as select * from (values {movements})
     as moved(movement, customers, predicted_before, predicted_now);
-create or replace table movers as select * from (values ('c001', 1.0, 9.0, 8.0), ('c002', 7.0, 4.0, -3.0))
-    as moved(customer_id, predicted_before, predicted_now, change) where {comparable};
+create or replace table movers as select * from (
+        values ('c001', 1.0, 9.0, 8.0), ('c003', 1, 7, 6), ('c004', 1, 6, 5), ('c005', 1, 5, 4), ('c006', 1, 4, 3),
+            ('c007', 1, 3, 2), ('c002', 7, 4, -3)
+    ) as moved(customer_id, predicted_before, predicted_now, change) where {comparable};
 update prediction_history set model_id = 'older' where not {comparable} and as_of_date = date '2017-10-10';
 update value_by_date set model_id = 'older' where not {comparable} and as_of_date = date '2017-10-10';
 """
@@ -220,7 +227,7 @@ update value_by_date set model_id = 'older' where not {comparable} and as_of_dat
                 "#change": "less than on Oct 10, 2017, down ",
                 "#new": "Since Oct 10, 2017, 2 customers joined, worth 10.00, and 1 other rose by 8.00",
                 "#movements": "−20.50\n3 customers",
-                "#risers": "c001\n+8.00",
+                "#risers": "c001\n+8.00\n2\nc003\n+6.00",
                 "#fallers": "c002\n−3.00",
             },
             1,
@@ -253,6 +260,7 @@ def test_what_is_new_is_said_and_leads_to_who_it_is(
             assert (words in found) if words else found == "", (place, found)
         assert page.run("document.querySelector('#trend .spark').getAttribute('d')").count("M") == lines
         if comparable:
+            assert page.run("document.querySelectorAll('#risers li').length") == 5
             page.run("document.querySelector('#risers a').click()")
             page.wait("document.querySelector('#card .id')?.textContent === 'c001'")
 

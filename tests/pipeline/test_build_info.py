@@ -24,6 +24,6 @@ def test_every_figure_is_counted_in_the_table_that_it_is_about():
         build.execute(TABLES)
         row = write(build, **dict.fromkeys(COLUMNS))
         assert build.sql("from build_info").fetchall() == [tuple(row.values())]
-    counted = {"lines": 12, "lines_rejected": 7, "lines_after_as_of": 1, "orders": 4, "customers": 3}
+    counted: dict[str, object] = {"lines": 12, "lines_rejected": 7, "lines_after_as_of": 1, "orders": 4, "customers": 3}
     counted |= {"as_of_date": date(2024, 2, 1), "model_id": "m", "read_as": "decimal comma", "currency": "EUR"}
     assert {name: row[name] for name in counted} == counted

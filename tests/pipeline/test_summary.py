@@ -22,7 +22,7 @@ INFO: dict[str, Any] = {
 VALUES = [*[10.0] * 14, 50.0, 100.0, 200.0, 300.0, 300.0, 1000.0]  # of c20 down to c1
 
 
-def printed(folder: Path, values: list[float], **info: Any) -> list[str]:
+def printed(folder: Path, values: list[float], change: str = "", **info: Any) -> list[str]:
     with duckdb.connect(folder / "clv.duckdb") as file:
         file.execute(
             f"""
@@ -45,6 +45,7 @@ def printed(folder: Path, values: list[float], **info: Any) -> list[str]:
                 ) rows(line_number, reason, raw_text, customer_id, revenue);
             """
         )
+        file.execute(change)
     text = StringIO()
     settings = Settings(orders=folder / "orders.csv", warehouse=folder)
     show(Console(file=text, width=500), settings, INFO | info, {"start": 1.25, "publish": 0.5})
@@ -80,6 +81,21 @@ def test_every_figure_of_the_summary_is_the_published_files(tmp_path):
         "Seconds     1.8: start 1.2, publish 0.5",
     ]
     assert lines[-1].startswith("Next        make ") and f"WAREHOUSE={tmp_path}" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("delete from rejected_orders", None),
+        ("update rejected_orders set reason = 'left_out'", None),
+        ("update rejected_orders set customer_id = 'c1'", "35.00 of money are missing"),
+        ("update rejected_orders set revenue = 0", "2 customers and 0.00 of money are missing"),
+        ("delete from rejected_orders where customer_id <> 'zed'", "1 customer and 20.00 of money are missing"),
+    ],
+)
+def test_what_lines_that_cannot_be_used_take_away_is_said_where_it_is_anything(tmp_path, change, said):
+    words = [line.split("with them ")[1] for line in printed(tmp_path, VALUES, change) if "with them" in line]
+    assert words == ([said] if said else [])
 
 
 @pytest.mark.parametrize("values", [[10.0] * 9, [0.0] * 10, [-1.0] * 10])

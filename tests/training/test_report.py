@@ -113,12 +113,12 @@ def test_an_interval_without_ends_above_0_is_told_as_that():
 
 
 def test_it_says_how_many_bought_how_far_off_one_prediction_is_and_what_the_top_tenth_brought():
-    actual = np.where(np.arange(100) < 30, 50.0, 0.0)
-    test = made_up(np.full(100, 15.0), actual)
+    actual = np.where(np.arange(200) < 60, 50.0, 0.0)
+    test = made_up(np.full(200, 15.0), actual)
     assert "30% of them bought at all in these 100 days" in sentence("A single customer", test)
     assert "off by 1.4 times the mean value" in sentence("A single customer", test)  # (30 * 35 + 70 * 15) / 100 / 15
     in_order = made_up(actual, actual)
-    assert "predicted highest brought 33% of what all 100 brought" in sentence("Who is worth more", in_order)
+    assert "predicted highest brought 33% of what all 200 brought" in sentence("Who is worth more", in_order)
     assert "Gini of 1.000" in sentence("Who is worth more", in_order)
 
 
