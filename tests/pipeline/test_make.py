@@ -59,6 +59,17 @@ def test_what_the_lines_for_developers_name_is_there() -> None:
     assert of_full_number <= {word for word in faults if word.startswith("tests/")}
 
 
+def test_a_benchmark_uses_what_it_takes_and_is_as_large_as_its_line_says() -> None:
+    text = (ROOT / "Makefile").read_text("utf-8")
+    for target in ("bench", "bench-size"):
+        (takes,) = re.findall(rf"^{target}\.takes := (.*)$", text, re.MULTILINE)
+        recipe = make("--dry-run", target, *(f"{name}=1" for name in takes.split())).stdout.splitlines()[-1]
+        assert set(re.findall(r"\$\{?([A-Z]+)", recipe)) == set(takes.split())
+    ((millions, memory),) = re.findall(r"## (\d+) million lines in (\d+) GB", text)
+    words = would_run("bench-size")
+    assert f"${{LINES:-{millions}000000}}" in words and words[words.index("--memory") + 1] == memory
+
+
 def test_clean_removes_what_the_commands_made_and_nothing_else(tmp_path: Path) -> None:
     shutil.copy(ROOT / "Makefile", tmp_path)
     ours = [
