@@ -18,6 +18,7 @@ TOO_LONG = 600  # seconds of one round of tests; a mistake that makes them hang 
 # What is run for a file, by the longest beginning of its name, round after round until one fails. `slow` stands for the
 # slow tests of the places after it. Before the first round run those test files of its folder that name the file.
 TESTS = {
+    "Makefile": ["tests/pipeline/test_make.py"],
     "predictor/": ["tests/predictor", "slow tests/predictor"],
     "predictor/scoring.py": ["tests/predictor/test_score.py tests/predictor/test_misbehaviour.py", "tests/predictor"],
     "predictor/sandbox/": ["tests/predictor/test_misbehaviour.py", "tests/predictor"],
@@ -41,6 +42,7 @@ TESTS = {
     "pipeline/orders/": ["tests/pipeline/test_input.py tests/orders", "slow tests/pipeline/test_input.py"],
     "pipeline/training/": ["tests/training/test_doubts.py", "slow tests/training/test_make_train.py"],
     "api/": ["tests/api", "slow tests/api"],
+    "api/static/": ["slow tests/api/test_page.py"],
     "api/store/changes.py": ["tests/api/test_customers.py", "slow tests/api/test_customers.py"],
     "dbt_project/": ["tests/dbt_project", "slow tests/dbt_project"],
     "dbt_project/macros/trim_history.sql": ["slow tests/pipeline/test_history.py"],

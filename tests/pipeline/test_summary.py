@@ -90,7 +90,10 @@ def test_every_figure_of_the_summary_is_the_published_files(tmp_path):
         ("update rejected_orders set reason = 'left_out'", None),
         ("update rejected_orders set customer_id = 'c1'", "35.00 of money are missing"),
         ("update rejected_orders set revenue = 0", "2 customers and 0.00 of money are missing"),
-        ("delete from rejected_orders where customer_id <> 'zed'", "1 customer and 20.00 of money are missing"),
+        (
+            "delete from rejected_orders where customer_id is distinct from 'zed'",
+            "1 customer and 20.00 of money are missing",
+        ),
     ],
 )
 def test_what_lines_that_cannot_be_used_take_away_is_said_where_it_is_anything(tmp_path, change, said):

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predictor.training.correction import Correction, LogLinear, Tree, Trees
+from predictor.training.correction import LINEAR_TERMS, Correction, LogLinear, Tree, Trees, terms
 from predictor.training.fitting import Rows, believed_level, fit, fit_correction
+from predictor.training.gamma_gamma import GammaGamma
+from predictor.training.mbg_nbd import MbgNbd
 
 CUSTOMERS, DATES = 300, 6
 
@@ -30,6 +32,32 @@ def test_a_corrections_factor_is_its_level_times_the_mean_of_both_models_and_of_
     of_linear = np.exp(0.1 + (np.array([-1.0, 0.5, 2.5]) - 0.5) / 4 * 2)  # nobody is taken beyond the highest, 2.5
     of_trees = np.exp(0.2 + 2 * np.array([-0.7, -0.7, 0.4]))
     assert both.factor(np.repeat(term, 8, axis=0)) == pytest.approx(3.0 * (0.4 + of_linear + of_trees) / 2.5)
+
+
+# x, recency, T, mean spend, highest spend, pieces, longest gap: none, two and thirty purchases after the first.
+CUSTOMER = [(0, 0, 100, 8.0, 8.0, 3, 100), (2, 60, 90, 20.0, 35.0, 7, 45), (30, 900, 1000, 0.0, -1.0, -4, 90)]
+
+
+@pytest.mark.parametrize("currency", [1.0, 1000.0])
+def test_the_terms_of_a_correction_are_what_plain_arithmetic_makes_of_a_customer_in_any_currency(currency):
+    x, recency, T, mean, highest, pieces, gap = np.array(CUSTOMER).T
+    mean, highest, next_spend = currency * mean, currency * highest, currency * np.array([9.0, 18.0, 0.0])
+    names = "frequency recency customer_age monetary_value max_revenue total_num_items longest_interval"
+    features = dict(zip(names.split(), (x, recency, T, mean, highest, pieces, gap), strict=True))
+    purchases, spend = MbgNbd(0.6, 40.0, 0.8, 2.5), GammaGamma(3.0, 4.0, 120.0 * currency)
+    alive = np.log(purchases.probability_alive(x, recency, T))
+    typical = currency * 3.0 * (120 + 120) / (3 + 4 - 1)  # expected of one purchase of v
+    rate = [(0.6 + n) / (40 + age) * 40 / 0.6 for n, age in zip(x, T, strict=True)]
+    mean = np.maximum(mean, typical / 1000)
+    many, per_day = np.log([4.0, 8.0, 1.0]), np.log([3.5 / 1, 7.5 / 3, 0.5 / 31])
+    linear = [alive, np.log(rate), np.log(np.maximum(next_spend, 1e-12) / typical), [1, 0, 0], many, per_day,
+              np.log([101.0, 31.0, 101.0])]  # fmt: skip
+    irregular = [0, np.log(48 * 2 / 63), np.log(93 * 30 / 903)]
+    trees = [alive, [0, 2, 20], x / (T + 1), recency / (T + 1), gap / (T + 1), irregular, mean / typical,
+             highest / mean, many, per_day]  # fmt: skip
+    found = terms(features, purchases, spend, next_spend)
+    assert found[:LINEAR_TERMS] == pytest.approx(np.array(linear))
+    assert found[LINEAR_TERMS:] == pytest.approx(np.array(trees))
 
 
 @dataclass(frozen=True)
