@@ -26,6 +26,7 @@ RIGHT = {  # name: (customers, revenue, lines left out)
     "woocommerce": (2, "45.00", 1),
     "woocommerce_analytics": (2, "45.50", 1),
     "woocommerce_plugin": (2, "35.00", 1),
+    "woocommerce_plugin_refunds": (2, "25.00", 1),
 }
 
 

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import subprocess
+import sys
 import zipfile
 from decimal import Decimal
 
@@ -107,6 +108,9 @@ FILES = {  # content: (first customer, lines, revenue)
         "Zwischensumme;30,50;;\n", ("c1", 4, "30.50")),
     "a total without a name": ("Customer,Qty,Amount,Date\nc1,1,10.00,2024-01-15\nc2,1,20.50,2024-01-16\n,2,30.50,\n",
                                ("c1", 3, "30.50")),
+    "a day of the month beside the date": ("customer_id,Date,Day,Month,Revenue\n7,2024-01-15,15,January,10\n",
+                                           ("7", 1, "10")),
+    "donations": ("donation_id,donor_id,donation_date,donation_amount\n1,D1,15 May 2024,$10\n", ("D1", 1, "10")),
     "tax behind the name": ("Customer ID,Order Total (inc. tax),Order Date\nK1,2.50,2024-05-15\n", ("K1", 1, "2.50")),
 }  # fmt: skip
 ASKED = {  # content: what the question has to name, and what comes of the first answer
@@ -119,6 +123,12 @@ ASKED = {  # content: what the question has to name, and what comes of the first
                        "Rimborsato", 1),
     "Dutch status": ("Klant;Bedrag;Datum;Status\nC1;10,00;15/01/2024;Afgerond\nC2;5,00;16/01/2024;Geannuleerd\n",
                      "Geannuleerd", 1),
+    "events": ("email,event,value,timestamp\na@x,Placed Order,10,2024-01-15T10:00:00+00:00\n"
+               "b@x,Opened Email,10,2024-01-15T10:00:00+00:00\nc@x,Refunded Order,5,2024-01-15T10:00:00+00:00\n",
+               "Opened Email", 1),
+    "money of a payment service": ("email,type,gross,date\na@x,Express Checkout Payment,10,2024-01-15\n"
+                                   "me@x,General Withdrawal,-9,2024-01-16\n", "Withdrawal", 1),
+    "what came back": ("CustomerKey,DateKey,SalesAmount,ReturnAmount\n7,2024-01-15,10,2\n", "ReturnAmount", 1),
     "yen in cents": ("customer_id,amount_cents,date,currency\n7,1000,2024-01-15,JPY\n", "has no cents", 1),
 }  # fmt: skip
 
@@ -219,3 +229,50 @@ def test_files_in_folders_within_a_folder_are_named_by_the_pattern_that_is_shown
     read = reader.read(str(stopped.value).split("ORDERS=")[1].strip("'"))
     assert (read.customers, read.revenue, len(read.rows)) == ({"c01", "c02"}, 20, 4)
     assert [row["source_file"] for row in read.rows if row["malformed_line"]] == ["01/orders.csv", "02/orders.csv"]
+
+
+def run_as_shown(command: str) -> None:
+    """As a person would paste it who stands in the project's folder, with the Python of its environment."""
+    assert command.startswith(".venv/bin/python ")
+    subprocess.run(command.replace(".venv/bin/python", sys.executable, 1), shell=True, check=True)
+
+
+def test_a_shop_s_tables_are_joined_by_the_command_that_is_shown(reader):
+    """As Olist publishes them; payments are more than one for an order, and must not double its lines."""
+    reader.write("shop/customers.csv", "customer_id,customer_unique_id,city\nk1,u1,x\nk2,u1,x\nk3,u2,y\n")
+    reader.write(
+        "shop/items.csv", "order_id,order_item_id,product_id,price\n01,1,p,10.50\n01,2,q,5\n02,1,p,20\n03,1,p,7\n"
+    )
+    reader.write("shop/payments.csv", "order_id,payment_type,payment_value\n01,card,10\n01,voucher,5.50\n02,card,20\n")
+    reader.write(
+        "shop/orders.csv",
+        "order_id,customer_id,order_status,order_purchase_timestamp\n01,k1,delivered,2024-01-15 10:00:00\n"
+        "02,k2,delivered,2024-02-15 10:00:00\n03,k3,canceled,2024-03-15 10:00:00\n",
+    )
+    with pytest.raises(orders.OrdersError, match="tables one by one") as stopped:
+        reader.read(reader.folder / "shop")
+    run_as_shown(str(stopped.value).split("build from: ")[1])
+    read = reader.read(reader.folder / "shop-joined.csv")
+    assert (read.customers, read.revenue, len(read.rows)) == ({"u1"}, Decimal("35.50"), 4)
+    assert {row["order_id"] for row in read.used} == {"01", "02"}
+
+
+def test_days_that_are_counted_become_dates_by_the_command_that_is_shown(reader):
+    path = reader.write("it's.csv", "household_key,BASKET_ID,DAY,SALES_VALUE\n01,1,1,2.50\n02,2,40,3\n")
+    command = str(reader.asked(path)).split("2000-01-01: ")[1].splitlines()[0]
+    run_as_shown(command.replace("2000-01-01", "2016-12-31"))
+    read = reader.read(reader.folder / "it's-dated.csv")
+    assert [(row["customer_id"], row["created_at_date"]) for row in read.used] == [
+        ("01", "2017-01-01"),
+        ("02", "2017-02-09"),
+    ]
+
+
+def test_a_customer_s_column_is_proposed_by_what_stands_in_it_and_not_by_its_place(reader):
+    lines = "".join(f"{n},shipped,D{n % 40:05},{n}.50,Card,2024-01-{n % 28 + 1:02}\n" for n in range(200))
+    path = reader.write("orders.csv", f"index,delivery status,giver,total,method,date\n{lines}")
+    ((first, _), *others) = reader.asked(path).questions[0].answers
+    assert first == "columns: {customer_id: giver}" and not any(
+        "status" in line or "method" in line for line, _ in others
+    )
+    assert len(reader.answered(path).customers) == 40

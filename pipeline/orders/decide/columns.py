@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from pipeline.orders import names
-from pipeline.orders.dates import ISO, TIME_OF_DAY, date_readings
+from pipeline.orders.dates import ISO, date_readings
+from pipeline.orders.decide import guards
 from pipeline.orders.decide.questions import Question, line
 from pipeline.orders.errors import plain
 from pipeline.orders.exports import Export
 from pipeline.orders.layout import Layout
 from pipeline.orders.mapping import Column, Mapping
 from pipeline.orders.names import COLUMNS
-from pipeline.orders.numbers import NumberEvidence
+from pipeline.orders.numbers import PLAIN_NUMBER, SIGNS, NumberEvidence
 from pipeline.orders.reading import Rows
 
 Columns = dict[str, Column | None]
@@ -50,7 +50,7 @@ class _Chooser:
         if name == "revenue":
             return self._revenue(among)
         if name == "created_at_date" and len(among) > 1:
-            among = self._without_times(among)
+            among = self._of_days(among)
         if not among:
             if name in _NEEDED:
                 self._ask_for_missing(name)
@@ -110,10 +110,13 @@ class _Chooser:
         )
         return next(iter(choices))
 
-    def _without_times(self, among: list[int]) -> list[int]:
-        """Without the columns that hold a time of day, which stand beside the date's."""
-        dates = [i for i in among if not all(TIME_OF_DAY.fullmatch((row[i] or "").strip()) for row in self._rows[:200])]
-        return dates or among
+    def _of_days(self, among: list[int]) -> list[int]:
+        """Those that hold days, and no time of day or day of a month, which stand beside the date's column."""
+        return [i for i in among if any(map(_is_day, self._values(i)))] or among
+
+    def _values(self, position: int) -> list[str]:
+        """What stands in the column on the first lines, without those on which nothing does."""
+        return [value for row in self._rows[:200] if (value := (row[position] or "").strip())]
 
     def _revenue(self, among: list[int]) -> Column | None:
         titles = self._titles
@@ -185,31 +188,51 @@ class _Chooser:
     def _ask_for_missing(self, name: str) -> None:
         shown = plain(", ".join(title for title in self._titles if title), 300)
         answers = [
-            (line("columns", {name: self._column(i)}), f"such as {plain(example, 40)}")
-            for i, example in self._that_look_like(name)
+            (line("columns", {name: self._column(i)}), f"such as {plain(self._values(i)[0], 40)}")
+            for i in self._that_look_like(name)
         ]
         self.questions.append(
             Question(
-                f"No column is known to be {name}, {_NEEDED[name]} of a line. The file has: {shown}.",
+                f"No column is known to be {name}, {_NEEDED[name]} of a line. The file has: {shown}. "
+                "Where none of them is, the file has to be exported with one.",
                 tuple(answers[:5]) or ((line("columns", {name: "…"}), "with the name of that column"),),
             )
         )
 
-    def _that_look_like(self, name: str) -> Iterator[tuple[int, str]]:
-        """The columns of no known name that hold nothing but dates, or money, or neither; each with an example."""
-        for i, title in enumerate(self._titles):
-            values = [value for row in self._rows[:200] if (value := (row[i] or "").strip())]
-            if title and values and not names.known([title]) and _looks(values) == name:
-                yield i, values[0]
+    def _that_look_like(self, name: str) -> list[int]:
+        """The columns of no known name that hold nothing but dates, or money, or neither; the likeliest first."""
+        unknown = [i for i, title in enumerate(self._titles) if title and not names.known([title]) and self._values(i)]
+        looks = {i: _looks(self._values(i)) for i in unknown}
+        if name != "customer_id":
+            numbers = [i for i in unknown if name == "revenue" and all(map(PLAIN_NUMBER.fullmatch, self._values(i)))]
+            return [i for i in unknown if looks[i] == name] or numbers
+        buyers = [i for i in unknown if looks[i] == name and not guards.find([self._titles[i]], ())]
+        return sorted((i for i in buyers if self._differing(i) > 0.01), key=self._unlikely_customer)
+
+    def _differing(self, position: int) -> float:
+        """The share of lines on which another value stands: a hundredth at least, where it is the customer."""
+        values = [row[position] for row in self._rows if row[position]]
+        return len(set(values)) / len(values) if len(values) > 20 else 0.5
+
+    def _unlikely_customer(self, position: int) -> tuple[bool, bool]:
+        """Whether nobody came again, as where lines are numbered; and whether its name is not that of a key."""
+        return self._differing(position) == 1, not re.search(
+            r"(?i)(id|key|no|nr|num|number|code|hash|name)[^a-z]*$", self._titles[position]
+        )
+
+
+def _is_day(value: str) -> bool:
+    return bool(ISO.match(value) or date_readings(value))
 
 
 def _looks(values: list[str]) -> str:
     """Which of the columns that are needed such values could be of."""
-    if all(ISO.match(value) or date_readings(value) for value in values):
+    if all(map(_is_day, values)):
         return "created_at_date"
     money = NumberEvidence.of(values)
     has_decimals = any(re.search(r"[.,]\d", value) for value in values)
-    return "revenue" if not money.others and (has_decimals or money.marks) else "customer_id"
+    has_currency = any(mark in SIGNS or re.fullmatch("[A-Z]{3}", mark) for mark in money.marks)
+    return "revenue" if not money.others and (has_decimals or has_currency) else "customer_id"
 
 
 def _in_whole(money: Column, title: str) -> Column:
@@ -226,7 +249,7 @@ def _positions_missing(found: Columns, rows: Rows) -> list[Question]:
             f"The first line names no column. What stands in it: {shown}.",
             (
                 (
-                    line("columns", _likely_positions(rows[:3])),
+                    line("columns", _likely_positions(rows)),
                     "such as this, with the positions of this file; order_id and num_items may be left out",
                 ),
             ),
@@ -237,11 +260,21 @@ def _positions_missing(found: Columns, rows: Rows) -> list[Question]:
 def _likely_positions(rows: Rows) -> dict[str, int]:
     """Where our columns may stand in a file without names: the date by its looks, the others in our own order."""
     fields = range(len(rows[0])) if rows else range(5)
-    looks = [i for i in fields if rows and all(ISO.match(row[i] or "") or date_readings(row[i] or "") for row in rows)]
+    looks = [i for i in fields if rows and all(_is_day(row[i] or "") for row in rows[:3])]
     day = looks[0] if looks else fields[-1]
     others = [i for i in fields if i != day]
+    if len(others) > 3 and not _has_several_for_each(others[0], others[1], rows):
+        del others[1]  # another number of the customer's
     wanted = {1: ["revenue"], 2: ["customer_id", "revenue"], 3: ["customer_id", "num_items", "revenue"]}.get(
         len(others), ["customer_id", "order_id", "num_items", "revenue"]
     )
     found = {name: i + 1 for name, i in zip(wanted, others, strict=False)} | {"created_at_date": day + 1}
     return {name: found[name] for name in COLUMNS if name in found}
+
+
+def _has_several_for_each(key: int, other: int, rows: Rows) -> bool:
+    """Whether any value of one column has several of the other; so do customers with their orders."""
+    found: dict[str | None, set[str | None]] = {}
+    for row in rows:
+        found.setdefault(row[key], set()).add(row[other])
+    return len(found) == len(rows) or any(len(each) > 1 for each in found.values())

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import re
+
 import duckdb
 
+from pipeline.orders import layout
 from pipeline.orders.dates import ISO, ORDERS, DateEvidence, DateFormat, date_sql
+from pipeline.orders.decide import conversions
 from pipeline.orders.decide.questions import Question, line
 from pipeline.orders.errors import OrdersError, plain
+from pipeline.orders.layout import Layout
 
 
 def choose(
-    values: list[str], column: str, known: tuple[str, ...]
+    values: list[str], column: str, known: tuple[str, ...], first: Layout
 ) -> tuple[DateFormat | None, DateEvidence, list[Question]]:
     """The format of the values of a column, the likeliest where there is a question; None where all are ISO.
 
-    `known` are the formats that the export is known to write, which decide where several fit.
+    `known` are the formats that the export is known to write, which decide where several fit; `first` is the file.
     """
     evidence = DateEvidence.of(values)
     if not evidence.dates:
         example = next((value for value in values if value.strip()), "")
-        return None, evidence, [_no_date(column, example)] if example and not evidence.iso else []
+        return None, evidence, [_no_date(column, example, values, first)] if example and not evidence.iso else []
     if len(evidence.fitting) == 1:
         return evidence.format(evidence.fitting[0]), evidence, []
     for order in evidence.fitting:
@@ -39,7 +44,17 @@ def follow(values: list[str], stated: tuple[str, ...], where: str) -> tuple[Date
     return chosen, evidence
 
 
-def _no_date(column: str, example: str) -> Question:
+def _no_date(column: str, example: str, values: list[str], first: Layout) -> Question:
+    rows = conversions.relation(first)
+    if rows and all(re.fullmatch(r"\d{1,4}", value.strip()) for value in values):
+        query = f"select *, date '2000-01-01' + cast({layout.quoted(column)} as int) as created_at_date from {rows}"
+        path = first.part.path
+        return Question(
+            f"What stands in {plain(column)}, such as {plain(example)}, may count days from one that the file does not "
+            f"name. This writes a file with dates, once its day 0 stands in place of 2000-01-01: "
+            f"{conversions.command(query, path.with_name(f'{path.stem}-dated.csv'))}",
+            (),
+        )
     return Question(
         f"What stands in {plain(column)}, such as {plain(example, 40)}, is not a date that is known.",
         (

@@ -110,7 +110,7 @@ def _dates(
     if stated.dates:
         return *dates.follow(values, stated.dates, str(first.part.path)), []
     column = first.names[expression.positions[0]] if first.names and expression else "the dates' column"
-    return dates.choose(values, column, whole.dates)
+    return dates.choose(values, column, whole.dates, first)
 
 
 def _only(found: set[str], usual: str | None = None) -> str | None:

@@ -16,16 +16,16 @@ _CURRENCY = re.compile(
     r"(.*currency(code|iso)?|cur|curr|ccy|wkz|waers|waerk|wahrung|waehrung|devise|moneda|moeda|divisa|valuta)"
 )
 _STATUS = re.compile(
-    r".*(status|statut|eventtype|transactiontype|ordertype|invoicetype|orderstate|zustand|belegart|documenttype)|status.*|state|type|kind|estado|estado(del?)?pedido|etat|etat(de)?(la)?commande|tipo|typ|stato.*|situacao.*|situacion.*|sh|sollhaben.*|drcr|crdr|debitcredit.*|creditdebit.*"
+    r".*(status|statut|eventtype|eventname|transactiontype|ordertype|invoicetype|orderstate|zustand|belegart|documenttype)|status.*|state|type|kind|event|action|metric|activity|estado|estado(del?)?pedido|etat|etat(de)?(la)?commande|tipo|typ|stato.*|situacao.*|situacion.*|sh|sollhaben.*|drcr|crdr|debitcredit.*|creditdebit.*"
 )
 _SURE = re.compile(
     r"(order|payment|financial|transaction|sale|sales|invoice|bestell|auftrags)?(status|statut)|statut(de)?(la)?commande|orderstate|stato|statoordine|orderstatus|bestelstatus|estado|estado(del?)?pedido|etat(de)?(la)?commande|situacao|situacion|sh|sollhaben.*|drcr|crdr|debitcredit.*|creditdebit.*"
 )
 _NOT_ORDERS = re.compile(
-    r"fulfil|ship|deliver|versand|liefer|livraison|marital|envio|entrega|spedizione|consegna|lever|verzend|bezorg|stock|inventory|customer|member|loyal|product|item(type)|email|mail"
+    r"fulfil|ship|courier|carrier|deliver|versand|liefer|livraison|marital|envio|entrega|spedizione|consegna|lever|verzend|bezorg|stock|inventory|customer|member|loyal|product|item(type)|email|mail"
 )
 _FLAG = re.compile(
-    r"istest|^test$|testorder|testmode|deleted|fraud|cancel|annul|stornier|storno|void|refund|erstattet|rembours|reembols|chargeback|returned|isreturn|^returns?$|devuelto|devolvido|reso$|restituit|rimbors|terugbetaal|retour|unavailable"
+    r"istest|^test$|testorder|testmode|deleted|fraud|cancel|annul|stornier|storno|void|refund|erstattet|rembours|reembols|chargeback|returned|returnamount|returnvalue|isreturn|^returns?$|devuelto|devolvido|reso$|restituit|rimbors|terugbetaal|retour|unavailable"
 )
 _PAID = re.compile(r"(is|was|order)?(paid|captured|confirmed|completed|valid|bezahlt|paye|pagado|pago|pagato|betaald)")
 _DEDUCTION = re.compile(
@@ -41,13 +41,17 @@ _NO_PURCHASE = re.compile(
     r"in afwachting|openstaand|vervallen|concept|on.?hold|holded|"
     r"draft|entwurf|trash|\btest|fraud|charge.?back|"
     r"credit.?(note|memo)|gutschrift|avoir|not[ae] d[ei] cr[eé]dito|creditnota|creditfactuur|reversal|"
-    r"disput|expired|abandon|incomplete|unavailable|error|blocked|\bview|\bcart\b|add.?to.?cart|remove|quote|requires_|abgebrochen|canceled"
+    r"disput|expired|abandon|incomplete|unavailable|error|blocked|\bview|\bcart\b|add.?to.?cart|remove|quote|requires_|abgebrochen|canceled|"
+    r"\bopened\b|\bclick|\b(un)?subscribed\b|\bbounced?\b|wish.?list|start(ed)? checkout|checkout started|"
+    r"withdraw|\bpayout|^transfer$|\bfee$"
 )  # fmt: skip
 _PURCHASE = re.compile(
     r"complete[d]?|paid|partially.?paid|partial|shipped|delivered|fulfilled|unfulfilled|closed|processing|processed|succeeded|success|successful|active|"
     r"approved|done|finished|finali[sz]ed|invoiced|confirmed|captured|settled|received|resolved|in.?process|authori[sz]ed|ok|sold|purchased?|"
-    r"orders?|sales?|bezahlt|versendet|versandt|geliefert|abgeschlossen|erledigt|bezahlung.*|paye?e?|payee?|livree?|expediee?|terminee?|validee?|"
-    r"completad[oa]|pagad[oa]|enviad[oa]|entregad[oa]|pago|entregue|concluid[oa]|finalizad[oa]|aprobad[oa]|aprovad[oa]|completat[oa]|pagat[oa]|spedit[oa]|consegnat[oa]|evas[oa]|conclus[oa]|afgerond|voltooid|betaald|verzonden|geleverd|wc-completed|wc-processing|"
+    r"orders?|sales?|transactions?|(order|purchase) placed|placed order|"
+    r"bezahlt|versendet|versandt|geliefert|abgeschlossen|erledigt|bezahlung.*|paye?e?|payee?|livree?|expediee?|terminee?|validee?|"
+    r"completad[oa]|pagad[oa]|enviad[oa]|entregad[oa]|pago|entregue|concluid[oa]|finalizad[oa]|aprobad[oa]|aprovad[oa]|completat[oa]|"
+    r"pagat[oa]|spedit[oa]|consegnat[oa]|evas[oa]|conclus[oa]|afgerond|voltooid|betaald|verzonden|geleverd|wc-completed|wc-processing|"
     r"created|new|open"
 )  # fmt: skip
 _TRUE = {"true", "1", "yes", "y", "t", "ja", "oui", "si", "sim", "x", "1.0"}

@@ -7,12 +7,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipeline.orders import exports, mapping, names
+from pipeline.orders.decide import joins
 from pipeline.orders.decide.columns import Columns
 from pipeline.orders.errors import OrdersError, plain
 from pipeline.orders.layout import Layout
 from pipeline.orders.mapping import Column, Mapping
 from pipeline.orders.names import normalised
 from pipeline.orders.source import Source
+
+_TO_BE_JOINED = (
+    "holds a shop's tables one by one. This joins those that make lines of orders into one file to build from:"
+)
 
 
 def spelled_alike(layouts: Sequence[Layout]) -> tuple[Layout, ...]:
@@ -39,6 +44,8 @@ def stop_where_the_first_is_another_table(source: Source, layouts: Sequence[Layo
         mine, theirs = first.part, other.part
         if theirs.member:
             advice = f"unpack it and name the files that are orders: unzip {shlex.quote(str(theirs.path))}"
+        elif joined := joins.command(source.given, layouts):
+            raise OrdersError(f"{source.given} {_TO_BE_JOINED} {joined}")
         else:
             advice = f"name those that are orders, such as ORDERS={shlex.quote(str(theirs.path))}"
         raise OrdersError(
@@ -55,7 +62,12 @@ def stop_where_columns_differ(source: Source, layouts: Sequence[Layout], stated:
             if column is not None:
                 where = f"{each.part.path}{f', {each.part.member}' if each.part.member else ''}"
                 named_by = _named_by(source, layouts[0], each, column, stated)
-                mapping.resolve(column, each.names, each.fields, where, named_by)
+                try:
+                    mapping.resolve(column, each.names, each.fields, where, named_by)
+                except OrdersError:
+                    if joined := joins.command(source.given, layouts):
+                        raise OrdersError(f"{source.given} {_TO_BE_JOINED} {joined}") from None
+                    raise
 
 
 def _named_by(source: Source, first: Layout, each: Layout, column: Column, stated: Mapping) -> str:
