@@ -49,7 +49,8 @@ _MOST_FIELDS = 20  # past it, an expression with a term for each field is longer
 class Layout:
     """`names` are the columns', none where the file names none; see `Dialect` for the rest.
 
-    `numbers` are the positions of columns that are numbers by their type, of a kind of file that has types.
+    `numbers` are the positions of columns that are numbers by their type, of a kind of file that has types. Lines of
+    `least_fields` and more lack nothing but empty fields at their end, as spreadsheets do; 0 where none may.
     """
 
     part: Part
@@ -65,6 +66,16 @@ class Layout:
     has_formulas: bool = False
     sampled_whole: bool = True
     numbers: tuple[int, ...] = ()
+    least_fields: int = 0
+
+    @property
+    def padding(self) -> text.Padding | None:
+        return text.Padding(self.delimiter, self.least_fields, self.fields) if self.least_fields else None
+
+    @property
+    def can_be_padded(self) -> bool:
+        """Whether it is text whose fields can be counted without DuckDB."""
+        return self.part.kind == "text" and self.delimiter != " " and self.quote == self.escape == '"'
 
 
 def of(part: Part, mapping: Mapping, folder: Path) -> Layout:
@@ -149,7 +160,8 @@ def opened(layout: Layout, folder: Path) -> Iterator[Path]:
     elif layout.part.kind == "parquet":
         yield layout.part.path
     else:
-        with text.as_utf8(layout.part, layout.encoding, layout.ends, layout.delimiter == " ", folder) as path:
+        squeeze = layout.delimiter == " "
+        with text.as_utf8(layout.part, layout.encoding, layout.ends, squeeze, folder, layout.padding) as path:
             yield path
 
 
@@ -166,7 +178,8 @@ def sampled(layout: Layout, folder: Path) -> Iterator[list[tuple[Path, int]]]:
         for content, before in ((seen.head, layout.skipped), (seen.pieces, 0)):
             if content:
                 file, path = stack.enter_context(text.unnamed_file(folder))
-                file.write(text.to_utf8(content, layout.encoding, layout.ends, layout.delimiter == " "))
+                squeeze = layout.delimiter == " "
+                file.write(text.to_utf8(content, layout.encoding, layout.ends, squeeze, layout.padding))
                 file.flush()
                 files.append((path, before))
         yield files

@@ -62,9 +62,13 @@ def load(
         if encoding:
             reading = decide(source, stated, folder=folder, encoding=encoding)
             loaded = _Loader(connection, table, folder).into_table(reading)
+    if short := loaded.short:  # what is left out at their end may be looked at, so all is decided with them again
+        reading = decide(source, stated, folder=folder, encoding=reading.mapping.encoding, short=short)
+        loaded = _Loader(connection, table, folder).into_table(reading)
     doubts = _doubts(connection, table, reading)
     if doubts:
-        again = decide(source, stated, folder=folder, doubts=doubts, encoding=reading.mapping.encoding)
+        known = reading.mapping.encoding
+        again = decide(source, stated, folder=folder, doubts=doubts, encoding=known, short=short)
         if (again.dates, again.numbers, again.folded) != (reading.dates, reading.numbers, reading.folded):
             reading = again
             _Loader(connection, table, folder).into_table(reading)
@@ -83,6 +87,7 @@ class _Loader:
     def __init__(self, connection: duckdb.DuckDBPyConnection, table: str, folder: Path):
         self._connection, self._table, self._folder = connection, table, folder
         self.damaged_encoding: list[Layout] = []
+        self.short: dict[Part, int] = {}  # fewest fields of a line that only ends too early
 
     def into_table(self, reading: Reading) -> _Loader:
         self._connection.execute(f"create or replace table {self._table} ({TABLE})")
@@ -126,6 +131,14 @@ class _Loader:
         ).fetchall()[0]
         if wrong:
             self.damaged_encoding.append(each)
+        least = reading.least_fields(each)
+        if each.can_be_padded and not each.least_fields and least < each.fields:
+            rows = self._connection.execute(
+                "select 1 from reject_errors group by line "
+                f"having bool_and(error_type = 'MISSING COLUMNS') and min(column_idx) >= {least} limit 1"
+            ).fetchall()
+            if rows:
+                self.short[each.part] = least
         name = _source_file(reading, each)
         # One row per physical line of each record that DuckDB rejected, behind the well-formed record before it. DuckDB
         # reports a row an error, several for one record; its `line` counts records and what was skipped before them;

@@ -52,6 +52,18 @@ class Reading:
         selected = ", ".join(f"{text or 'cast(null as varchar)'} as {name}" for name, text in found.items())
         return f"select {selected}, {self.left_out(each)} as left_out, line_breaks, malformed_line from ({relation})"
 
+    def least_fields(self, each: Layout) -> int:
+        """How many fields a line has to have so that none of ours is missing."""
+        columns = [*self.mapping.columns.values(), *self.mapping.fill_down, *self.mapping.once]
+        where = str(each.part.path)
+        used = [
+            position
+            for column in columns
+            if column is not None and (isinstance(column, int) or column in each.names or mapping.pieces(column)[1])
+            for position in mapping.resolve(column, each.names, each.fields, where).positions
+        ]
+        return max(used, default=each.fields) + 1
+
     def _text(self, each: Layout, name: str, expression: Expression | None) -> str | None:
         if expression is None:
             return "case when malformed_line is null then '1' end" if name == "num_items" else None

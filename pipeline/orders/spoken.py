@@ -26,6 +26,8 @@ def _of_files(reading: Reading) -> Iterator[str]:
     yield from (spoken for kind, spoken in (("json", "JSON lines"), ("excel", "Excel")) if kind in kinds)
     delimiters = {each.delimiter for each in layouts if each.part.kind == "text"} - {","}
     yield from (f"fields divided by {SPOKEN.get(each, each)}" for each in sorted(delimiters))
+    if any(each.least_fields for each in layouts):
+        yield "short lines: the fields that they lack at their end are empty"
     yield from (f"encoding {each}" for each in sorted({each.encoding for each in layouts} - {"utf-8"}))
 
 

@@ -8,6 +8,7 @@ that nobody sees: a file without a name, which is gone whatever becomes of this 
 from __future__ import annotations
 
 import codecs
+import csv
 import re
 import tempfile
 from collections.abc import Iterator
@@ -138,14 +139,25 @@ def line_ends(content: bytes) -> str:
     return "mixed" if crlf and lf else "lf"
 
 
+@dataclass(frozen=True)
+class Padding:
+    """Lines with `least` fields or more get the delimiters that they lack at their end, up to `fields` of them."""
+
+    delimiter: str
+    least: int
+    fields: int
+
+
 @contextmanager
-def as_utf8(part: Part, encoding: str, ends: str, squeeze_blanks: bool, folder: Path) -> Iterator[Path]:
+def as_utf8(
+    part: Part, encoding: str, ends: str, squeeze_blanks: bool, folder: Path, padding: Padding | None = None
+) -> Iterator[Path]:
     """A path under which DuckDB finds the part as UTF-8 text: its own where it is that, else that of a copy."""
-    if encoding == "utf-8" and ends in ("lf", "crlf") and not squeeze_blanks and not part.member:
+    if encoding == "utf-8" and ends in ("lf", "crlf") and not (squeeze_blanks or padding or part.member):
         yield part.path
         return
     with unnamed_file(folder) as (copy, path):
-        rewrite = _Rewriter(encoding, ends, squeeze_blanks)
+        rewrite = _Rewriter(encoding, ends, squeeze_blanks, padding)
         with part.open() as file:
             while block := file.read(_BLOCK):
                 copy.write(rewrite(block, False))
@@ -154,19 +166,21 @@ def as_utf8(part: Part, encoding: str, ends: str, squeeze_blanks: bool, folder: 
         yield path
 
 
-def to_utf8(content: bytes, encoding: str, ends: str, squeeze_blanks: bool) -> bytes:
-    return _Rewriter(encoding, ends, squeeze_blanks)(content, True)
+def to_utf8(content: bytes, encoding: str, ends: str, squeeze_blanks: bool, padding: Padding | None = None) -> bytes:
+    return _Rewriter(encoding, ends, squeeze_blanks, padding)(content, True)
 
 
 class _Rewriter:
     """Block by block into UTF-8, with one kind of line end and, where blanks divide fields, one tab for any of them."""
 
-    def __init__(self, encoding: str, ends: str, squeeze_blanks: bool):
+    def __init__(self, encoding: str, ends: str, squeeze_blanks: bool, padding: Padding | None):
         self._is_utf8 = encoding == "utf-8"
         self._is_wide = encoding.startswith("utf-16")
         self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
         self._ends = ends
         self._squeeze = squeeze_blanks
+        self._padding = padding
+        self._is_quoted = False
         self._carried = b""
 
     def __call__(self, block: bytes, last: bool) -> bytes:
@@ -177,11 +191,28 @@ class _Rewriter:
                 text, self._carried = text[:-1], b"\r"
             text = text.replace(b"\r\n", b"\n")
             text = text.replace(b"\r", b"\n") if self._ends == "cr" else text
-        if self._squeeze:
+        if self._squeeze or self._padding:
             cut = len(text) if last else text.rfind(b"\n") + 1
             text, self._carried = text[:cut], text[cut:] + self._carried
+        if self._squeeze:
             text = re.sub(rb"[ \t]+", b"\t", re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", text))
-        return text
+        return b"\n".join(map(self._padded, text.split(b"\n"))) if self._padding else text
+
+    def _padded(self, line: bytes) -> bytes:
+        """The line with all its fields; as it is where it is empty, or holds a piece of a quoted text."""
+        quotes = line.count(b'"')
+        if quotes % 2:
+            self._is_quoted = not self._is_quoted
+        bare = line.rstrip(b"\r")
+        if quotes % 2 or self._is_quoted or not bare or not self._padding:
+            return line
+        delimiter = self._padding.delimiter
+        if quotes:
+            fields = len(next(csv.reader([bare.decode(errors="replace")], delimiter=delimiter)))
+        else:
+            fields = bare.count(delimiter.encode()) + 1
+        missing = self._padding.fields - fields if fields >= self._padding.least else 0
+        return bare + delimiter.encode() * missing + line[len(bare) :] if missing > 0 else line
 
     def _decoded(self, block: bytes, last: bool) -> bytes:
         # To decode costs more than to look, and most of most files is plain ASCII.

@@ -266,3 +266,27 @@ def test_lines_without_a_price_are_said_where_they_are_over_a_tenth(reader, with
     lines = [f"{n},{n},2,{'' if n < without else 10},2024-01-15" for n in range(100)]
     path = reader.write("orders.csv", "\n".join(["customer_id,order_id,qty,unit_price,date", *lines]) + "\n")
     assert [warning.figures for warning in reader.read(path).loaded.warnings] == said
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "windows-1252"])
+def test_lines_that_end_before_columns_that_nobody_needs_are_whole_and_others_are_not(reader, encoding):
+    """Excel leaves the last fields out where they are empty on sixteen lines. What is cut off before is no order."""
+    header = "customer_id;order_id;revenue;date;note;cancelled_at"
+    lines = [
+        "Jörg;1;10,50;2024-01-15",
+        "b;2;20,00;2024-01-16;x;",
+        '"c;d";3;5,00;2024-01-17;"a note; of two\r\nlines"',
+        "e;4;7,00",
+        'f;5;1,00;2024-01-18;"y"',
+        "g;6;1,00;2024-01-18;;;z",
+    ]
+    path = reader.write("orders.csv", "\r\n".join([header, *lines, ""]).encode(encoding))
+    read = reader.read(path)
+    assert (read.customers, read.revenue) == ({"Jörg", "b", "f"}, Decimal("31.50"))
+    malformed = [row["malformed_line"] for row in read.rows if row["malformed_line"] is not None]
+    assert {line.split(";")[0] for line in malformed} == {'"c', 'lines"', "e", "g"} and len(malformed) == 4
+    assert "short lines: the fields that they lack at their end are empty" in read.read_as
+    cancelled = "h;7;500,00;2024-01-19;;2024-01-20"
+    path = reader.write("orders.csv", "\r\n".join([header, *lines[:2], cancelled, ""]).encode(encoding))
+    assert "cancelled_at" in str(reader.asked(path))
+    assert reader.answered(path).revenue == Decimal("30.50")

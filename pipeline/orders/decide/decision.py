@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Mapping_
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import gettempdir
+from types import MappingProxyType
 
 from pipeline.orders import exports, layout, mapping
 from pipeline.orders.decide import columns, dates, ids, numbers, parts, purchases, questions, sample, totals
@@ -15,7 +17,7 @@ from pipeline.orders.errors import OrdersError, Undecided, plain
 from pipeline.orders.layout import Layout
 from pipeline.orders.mapping import Expression, Mapping
 from pipeline.orders.reading import Reading
-from pipeline.orders.source import Source
+from pipeline.orders.source import Part, Source
 
 
 def decide(
@@ -25,16 +27,18 @@ def decide(
     folder: Path | None = None,
     doubts: Sequence[tuple[str, str]] = (),
     encoding: str | None = None,
+    short: Mapping_[Part, int] | None = None,
 ) -> Reading:
     """The one reading of the orders. Raises Undecided with every question where there are several, else OrdersError.
 
     `folder` takes temporary copies of files that are no UTF-8 text. `doubts` are (column, value) that an earlier
-    reading of the same files could not read, `encoding` what their bytes have turned out to be.
+    reading of the same files could not read, `encoding` what their bytes have turned out to be, `short` how many fields
+    the lines of a file have at least.
     """
     stated = stated or Mapping()
     if encoding:
         stated = replace(stated, encoding=encoding)
-    reading, asked = _read(source, stated, folder or Path(gettempdir()), doubts)
+    reading, asked = _read(source, stated, folder or Path(gettempdir()), doubts, short or {})
     if asked or reading is None:
         raise Undecided(questions.in_words(source.given, asked), tuple(asked))
     return reading
@@ -47,10 +51,15 @@ def propose(source: Source, stated: Mapping | None = None) -> tuple[Reading | No
 
 
 def _read(
-    source: Source, stated: Mapping, folder: Path, unread: Sequence[tuple[str, str]] = ()
+    source: Source,
+    stated: Mapping,
+    folder: Path,
+    unread: Sequence[tuple[str, str]] = (),
+    short: Mapping_[Part, int] = MappingProxyType({}),
 ) -> tuple[Reading | None, list[Question]]:
     """The likeliest reading, None where nothing can be read before a question is answered, and the questions."""
-    layouts = parts.spelled_alike([layout.of(part, stated, folder) for part in source.parts])
+    found = [layout.of(part, stated, folder) for part in source.parts]
+    layouts = parts.spelled_alike([replace(each, least_fields=short.get(each.part, 0)) for each in found])
     parts.stop_where_the_first_is_another_table(source, layouts, stated)
     first, where = layouts[0], str(layouts[0].part.path)
     export = exports.recognise(first.names)
