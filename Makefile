@@ -107,8 +107,8 @@ test: $(VENV)/dev ## the everyday tests
 test-slow: $(VENV)/dev $(if $(shell command -v java),$(VENV)/spark) ## the tests that take longer
 	@$(BIN)/python -m pytest -m slow -n auto --dist loadscope
 
-test-faults: $(VENV)/dev ## kills, full disks and double starts in full number; an hour
-	@FAULTS=full $(BIN)/python -m pytest tests/pipeline/test_faults.py tests/pipeline/test_publish.py tests/jobs/test_kills.py tests/jobs/test_crowd.py -s -m slow
+test-faults: $(VENV)/dev $(if $(shell command -v java),$(VENV)/spark) ## kills, full disks and double starts in full number; an hour
+	@FAULTS=full $(BIN)/python -m pytest tests/pipeline/test_faults.py tests/pipeline/test_publish.py tests/jobs/test_kills.py tests/jobs/test_crowd.py tests/spark/test_kills.py -s -m slow
 
 test-mutants: $(VENV)/dev ## mistakes put into the code: tests have to notice them; some hours
 	@$(BIN)/python -m tests.mutants

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import time
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -138,39 +135,3 @@ def test_a_box_that_lacks_a_wall_on_the_executors_stops_a_build_that_requires_al
     printed = pair[1].run(status=1, ENGINE="spark", REQUIRE_BOX="1", PYSPARK_PYTHON=str(python))
     assert printed.startswith("Stopped, because REQUIRE_BOX=1: this system does not offer")
     assert "a network namespace" in printed
-
-
-def test_a_build_that_is_killed_leaves_what_is_published_and_no_java(pair: tuple[Shop, Shop]) -> None:
-    shop = pair[1]
-    shop.write_orders({"a": 10, "b": 20, "c": 30})
-    shop.run(AS_OF="2017-10-16")
-    before, history = shop.assert_whole(), shop.query("select * from prediction_history order by all")
-    build = shop.start(ENGINE="spark", AS_OF="2017-10-17")
-    log = shop.warehouse / "logs" / "dbt.log"
-    log.unlink()
-    wait_for(lambda: log.exists() and "create table main.int_customer_orders" in log.read_text())
-    assert processes_with(shop.warehouse)
-    build.kill()
-    build.communicate()
-    wait_for(lambda: not processes_with(shop.warehouse))
-    assert shop.assert_whole() == before
-    assert shop.query("select * from prediction_history order by all") == history
-    shop.run(AS_OF="2017-10-17")
-    shop.assert_whole()
-    shop.assert_tidy()
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    until = time.monotonic() + 600
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.1)
-
-
-def processes_with(path: Path) -> list[str]:
-    """The command lines of Java that name the path."""
-    found = []
-    for command in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            found.append(command.read_text())
-    return [line for line in found if "java" in line.partition("\0")[0] and str(path) in line]
