@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "main"  # as DuckDB's is called: the query of a view means the same on both
 LOWEST_JAVA = 17
+COMPILE_ALL = "-XX:-DontCompileHugeMethods"  # Java interprets long methods, as what Spark writes for `base_orders` is
 
 
 def start(master: str, memory: str, folder: Path, log: Path) -> SparkSession:
@@ -50,7 +51,9 @@ def start(master: str, memory: str, folder: Path, log: Path) -> SparkSession:
 
 def _configuration(master: str, memory: str, folder: Path) -> dict[str, str]:
     given = {
+        "spark.driver.defaultJavaOptions": COMPILE_ALL,
         "spark.driver.memory": f"{in_megabytes(memory)}m",
+        "spark.executor.defaultJavaOptions": COMPILE_ALL,
         "spark.executorEnv.PYTHONPATH": str(ROOT),  # where executors find the package predictor
         "spark.sql.ansi.enabled": "true",  # without it, what does not fit its type is null, and nobody is told
         "spark.sql.catalogImplementation": "in-memory",
