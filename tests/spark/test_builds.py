@@ -96,7 +96,7 @@ def test_hostile_lines_are_told_of_in_the_same_words_on_top_of_a_history_that_is
     printed = build_both(pair, AS_OF="2017-02-01", HISTORY_DAYS="30", **given)
     assert rows_that_differ(*pair) == {}
     told = [re.sub(r"(?m)^(Seconds|Published|Next) .*", "", each) for each in printed]
-    assert told[0] == told[1]
+    assert told[0].replace(str(pair[0].folder), "") == told[1].replace(str(pair[1].folder), "")
     assert [shop.query("select engine from build_info")[0][0].split()[0] for shop in pair] == ["duckdb", "spark"]
     dates = pair[1].query("select distinct cast(as_of_date as varchar) from prediction_history order by all")
     assert dates == [("2017-01-05",), ("2017-02-01",)]
