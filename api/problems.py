@@ -24,8 +24,8 @@ from api.schemas import (
     UploadQuery,
 )
 from api.store.changes import NotKept
+from api.store.errors import SnapshotError
 from api.store.publication import NotPublished
-from api.store.snapshot import SnapshotError
 
 log = logging.getLogger("api")
 

@@ -28,7 +28,7 @@ from pipeline.events.warnings import Warnings
 from pipeline.runners.on_duckdb import OnDuckDB
 from pipeline.runners.on_spark import OnSpark
 from pipeline.settings import ROOT, Settings
-from pipeline.warehouse import build_info, history
+from pipeline.warehouse import build_info, history, parquet
 from pipeline.warehouse.build_lock import build_lock
 from pipeline.warehouse.folder import PUBLISHED_CSV, Warehouse
 
@@ -183,6 +183,8 @@ class _Build:
             )
             folder = warehouse.new_folder(build_id)
             _export_predictions(file, folder / PUBLISHED_CSV)
+            if info["customers"] > self._settings.one_file and parquet.can_search(warehouse.folder):
+                parquet.move_out(file, folder, rows_a_file=self._settings.one_file // 50)
             file.execute("checkpoint")
             self._tell_of_rejected_lines(file)
         self._listener(Publishing(info))

@@ -22,6 +22,7 @@ from pipeline.errors import ClvError, UsageError
 from pipeline.events import Delivered, Listener
 from pipeline.postgres import Postgres
 from pipeline.settings import Settings, command_line
+from pipeline.warehouse import parquet
 from pipeline.warehouse.folder import PUBLISHED_FILE
 
 if TYPE_CHECKING:
@@ -93,7 +94,9 @@ def _opened(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     if not published.exists():
         raise ClvError(f"Nothing is published in {published.parent} yet. Build first: make build")
     try:
-        with duckdb.connect(published, read_only=True, config={"memory_limit": "512MB"}) as file:
+        with duckdb.connect(
+            published, read_only=True, config={"memory_limit": "512MB"} | parquet.searching(published.parent)
+        ) as file:
             yield file
     except duckdb.Error as error:
         raise ClvError(
@@ -110,7 +113,8 @@ class _Table:
 
     @classmethod
     def described(cls, file: duckdb.DuckDBPyConnection, name: str) -> _Table:
-        ((comment,),) = file.execute("select comment from duckdb_tables() where table_name = ?", [name]).fetchall()
+        comments = "select comment from (from duckdb_tables() union all by name from duckdb_views()) "
+        ((comment,),) = file.execute(f"{comments} where coalesce(table_name, view_name) = ?", [name]).fetchall()
         columns = file.execute(
             "select column_name, data_type, comment from duckdb_columns() where table_name = ? order by column_index",
             [name],

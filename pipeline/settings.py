@@ -107,7 +107,8 @@ class Settings:
     webhook that is told of a build that failed, and of one with warnings. `queue`: the address of the Redis that wakes
     the worker; "" is a file. `keep_uploads`: how many days an upload is kept after its build. `uploaded_as`: what
     people call the orders of an upload, who know no file of this machine and have no terminal here; "" for all other
-    orders. `predictor`: how the model is run.
+    orders. `one_file`: the most customers that are published in one file; the tables of more become Parquet beside it,
+    as only tests need it of fewer. `predictor`: how the model is run.
     """
 
     orders: Path | Address = DEMO_ORDERS
@@ -138,6 +139,7 @@ class Settings:
     queue: str = ""
     keep_uploads: int = 7
     uploaded_as: str = ""
+    one_file: int = 50_000_000
     predictor: predictor.Settings = field(default_factory=lambda: predictor.Settings.from_variables({}))
 
 

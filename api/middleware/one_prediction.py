@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from api.middleware.handler import Environ, Handler, Reply
 from api.routes.predictions import as_bytes
+from api.store.errors import SnapshotError
 from api.store.publication import NotPublished, Publication
 
 PATH = "/predictions/"
@@ -36,7 +37,10 @@ class OnePrediction:
             return None
         # WSGI hands the bytes of a path on as if they were Latin-1; that they are UTF-8 has been seen to.
         customer_id = text if text.isascii() else text.encode("latin-1").decode()
-        row = snapshot.columns.find(customer_id)
+        try:
+            row = snapshot.columns.find(customer_id)
+        except SnapshotError:
+            return None
         if row is None:
             return None
         environ["api.route"] = ROUTE

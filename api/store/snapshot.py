@@ -16,14 +16,11 @@ import duckdb
 import pyarrow as pa
 
 from api.store.columns import Columns
+from api.store.errors import SnapshotError
 
 SCHEMA_VERSION = 2  # of build_info: which tables and columns there are, and what they mean
 READ_MEMORY = "32MB"  # what DuckDB may keep of the file for the requests that ask it
 BUILD_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)  # it stands in headers
-
-
-class SnapshotError(Exception):
-    """The file cannot be served; its text is the plain line that a reader of /health sees."""
 
 
 class Identity(NamedTuple):
@@ -51,6 +48,7 @@ class Snapshot:
     def __init__(self, path: str | Path) -> None:
         """Open and load; raises SnapshotError where the file is not a whole published warehouse."""
         self._name = Path(path).name  # all that whoever asks need know of where it is
+        self._warehouse = Path(path).parent.resolve()
         self._real_path = Path(path).resolve()  # stays when the next build is published, whose path leads elsewhere
         try:
             self._file = os.open(self._real_path, os.O_RDONLY)
@@ -61,8 +59,8 @@ class Snapshot:
             self._connection = self.connect(threads=1, memory_limit=READ_MEMORY)
             self.build = self._build_info()
             with self.connect(threads=1) as loading:  # closed again, so that what DuckDB needed to load is given back
-                self.columns = Columns(loading)
-        except (duckdb.Error, pa.ArrowException) as error:
+                self.columns = Columns(loading, self._parquet_files())
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
             raise SnapshotError(f"{self._name} is not a readable published warehouse: {self._line(error)}") from None
         self.check()
         self.warnings: list[dict[str, Any]] = json.loads(self.build.pop("warnings"))
@@ -81,7 +79,10 @@ class Snapshot:
         for name, path in (("published", self._real_path), ("before", before)):
             if path is not None:
                 connection.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as {name} (read_only)")
-        # A view in the file may name any other file of this machine.
+        # A view may name any file of this machine, and may read those of builds only. DuckDB asks whether it may before
+        # it has looked for the path in the warehouse, and after.
+        connection.execute("set global file_search_path = $1", [str(self._warehouse)])
+        connection.execute("set allowed_directories = $1", [["builds/", f"{self._warehouse}/builds/"]])
         connection.execute("set enable_external_access = false; set lock_configuration = true")
         if Identity.of(self._real_path) != self.identity:
             raise SnapshotError(f"{self._name} was replaced while it was opened.")
@@ -91,6 +92,10 @@ class Snapshot:
     def previous(self) -> Path:
         """Where the file of the build before stands, if it is kept."""
         return self._real_path.parent / "previous" / self._real_path.name
+
+    def _parquet_files(self) -> list[Path]:
+        """Those of customer_value, where the build is so large that it was published as Parquet."""
+        return sorted((self._warehouse / "builds" / self.build["build_id"] / "customer_value").glob("*.parquet"))
 
     def _build_info(self) -> dict[str, Any]:
         rows = self.query("select * from published.build_info")

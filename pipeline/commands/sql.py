@@ -17,7 +17,9 @@ def query(settings: Settings, sql: str) -> None:
     stop_unless_installed("sql")
     published = published_file(settings)
     program = Path(sys.executable).parent / "duckdb"
-    os.execv(program, [str(program), "-readonly", str(published), *(["-c", sql] if sql else [])])
+    folder = str(settings.warehouse).replace("'", "''")
+    search = f"set file_search_path = '{folder}'"  # for the views of a large build
+    os.execv(program, [str(program), "-readonly", str(published), "-cmd", search, *(["-c", sql] if sql else [])])
 
 
 def published_file(settings: Settings) -> Path:

@@ -4,6 +4,7 @@ clv.duckdb      -> current/clv.duckdb         the paths that people use
 predictions.csv -> current/predictions.csv
 current         -> builds/<build id>          the one link that a publish swaps
 builds/<build id>/{clv.duckdb, predictions.csv, previous -> ../<build id before>}
+builds/<build id>/<table>/*.parquet           of a large build; see parquet.py
 builds/before-*/                              files that stood where links belong; nothing here removes them
 build.duckdb, build.lock                      of the build that runs, or of one that failed
 logs/, target/                                of the build that runs, or of the last one
@@ -24,6 +25,7 @@ import duckdb
 
 from pipeline.engines.duckdb_settings import USUAL_MEMORY, building
 from pipeline.errors import ClvError
+from pipeline.warehouse import parquet
 from pipeline.warehouse.files import make_durable, remove
 
 PUBLISHED_FILE = "clv.duckdb"
@@ -103,10 +105,12 @@ class Warehouse:
         remove(self.training)
 
     def open_build(self) -> duckdb.DuckDBPyConnection:
-        return duckdb.connect(self.build_file, config=building(self.memory))
+        return duckdb.connect(self.build_file, config=building(self.memory) | parquet.searching(self.folder))
 
     def read(self, file: Path) -> duckdb.DuckDBPyConnection:
-        return duckdb.connect(file, read_only=True, config={"memory_limit": self.memory})
+        return duckdb.connect(
+            file, read_only=True, config={"memory_limit": self.memory} | parquet.searching(self.folder)
+        )
 
     def new_folder(self, build_id: str) -> Path:
         """The folder that the build will be published from; what else belongs beside the file goes in there."""
@@ -123,9 +127,9 @@ class Warehouse:
             if _looks_like_duckdb(before / PUBLISHED_FILE):  # a damaged file is nothing to go back to
                 os.symlink(Path("..") / before.name, folder / "previous")
                 break
-        for name in PUBLISHED_FILES:
-            path = folder / name
-            path.chmod(path.stat().st_mode & 0o640)  # who buys what is not everybody's to read
+        for path in (*(folder / name for name in PUBLISHED_FILES), *parquet.written(folder)):
+            if path.is_file():
+                path.chmod(path.stat().st_mode & 0o640)  # who buys what is not everybody's to read
             make_durable(path)
         make_durable(folder)
         make_durable(self.builds)
@@ -223,5 +227,6 @@ def _remove_build(folder: Path) -> None:
     for name in (*PUBLISHED_FILES, f"{PUBLISHED_FILE}.wal", previous.name):
         with suppress(IsADirectoryError):
             (folder / name).unlink(missing_ok=True)
+    parquet.remove(folder)
     with suppress(OSError):
         folder.rmdir()

@@ -96,9 +96,10 @@ def _read_every_value(file: duckdb.DuckDBPyConnection) -> None:
 def _keep_history_only(build: duckdb.DuckDBPyConnection) -> None:
     build.execute(f"create or replace table last_build as {LAST_BUILD.format(predictions='predictions')}")
     kept = ("prediction_history", "last_build")
-    for (table,) in build.execute("select table_name from duckdb_tables()").fetchall():
-        if table not in kept:
-            build.execute(f'drop table "{table}"')
+    for kind in ("view", "table"):
+        for (name,) in build.execute(f"select {kind}_name from duckdb_{kind}s() where not internal").fetchall():
+            if name not in kept:
+                build.execute(f'drop {kind} "{name}"')
 
 
 def _copy_rows(build: duckdb.DuckDBPyConnection, published: Path) -> None:

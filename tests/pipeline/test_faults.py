@@ -24,6 +24,7 @@ import duckdb
 import pytest
 
 from pipeline.errors import ClvError
+from pipeline.warehouse import parquet
 from pipeline.warehouse.build_lock import build_lock, is_held
 from tests.pipeline.conftest import ROOT, Shop
 
@@ -36,6 +37,7 @@ ODD_LINES = "\n".join(f"x{n},x{n},1,1,money,2017-10-01" for n in range(10))
 PUBLISH_WITHOUT_END = """
 import itertools, shutil, sys
 from pathlib import Path
+from pipeline.warehouse import parquet
 from pipeline.warehouse.build_lock import build_lock
 from pipeline.warehouse.folder import Warehouse
 
@@ -49,8 +51,16 @@ with build_lock(warehouse.lock_file):
         shutil.copyfile(prepared / str(n % 2) / "clv.duckdb", warehouse.build_file)
         folder = warehouse.new_folder(build_id)
         shutil.copyfile(prepared / str(n % 2) / "predictions.csv", folder / "predictions.csv")
+        # of a large build
         warehouse.publish(build_id)
 """
+AS_PARQUET = """
+        with warehouse.open_build() as file:
+            for table in ("customer_value", "customer_features"):
+                file.execute(f"create table {table} as from predictions")
+            parquet.move_out(file, folder, 500)
+"""
+PUBLISH_PARQUET_WITHOUT_END = PUBLISH_WITHOUT_END.replace("        # of a large build\n", AS_PARQUET)
 
 
 def prepare(folder: Path, value: float, build_id: str = "prepared") -> None:
@@ -66,7 +76,7 @@ def prepare(folder: Path, value: float, build_id: str = "prepared") -> None:
 def value_of(warehouse: Path) -> float:
     """The value that every customer has in both published files."""
     assert not list((warehouse / "current").resolve().glob("*.wal"))
-    with duckdb.connect(warehouse / "clv.duckdb", read_only=True) as file:
+    with duckdb.connect(warehouse / "clv.duckdb", read_only=True, config=parquet.searching(warehouse)) as file:
         rows = file.sql("select predicted_clv, count(*) from predictions group by 1").fetchall()
     listed = duckdb.sql(
         f"select predicted_clv, count(*) from read_csv('{warehouse / 'predictions.csv'}') group by 1"
@@ -77,7 +87,7 @@ def value_of(warehouse: Path) -> float:
     return value
 
 
-def kill_while_publishing(folder: Path, kills: int) -> Counter:
+def kill_while_publishing(folder: Path, kills: int, program: str = PUBLISH_WITHOUT_END, within: float = 0.1) -> Counter:
     """How often each thing was seen after a kill."""
     seen: Counter = Counter()
     warehouse = folder / "warehouse"
@@ -85,11 +95,11 @@ def kill_while_publishing(folder: Path, kills: int) -> Counter:
         prepare(folder / "prepared" / str(n), n + 1)
     for kill in range(kills):
         process = subprocess.Popen(
-            [sys.executable, "-c", PUBLISH_WITHOUT_END, warehouse, folder / "prepared", str(kill)],
+            [sys.executable, "-c", program, warehouse, folder / "prepared", str(kill)],
             cwd=ROOT, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert process.stdout.readline() == "locked\n"
-        time.sleep(random.uniform(0.02 if kill == 0 else 0, 0.1))
+        time.sleep(random.uniform(0.02 if kill == 0 else 0, within))
         process.kill()
         process.wait()
         if not (warehouse / "current").exists():
@@ -108,6 +118,13 @@ def kill_while_publishing(folder: Path, kills: int) -> Counter:
 
 def test_a_publish_that_is_killed_leaves_a_whole_pair_of_files(tmp_path: Path):
     kill_while_publishing(tmp_path, 10)
+
+
+@pytest.mark.slow
+def test_a_publish_of_a_large_build_that_is_killed_leaves_whole_files_too(tmp_path: Path):
+    seen = kill_while_publishing(tmp_path, 100 if FULL else 20, PUBLISH_PARQUET_WITHOUT_END, within=0.5)
+    assert (tmp_path / "warehouse" / "current" / "predictions" / "0003.parquet").exists()
+    print(dict(seen))
 
 
 @pytest.mark.slow
