@@ -71,6 +71,16 @@ def some_customers(number: int, most_purchases: int, clv: Callable[[], float], t
     return [customer() for _ in range(number)]
 
 
+def one_at_every_edge() -> list[Customer]:
+    """Gaps of 10 to 30 days, typically 20, and as long since: sums of them are what the ways are divided by."""
+    gaps = [(), (10,), (20,), (30,)]
+    return [
+        Customer(sorted(AS_OF - timedelta(since + gap) for gap in (0, *some)), 10.0, float(since), None)
+        for since in range(0, 400, 10)
+        for some in gaps
+    ]
+
+
 values = random.Random(7)
 
 
@@ -80,9 +90,10 @@ values = random.Random(7)
         (some_customers(700, 8, lambda: values.lognormvariate(3, 1.5), told=True), 180),
         (some_customers(300, 3, lambda: values.choice([-5.0, 0.0, 1.0, 2.5, 2.5, 40.0]), told=True), 30),
         (some_customers(301, 5, lambda: values.gauss(1000, 0.1), told=False), None),
+        (one_at_every_edge(), None),
         (some_customers(9, 1, lambda: values.choice([1e300, 1e-300, 3.0]), told=True), 365),
     ],
-    ids=["many values", "few values", "nearly one value and no chance", "nobody came back"],
+    ids=["many values", "few values", "nearly one value and no chance", "edges", "nobody came back"],
 )
 def test_the_segments_and_places_agree_with_plain_python(folder, customers, horizon_days):
     columns = "value_tier, lifecycle, rfm_recency, rfm_frequency, rfm_monetary, clv_rank, clv_decile, clv_percentile"

@@ -7,11 +7,13 @@ import shutil
 import struct
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from pipeline.warehouse.build_info import SCHEMA_VERSION
 from pipeline.warehouse.folder import Warehouse
 from pipeline.warehouse.history import carry_over
 from tests.pipeline.conftest import ROOT, Shop
@@ -107,6 +109,34 @@ def test_a_file_with_other_tables_than_this_version_knows_stops_the_build_and_st
     printed = built.run(status=1, AS_OF="2017-10-18")
     assert "its schema_version is 1, not 2" in printed and "WAREHOUSE=" in printed
     assert published.read_bytes() == content
+
+
+@pytest.mark.parametrize("orders", [0, 100], ids=["mostly history", "little history"])
+def test_history_and_the_figures_of_the_last_build_alone_are_carried_over_whichever_way_is_cheaper(tmp_path, orders):
+    with duckdb.connect(tmp_path / "clv.duckdb") as published:
+        published.execute(
+            f"""
+            create table build_info as select {SCHEMA_VERSION} as schema_version, version() as duckdb_version;
+            create table predictions as
+                select date '2017-10-17' as as_of_date, unnest([2.0, 0.5]) as predicted_clv;
+            create table last_build as
+                select date '2016-01-01' as as_of_date, 9::bigint as customers, 9::double as predicted_clv;
+            create table prediction_history as
+                select 'c' || n as customer_id, date '2017-10-17' - (n % 3)::integer as as_of_date,
+                    n / 7 as predicted_clv, 'm' as model_id, 90::bigint as horizon_days, 0.1::double as discount_rate,
+                    now()::timestamp as predicted_at
+                from range(50) rows(n);
+            create table stg_orders as from range({orders});
+            """
+        )
+        history = published.sql("from prediction_history order by all").fetchall()
+    warehouse = Warehouse(tmp_path)
+    assert carry_over(warehouse) == []
+    with duckdb.connect(warehouse.build_file) as build:
+        assert build.sql("from prediction_history order by all").fetchall() == history
+        assert build.sql("from last_build").fetchall() == [(date(2017, 10, 17), 2, 2.5)]
+        tables = {name for (name,) in build.sql("select table_name from duckdb_tables()").fetchall()}
+    assert tables == {"prediction_history", "last_build"}
 
 
 @pytest.fixture(scope="session")
