@@ -41,7 +41,7 @@ def carry_over(warehouse: Warehouse) -> list[Warned]:
         warnings.append(Warned("published_file_gone", f"{gone} was gone: this build puts it back"))
     for published in warehouse.published_files():
         try:
-            other_engine = _begin_with(published, warehouse)
+            said = _begin_with(published, warehouse)
         except duckdb.Error as error:
             _stop_unless_damaged(published, error)
             text = f"{published} is damaged and this build replaces it ({str(error).splitlines()[0]})"
@@ -51,7 +51,7 @@ def carry_over(warehouse: Warehouse) -> list[Warned]:
             if warnings:
                 text = f"the history goes on from {_within(warehouse, published)}"
                 warnings.append(Warned("history_from_another_file", text))
-            return warnings + other_engine
+            return warnings + said
     return [*warnings, Warned("history_lost", "no history was left to carry over")] if warnings else []
 
 
@@ -61,7 +61,7 @@ def _within(warehouse: Warehouse, text: object) -> str:
 
 
 def _begin_with(published: Path, warehouse: Warehouse) -> list[Warned]:
-    """Returns what is to be said of a file that another DuckDB wrote."""
+    """Returns what is to be said of a file that another DuckDB wrote, or whose customers are gone."""
     with warehouse.read(published) as file:
         columns = _columns(file)
         _stop_unless_ours(file, published, columns)
@@ -73,11 +73,15 @@ def _begin_with(published: Path, warehouse: Warehouse) -> list[Warned]:
     if copy_file:
         copy(published, warehouse.build_file)
         with warehouse.open_build() as build:
+            customers_gone = not _noted_last_build(build, "predictions")
             _keep_history_only(build)
     else:
         with warehouse.open_build() as build:
-            _copy_rows(build, published)
-    return other_engine
+            customers_gone = not _copy_rows(build, published)
+    if not customers_gone:
+        return other_engine
+    text = f"{published} has lost files of its customers, and this build replaces it; its history is whole"
+    return [*other_engine, Warned("published_file_damaged", _within(warehouse, text))]
 
 
 def _is_mostly_history(file: duckdb.DuckDBPyConnection) -> bool:
@@ -93,8 +97,23 @@ def _read_every_value(file: duckdb.DuckDBPyConnection) -> None:
     file.execute(f"select bit_xor(hash({', '.join(HISTORY)})) from prediction_history").fetchall()
 
 
+def _noted_last_build(build: duckdb.DuckDBPyConnection, predictions: str) -> bool:
+    """False where it cannot be known, because the Parquet files of a large build are damaged or gone.
+
+    The history stands in the file itself. Where the predictions do too, what cannot be read is raised.
+    """
+    try:
+        build.execute(f"create or replace table last_build as {LAST_BUILD.format(predictions=predictions)}")
+    except duckdb.Error as error:
+        is_view = build.execute("select 1 from duckdb_views() where view_name = 'predictions'").fetchall()
+        if not is_view or disk_is_full(str(error)):
+            raise
+        build.execute("drop table if exists last_build")
+        return False
+    return True
+
+
 def _keep_history_only(build: duckdb.DuckDBPyConnection) -> None:
-    build.execute(f"create or replace table last_build as {LAST_BUILD.format(predictions='predictions')}")
     kept = ("prediction_history", "last_build")
     for kind in ("view", "table"):
         for (name,) in build.execute(f"select {kind}_name from duckdb_{kind}s() where not internal").fetchall():
@@ -102,12 +121,14 @@ def _keep_history_only(build: duckdb.DuckDBPyConnection) -> None:
                 build.execute(f'drop {kind} "{name}"')
 
 
-def _copy_rows(build: duckdb.DuckDBPyConnection, published: Path) -> None:
+def _copy_rows(build: duckdb.DuckDBPyConnection, published: Path) -> bool:
+    """Whether the last build could be noted beside the history."""
     build.execute(f"attach '{str(published).replace(chr(39), chr(39) * 2)}' as published (read_only)")
     build.execute(f"create table prediction_history ({', '.join(f'{n} {t}' for n, t in HISTORY.items())})")
     build.execute(f"insert into prediction_history select {', '.join(HISTORY)} from published.main.prediction_history")
-    build.execute(f"create table last_build as {LAST_BUILD.format(predictions='published.main.predictions')}")
+    noted = _noted_last_build(build, "published.main.predictions")
     build.execute("detach published")
+    return noted
 
 
 def _stop_unless_ours(file: duckdb.DuckDBPyConnection, published: Path, columns: dict[str, set[str]]) -> None:

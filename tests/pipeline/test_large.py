@@ -21,16 +21,17 @@ from pipeline.settings import Settings
 
 warehouse, orders, as_of, one_file = sys.argv[1:]
 places = {"warehouse": Path(warehouse), "orders": Path(orders)}
-build(Settings(**places, as_of=date.fromisoformat(as_of), one_file=int(one_file)), lambda event: None)
+build(Settings(**places, as_of=date.fromisoformat(as_of), one_file=int(one_file)), print)
 """
 CUSTOMERS = {f"c{n:03}": float(n) for n in range(150)}
 
 
-def build(shop: Shop, as_of: str, one_file: int) -> Path:
+def build(shop: Shop, as_of: str, one_file: int, says: str = "") -> Path:
     """Builds as `make build` does, with another size from which on there is Parquet. Returns the build's folder."""
     arguments = [str(shop.warehouse), str(shop.orders), as_of, str(one_file)]
     done = subprocess.run([sys.executable, "-c", BUILD, *arguments], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    assert says in done.stdout
     return (shop.warehouse / "current").resolve()
 
 
@@ -74,7 +75,9 @@ def test_a_large_build_is_parquet_beside_views_with_all_that_a_build_promises(sh
     assert "2017-10-15" in shop.run("rollback")
     assert rows(shop, "select distinct as_of_date::varchar from customer_value") == [("2017-10-15",)]
 
-    in_one = build(shop, "2017-10-17", one_file=1000)
+    next((large / "predictions").iterdir()).unlink()
+    next((large / "customer_features").iterdir()).write_bytes(b"")
+    in_one = build(shop, "2017-10-17", one_file=1000, says="lost files of its customers")
     assert not newest.exists() and large.exists()  # the build that was rolled back from, and the one before this
     assert shop.query("select count(*) from customer_value where as_of_date = '2017-10-17'") == [(150,)]
     build(shop, "2017-10-18", one_file=1000)
