@@ -18,7 +18,7 @@ from api.store.errors import SnapshotError
 
 STRIDE = 8  # every 8th id also stands in a plain list, where bisect compares in C: most of the way to any id
 BATCH = 1 << 16
-WHOLE = 200  # bytes that Parquet's statistics have of an id; of a longer one they may have only the beginning
+WHOLE = 200  # bytes that Parquet's statistics have of an id; of a longer one they may have the beginning, or nothing
 KEPT = 16  # row groups of which the ids stay in memory: the pages of a list by id, the pieces of a file
 
 
@@ -112,8 +112,9 @@ class IdsInParquet(Ids):
                 group = file.metadata.row_group(number)
                 self._groups.append((file, number))
                 self._starts.append(self._starts[-1] + group.num_rows)
-                first = group.column(column).statistics.min.encode()
-                self._index.append(first if len(first) < WHOLE else self[self._starts[-2]])
+                said = group.column(column).statistics
+                first = said.min.encode() if said and said.has_min_max else b""
+                self._index.append(first if 0 < len(first) < WHOLE else self[self._starts[-2]])
 
     def __len__(self) -> int:
         return self._starts[-1]

@@ -151,7 +151,8 @@ class Snapshot:
             raise SnapshotError(f"{self._name} was overwritten in place. `make build` publishes it anew.")
 
     def _line(self, error: Exception) -> str:
-        return str(error).partition("\n")[0].replace(f"{self._real_path.parent}/", "")
+        line = str(error).partition("\n")[0]
+        return line.replace(f"{self._real_path.parent}/", "").replace(f"{self._warehouse}/", "")
 
     def __del__(self) -> None:
         if hasattr(self, "_connection"):

@@ -14,6 +14,7 @@ from tests.api.conftest import IDS, Server, link, publish, serving
 
 MANY = {name: 1000.1 / (n + 3) for n, name in enumerate(IDS)} | {f"c{n:05}": n % 500 * 0.1 for n in range(20_000)}
 MANY |= {"x" * 299 + end: 7.0 for end in "yz"}  # longer than what Parquet's statistics say of an id
+MANY["Ł" + "é" * 200] = 8.0  # the last of all: of the row group that it is in they say nothing
 FILE_ROWS = 9000  # so that there are several files, and several row groups in each
 
 
@@ -113,7 +114,7 @@ def test_a_large_build_whose_files_are_damaged_or_gone_is_said_to_be_and_the_nex
         for file in (first, *others):
             with file.open("r+b") as opened:
                 opened.truncate(100)
-        assert server.get("/predictions/c19999").status == 503
+        assert server.get("/predictions/c09999").status == 503
         assert server.get("/customers/c19999").status == 503
         shutil.rmtree(first.parent)
         link(warehouse, "one")
