@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.commands.extras import stop_unless_installed
 from pipeline.errors import ClvError
 from pipeline.settings import Settings, command_line
+from pipeline.warehouse import parquet
 from pipeline.warehouse.folder import PUBLISHED_FILE
 
 
@@ -17,9 +18,11 @@ def query(settings: Settings, sql: str) -> None:
     stop_unless_installed("sql")
     published = published_file(settings)
     program = Path(sys.executable).parent / "duckdb"
-    folder = str(settings.warehouse).replace("'", "''")
-    search = f"set file_search_path = '{folder}'"  # for the views of a large build
-    os.execv(program, [str(program), "-readonly", str(published), "-cmd", search, *(["-c", sql] if sql else [])])
+    command = [str(program), "-readonly", str(published)]
+    if parquet.is_moved_out(published.resolve().parent):  # its views need it; patterns of one's own would be lost by it
+        folder = str(settings.warehouse).replace("'", "''")
+        command += ["-cmd", f"set file_search_path = '{folder}'"]
+    os.execv(program, [*command, *(["-c", sql] if sql else [])])
 
 
 def published_file(settings: Settings) -> Path:

@@ -119,6 +119,8 @@ def test_sql_answers_from_what_is_published_and_can_change_nothing(built: Shop) 
     for answer in (make("sql", warehouse, f"Q={question}"), make("sql", warehouse, given=f"{question};\n")):
         assert answer.returncode == 0, answer.stderr
         assert "2017-10-17" in answer.stdout and "43" in answer.stdout
+    beside = make("sql", warehouse, "Q=select count(*) + 40 as files from read_text('[M]akefile')")
+    assert "41" in beside.stdout, beside.stderr  # a pattern is of where one stands, not of the warehouse
     refused = make("sql", warehouse, "Q=delete from build_info")
     assert refused.returncode != 0 and "read-only" in refused.stderr
     assert file.read_bytes() == before
