@@ -120,6 +120,9 @@ def build(**given: Any) -> None:
     settings = _settings(given)
     if settings.engine == "spark":
         stop_unless_installed("spark")
+        from pipeline.runners.spark_session import stop_without_java
+
+        stop_without_java()  # before orders are fetched, which may take long
     with _listening(settings) as listener:
         built = build(settings, listener)
         show(Console(), settings, built.info, built.seconds)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _ASKED = 4  # how many times as many tasks as there are cores ask for the box: each executor gets some
 _SENT = "ModelError on an executor: "
+_STOOD = "clv.walls"  # in a session: the walls that stood wherever the box was tried
 
 log = logging.getLogger("predictor")
 
@@ -38,16 +39,17 @@ def score_on_spark(features: DataFrame, model: Model, settings: Settings) -> Dat
     schema = ", ".join(["customer_id string", *(f"{name} double" for name in model.manifest.outputs)])
     run = replace(settings, workers=1, temporary=None)  # Spark has a task for each core, and folders of its own
     return features.select(*(name for name in features.columns if name in needed)).mapInArrow(
-        _Scoring(model, run), schema
+        _Scoring(model, run, features.sparkSession.conf.get(_STOOD, "").split()), schema
     )
 
 
 class _Scoring:
     """What an executor is sent: the model as it was read where the build runs, and how to run it."""
 
-    def __init__(self, model: Model, settings: Settings):
+    def __init__(self, model: Model, settings: Settings, stood: Iterable[str]):
         self._model = model
         self._settings = settings
+        self._stood = frozenset(stood)
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         filled = (batch for batch in batches if batch.num_rows)
@@ -58,10 +60,19 @@ class _Scoring:
             raise RuntimeError("The model has not reached this executor as it was sent: its SHA-256 is another one.")
         reader = pa.RecordBatchReader.from_batches(first.schema, itertools.chain([first], filled))
         try:
+            self._stop_in_a_weaker_box()
             yield from score(reader, self._model, self._settings)
         except ModelError as problem:
             sent = {"text": str(problem), "remedy": problem.remedy, "python": problem.python}
             raise RuntimeError(_SENT + json.dumps(sent)) from None
+
+    def _stop_in_a_weaker_box(self) -> None:
+        """An executor may come after the box was tried on those that were there."""
+        if missing := Box(box_here().walls | (WALLS.keys() - self._stood)).missing:
+            raise ModelError(
+                f"An executor that came later than the others cannot keep the model in the same box: it lacks "
+                f"{', '.join(missing)}. Build again while it is there, and the box is tried on it first."
+            )
 
 
 def tell_errors_of_executors(text: str) -> None:
@@ -76,7 +87,9 @@ def weakest_box(session: SparkSession) -> Box:
     """The walls that stand on every executor that is there."""
     tasks = _ASKED * session.sparkContext.defaultParallelism
     told = session.range(0, tasks, 1, tasks).mapInArrow(_walls_here, "walls string").distinct().collect()
-    return Box(frozenset(WALLS).intersection(*(row.walls.split() for row in told)))
+    box = Box(frozenset(WALLS).intersection(*(row.walls.split() for row in told)))
+    session.conf.set(_STOOD, " ".join(sorted(box.walls)))
+    return box
 
 
 def _walls_here(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -7,6 +7,7 @@ published need not know which engine made it. Spark's own catalog and files last
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,11 @@ class OnSpark:
             ) from None
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in self._session.sql(sql).collect()]
+        try:
+            return [tuple(row) for row in self._session.sql(sql).collect()]
+        except OSError:  # no connection: Java has ended
+            log = self._warehouse.logs / "spark.log"
+            raise ClvError(f"Spark's Java has ended, perhaps for want of memory (MEMORY=). See {log}.") from None
 
     def bring_orders(self, source: orders.Source) -> None:
         """Reads the orders into the build file, by the same reader as on DuckDB, and hands them to Spark."""
@@ -132,7 +137,8 @@ class OnSpark:
 
     def stop(self) -> None:
         if self._started:
-            self._session.stop()
+            with suppress(Exception):  # where Java has ended, what the build says of that counts
+                self._session.stop()
 
 
 def _describe(build: duckdb.DuckDBPyConnection, node: Any, kind: str) -> None:

@@ -70,6 +70,9 @@ def _configuration(master: str, memory: str, folder: Path) -> dict[str, str]:
             "spark.driver.host": "127.0.0.1",
             "spark.sql.shuffle.partitions": str(4 * cores),  # 200 are for a cluster
         }
+        if "," not in str(folder):  # which would make two folders of it, to Spark
+            # What Spark spills fills the warehouse's disk then, as what DuckDB spills does, and goes with the build.
+            given["spark.local.dir"] = str(folder / "local")
     return given
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 import predictor
+from predictor.sandbox.box import WALLS
 from tests.predictor.conftest import features
 
 TWICE = "class Model:\n    def predict(self, x):\n        return x[:, 2] * 2"
@@ -17,9 +19,10 @@ NAN = "class Model:\n    def predict(self, x):\n        return x[:, 2] * float('
 class Frame:
     """As much of Spark's DataFrame as is asked for: its rows are in one partition."""
 
-    def __init__(self, table):
+    def __init__(self, table, stood=""):
         self._table = table
         self.columns = table.column_names
+        self.sparkSession = SimpleNamespace(conf={"clv.walls": stood})
 
     def select(self, *names):
         return Frame(self._table.select(names))
@@ -43,6 +46,18 @@ def test_a_model_that_has_changed_on_its_way_is_not_loaded(make_model, trust, se
     model = predictor.open_model(trust(make_model(TWICE)), settings.manifests)
     with pytest.raises(RuntimeError, match="its SHA-256 is another one"):
         predictor.score_on_spark(Frame(features()), replace(model, pickled=model.pickled + b"."), settings)
+
+
+def test_an_executor_that_comes_after_the_box_was_tried_keeps_no_model_in_a_weaker_one(
+    make_model, trust, settings, monkeypatch
+):
+    model = predictor.open_model(trust(make_model(TWICE)), settings.manifests)
+    lacks_network = predictor.Box(frozenset(WALLS) - {"network"})
+    monkeypatch.setattr("predictor.spark.box_here", lambda: lacks_network)
+    stood = " ".join(lacks_network.walls)
+    assert len(predictor.score_on_spark(Frame(features(), stood), model, settings)) == 10
+    with pytest.raises(RuntimeError, match=r"came later than the others .* lacks a network namespace"):
+        predictor.score_on_spark(Frame(features(), f"{stood} network"), model, settings)
 
 
 def test_what_is_wrong_with_a_model_is_told_where_the_build_runs(make_model, trust, settings, caplog):

@@ -23,7 +23,7 @@ valued as (
 
     select
         predictions.predicted_clv,
-        cast(round(predictions.predicted_clv / highest.highest_clv * 1e12) as bigint) as parts,
+        cast(round(predictions.predicted_clv / highest.highest_clv * 1e12) as decimal(18, 0)) as parts,
         cast(floor(ln(predictions.predicted_clv) * 256) as bigint) as magnitude
 
     from predictions
