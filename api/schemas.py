@@ -128,16 +128,15 @@ is kept: for others it is a 410. Whoever is gone has an id and nothing else, and
 Since = Annotated[str | None, Field(description=SINCE)]
 
 
-class CustomersQuery(ListingQuery):
+class ExportQuery(Filters):
+    changed_since: Since = None
+
+
+class CustomersQuery(ListingQuery, ExportQuery):  # in this order, by which changed_since is known before customer_id is
     customer_id: str | None = Field(
         None, description="That customer alone, as `/customers/<customer_id>` has it; for ids such as a%2Fb."
     )
     order: Literal["value", "id"] = Field("id", description="By id, or by value, highest first.")
-    changed_since: Since = None
-
-
-class ExportQuery(Filters):
-    changed_since: Since = None
 
 
 class Listing(Model):

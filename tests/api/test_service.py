@@ -166,6 +166,7 @@ def test_a_lookup_that_cannot_be_read_is_told_what_is_wrong_and_what_to_send(
         ("GET", "/customers?changed_since=", 410, "Leave changed_since out, and take all customers."),
         ("GET", "/customers?tier=high&decile=1&tier=low", 422, "tier: is given 2 times; give it once."),
         ("GET", "/customers?customer_id=c001&tier=low", 422, "customer_id: goes alone, without tier."),
+        ("GET", "/customers?customer_id=c001&changed_since=x", 422, "customer_id: goes alone, without changed_since."),
         ("GET", "/predictions?min_clv=0&decile=1&customer_id=c001", 422, "goes alone, without min_clv, decile."),
         ("GET", "/predictions/c001?tier=low", 422, "tier: is not known here; this address takes no parameters"),
         ("GET", "/predictions?limit=0", 422, "limit: has to be at least 1"),
