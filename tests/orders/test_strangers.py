@@ -237,24 +237,63 @@ def run_as_shown(command: str) -> None:
     subprocess.run(command.replace(".venv/bin/python", sys.executable, 1), shell=True, check=True)
 
 
+TABLES = {  # as Olist publishes them
+    "customers": "customer_id,customer_unique_id,city\nk1,u1,x\nk2,u1,x\nk3,u2,y\n",
+    "items": "order_id,order_item_id,product_id,price\n01,1,p,10.50\n01,2,q,5\n02,1,p,20\n03,1,p,7\n04,1,p,3\n",
+    "payments": "order_id,payment_type,payment_value\n01,card,10\n01,voucher,5.50\n02,card,20\n",
+    "orders": "order_id,customer_id,order_status,order_purchase_timestamp\n01,k1,delivered,2024-01-15 10:00:00\n"
+              "02,k2,delivered,2024-02-15 10:00:00\n03,k3,canceled,2024-03-15 10:00:00\n",
+}  # fmt: skip
+
+
 def test_a_shop_s_tables_are_joined_by_the_command_that_is_shown(reader):
-    """As Olist publishes them; payments are more than one for an order, and must not double its lines."""
-    reader.write("shop/customers.csv", "customer_id,customer_unique_id,city\nk1,u1,x\nk2,u1,x\nk3,u2,y\n")
-    reader.write(
-        "shop/items.csv", "order_id,order_item_id,product_id,price\n01,1,p,10.50\n01,2,q,5\n02,1,p,20\n03,1,p,7\n"
-    )
-    reader.write("shop/payments.csv", "order_id,payment_type,payment_value\n01,card,10\n01,voucher,5.50\n02,card,20\n")
-    reader.write(
-        "shop/orders.csv",
-        "order_id,customer_id,order_status,order_purchase_timestamp\n01,k1,delivered,2024-01-15 10:00:00\n"
-        "02,k2,delivered,2024-02-15 10:00:00\n03,k3,canceled,2024-03-15 10:00:00\n",
-    )
+    """Payments are more than one for an order, and must not double its lines; no line of items may be lost."""
+    for name, content in TABLES.items():
+        reader.write(f"shop/{name}.csv", content)
     with pytest.raises(orders.OrdersError, match="tables one by one") as stopped:
         reader.read(reader.folder / "shop")
     run_as_shown(str(stopped.value).split("build from: ")[1])
     read = reader.read(reader.folder / "shop-joined.csv")
-    assert (read.customers, read.revenue, len(read.rows)) == ({"u1"}, Decimal("35.50"), 4)
-    assert {row["order_id"] for row in read.used} == {"01", "02"}
+    assert (read.customers, read.revenue, len(read.rows)) == ({"u1"}, Decimal("35.50"), 5)
+    assert {row["order_id"] for row in read.used} == {"01", "02", "04"}
+
+
+@pytest.mark.parametrize(
+    ("given", "target"),
+    [
+        ("shop/tables", "shop/tables-joined.csv"),
+        ("shop/tables/*.csv", "shop/tables-joined.csv"),
+        ("shop/**/*.csv", "shop-joined.csv"),
+        ("shop/*/*.csv", "shop/tables-joined.csv"),
+    ],
+)
+def test_joined_tables_go_into_a_file_that_is_none_of_those_that_were_named(reader, given, target):
+    for name, content in TABLES.items():
+        reader.write(f"shop/tables/{name}.csv", content)
+    with pytest.raises(orders.OrdersError, match="tables one by one") as stopped:
+        reader.read(reader.folder / given)
+    assert f"to '{reader.folder / target}' (header)" in str(stopped.value)
+
+
+@pytest.mark.parametrize("months", [("jan", "mar"), ("jan", "feb", "mar")])
+def test_a_month_that_lacks_a_column_is_no_table_of_another_kind(reader, months):
+    names = "order_id,customer_id,total_price,created_timestamp,cancelled_timestamp,financial_status"
+    for n, month in enumerate(months):
+        line = f"{n},7,97.03,2025-07-12 09:00:00,,paid"
+        has_all = month != "mar"
+        reader.write(f"{month}.csv", f"{names},order_adjusted_total\n{line},90\n" if has_all else f"{names}\n{line}\n")
+    with pytest.raises(orders.OrdersError, match=r"mar\.csv has no column order_adjusted_total"):
+        reader.read(reader.folder)
+
+
+def test_no_command_is_shown_that_names_a_copy_which_nobody_can_reach(reader):
+    path = reader.write("copy.csv", "household_key,DAY,SALES_VALUE\n01,1,2.50\n")
+    for name, content in TABLES.items():
+        reader.write(f"shop/{name}.csv", content)
+    for given in (path, reader.folder / "shop"):
+        with pytest.raises(orders.OrdersError) as stopped:
+            orders.decide(orders.find(str(given), "as it was called"))
+        assert "import duckdb" not in str(stopped.value)
 
 
 def test_days_that_are_counted_become_dates_by_the_command_that_is_shown(reader):
@@ -266,6 +305,12 @@ def test_days_that_are_counted_become_dates_by_the_command_that_is_shown(reader)
         ("01", "2017-01-01"),
         ("02", "2017-02-09"),
     ]
+
+
+def test_no_command_is_shown_for_a_file_with_a_title_which_duckdb_takes_for_names(reader):
+    path = reader.write("orders.csv", "Sales of our shop\nhousehold_key,DAY,SALES_VALUE\n01,1,2.50\n")
+    undecided = reader.asked(path)
+    assert "is not a date that is known" in str(undecided) and "import duckdb" not in str(undecided)
 
 
 def test_a_customer_s_column_is_proposed_by_what_stands_in_it_and_not_by_its_place(reader):

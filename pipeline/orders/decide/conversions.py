@@ -17,6 +17,8 @@ def relation(each: Layout) -> str | None:
         return layout.parquet(each.part)
     if each.part.kind != "text" or each.part.member or not each.names or each.encoding != "utf-8":
         return None
+    if each.skipped != 1:  # a title, say, before the line of names
+        return None
     return f"read_csv({layout.file_literal(each.part.path)}, all_varchar = true)"
 
 

@@ -15,11 +15,12 @@ from pipeline.orders.layout import Layout
 
 
 def choose(
-    values: list[str], column: str, known: tuple[str, ...], first: Layout
+    values: list[str], column: str, known: tuple[str, ...], first: Layout | None
 ) -> tuple[DateFormat | None, DateEvidence, list[Question]]:
     """The format of the values of a column, the likeliest where there is a question; None where all are ISO.
 
-    `known` are the formats that the export is known to write, which decide where several fit; `first` is the file.
+    `known` are the formats that the export is known to write, which decide where several fit; `first` is the file, None
+    where it is a copy that nobody can run a command on.
     """
     evidence = DateEvidence.of(values)
     if not evidence.dates:
@@ -44,9 +45,9 @@ def follow(values: list[str], stated: tuple[str, ...], where: str) -> tuple[Date
     return chosen, evidence
 
 
-def _no_date(column: str, example: str, values: list[str], first: Layout) -> Question:
-    rows = conversions.relation(first)
-    if rows and all(re.fullmatch(r"\d{1,4}", value.strip()) for value in values):
+def _no_date(column: str, example: str, values: list[str], first: Layout | None) -> Question:
+    rows = conversions.relation(first) if first else None
+    if first and rows and all(re.fullmatch(r"\d{1,4}", value.strip()) for value in values):
         query = f"select *, date '2000-01-01' + cast({layout.quoted(column)} as int) as created_at_date from {rows}"
         path = first.part.path
         return Question(

@@ -78,7 +78,9 @@ def _read(
     if expressions["num_items"] and expressions["revenue"]:
         money = seen.written("revenue", expressions["revenue"].without(expressions["num_items"]))
     number_format, number_evidence, questions_of_numbers = numbers.choose(money, pieces, whole)
-    date_format, date_evidence, questions_of_dates = _dates(seen, expressions["created_at_date"], first, stated, whole)
+    date_format, date_evidence, questions_of_dates = _dates(
+        source, seen, expressions["created_at_date"], first, stated, whole
+    )
     asked += [*questions_of_numbers, *questions_of_dates]
 
     whole = replace(
@@ -113,13 +115,13 @@ def _resolved(chosen: Columns, first: Layout, where: str) -> dict[str, Expressio
 
 
 def _dates(
-    seen: sample.Sample, expression: Expression | None, first: Layout, stated: Mapping, whole: Mapping
+    source: Source, seen: sample.Sample, expression: Expression | None, first: Layout, stated: Mapping, whole: Mapping
 ) -> tuple[dates.DateFormat | None, dates.DateEvidence, list[Question]]:
     values = seen.values("created_at_date", expression)
     if stated.dates:
         return *dates.follow(values, stated.dates, str(first.part.path)), []
     column = first.names[expression.positions[0]] if first.names and expression else "the dates' column"
-    return dates.choose(values, column, whole.dates, first)
+    return dates.choose(values, column, whole.dates, None if source.called else first)
 
 
 def _only(found: set[str], usual: str | None = None) -> str | None:

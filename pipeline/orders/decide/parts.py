@@ -44,7 +44,7 @@ def stop_where_the_first_is_another_table(source: Source, layouts: Sequence[Layo
         mine, theirs = first.part, other.part
         if theirs.member:
             advice = f"unpack it and name the files that are orders: unzip {shlex.quote(str(theirs.path))}"
-        elif joined := joins.command(source.given, layouts):
+        elif joined := joins.command(source, layouts):
             raise OrdersError(f"{source.given} {_TO_BE_JOINED} {joined}")
         else:
             advice = f"name those that are orders, such as ORDERS={shlex.quote(str(theirs.path))}"
@@ -65,7 +65,7 @@ def stop_where_columns_differ(source: Source, layouts: Sequence[Layout], stated:
                 try:
                     mapping.resolve(column, each.names, each.fields, where, named_by)
                 except OrdersError:
-                    if joined := joins.command(source.given, layouts):
+                    if joined := joins.command(source, layouts):
                         raise OrdersError(f"{source.given} {_TO_BE_JOINED} {joined}") from None
                     raise
 
