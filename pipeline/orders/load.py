@@ -28,6 +28,7 @@ TABLE = (
     "malformed_part integer, line_breaks bigint, malformed_line varchar"
 )
 READING = "orders_reading"
+_HABIT = 10_000  # one line in so many
 _MIXED = "state machine reached an invalid state"
 
 
@@ -133,11 +134,13 @@ class _Loader:
             self.damaged_encoding.append(each)
         least = reading.least_fields(each)
         if each.can_be_padded and not each.least_fields and least < each.fields:
-            rows = self._connection.execute(
-                "select 1 from reject_errors group by line "
-                f"having bool_and(error_type = 'MISSING COLUMNS') and min(column_idx) >= {least} limit 1"
+            ((short, records),) = self._connection.execute(
+                "with short as (select line from reject_errors group by line "
+                f"having bool_and(error_type = 'MISSING COLUMNS') and min(column_idx) >= {least}) "
+                f"select (select count(*) from short), (select count(*) from {self._table}) - {before}"
             ).fetchall()
-            if rows:
+            # To pad them takes a copy of the whole file: not worth it for a few, which are no habit of what wrote it.
+            if short * _HABIT > records:
                 self.short[each.part] = least
         name = _source_file(reading, each)
         # One row per physical line of each record that DuckDB rejected, behind the well-formed record before it. DuckDB

@@ -59,7 +59,7 @@ class Reading:
         used = [
             position
             for column in columns
-            if column is not None and (isinstance(column, int) or column in each.names or mapping.pieces(column)[1])
+            if column is not None
             for position in mapping.resolve(column, each.names, each.fields, where).positions
         ]
         return max(used, default=each.fields) + 1

@@ -196,7 +196,11 @@ class _Rewriter:
             text, self._carried = text[:cut], text[cut:] + self._carried
         if self._squeeze:
             text = re.sub(rb"[ \t]+", b"\t", re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", text))
-        return b"\n".join(map(self._padded, text.split(b"\n"))) if self._padding else text
+        if not self._padding:
+            return text
+        *lines, end = text.split(b"\n")
+        # What no line end follows may have been cut off within its money.
+        return b"\n".join([*map(self._padded, lines), end])
 
     def _padded(self, line: bytes) -> bytes:
         """The line with all its fields; as it is where it is empty, or holds a piece of a quoted text."""

@@ -268,6 +268,30 @@ def test_lines_without_a_price_are_said_where_they_are_over_a_tenth(reader, with
     assert [warning.figures for warning in reader.read(path).loaded.warnings] == said
 
 
+@pytest.mark.parametrize(("name", "revenue"), [("quantity,price", "quantity*price"), ("1,2", '"5"')])
+def test_a_line_that_ends_before_its_money_is_no_order_however_the_mapping_spells_the_money(reader, name, revenue):
+    names = {"quantity,price": "customer_id,date,note,quantity,price,more\n"}.get(name, "")
+    path = reader.write("orders.csv", f"{names}a,2024-01-15,x,1,10,\nb,2024-01-16,x,1\nc,2024-01-17,x,1,5\n")
+    stated = "customer_id: customer_id, created_at_date: date" if names else "customer_id: 1, created_at_date: 2"
+    read = reader.read(path, f"columns: {{{stated}, revenue: {revenue}}}\n")
+    assert (read.customers, read.revenue) == ({"a", "c"}, 15)
+    assert [row["malformed_line"] for row in read.rows if row["malformed_line"]] == ["b,2024-01-16,x,1"]
+
+
+def test_a_last_line_that_is_cut_within_its_money_is_no_order(reader):
+    lines = "a,2024-01-15,10.00,x,y\nb,2024-01-16,20.00\nc,2024-01-17,1"
+    read = reader.read(reader.write("orders.csv", f"customer_id,date,revenue,note,more\n{lines}"))
+    assert (read.customers, read.revenue) == ({"a", "b"}, 30)
+    assert [row["malformed_line"] for row in read.rows if row["malformed_line"]] == ["c,2024-01-17,1"]
+
+
+@pytest.mark.parametrize(("short", "taken"), [(1, 20_000), (3, 20_003)])
+def test_a_few_short_lines_of_a_large_file_are_no_reason_to_write_all_of_it_anew(reader, short, taken):
+    lines = "a,10,2024-01-15,x\n" * 20_000 + "b,20,2024-01-16\n" * short
+    read = reader.read(reader.write("orders.csv", f"customer_id,revenue,date,note\n{lines}"))
+    assert (len(read.used), len(read.rows)) == (taken, 20_000 + short)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "windows-1252"])
 def test_lines_that_end_before_columns_that_nobody_needs_are_whole_and_others_are_not(reader, encoding):
     """Excel leaves the last fields out where they are empty on sixteen lines. What is cut off before is no order."""
