@@ -137,17 +137,17 @@ def _not_used(reading: Reading) -> list[str]:
 def _formats(reading: Reading) -> Iterable[str]:
     dates, numbers = reading.evidence
     if dates.iso:
-        yield f"dates: {dates.iso:,} different values begin with YYYY-MM-DD"
+        yield f"dates: {_different(dates.iso)} begin{'s' * (dates.iso == 1)} with YYYY-MM-DD"
     if reading.dates:
-        yield f"dates: {reading.dates.spoken}, {dates.dates:,} different values"
+        yield f"dates: {reading.dates.spoken}, {_different(dates.dates)}"
     elif dates.dates:
-        yield f"dates: to be decided, {dates.dates:,} different values"
+        yield f"dates: to be decided, {_different(dates.dates)}"
     if dates.others:
-        yield f"dates: {dates.others:,} different values are not a date in a known format"
+        yield f"dates: {_different(dates.others)} {'is' if dates.others == 1 else 'are'} not a date in a known format"
     decided = "to be decided" if len(numbers.fitting) != 1 and numbers.example and not reading.mapping.decimal else ""
-    yield f"numbers: {decided or reading.numbers.spoken}, {numbers.numbers:,} different values"
+    yield f"numbers: {decided or reading.numbers.spoken}, {_different(numbers.numbers)}"
     if numbers.others:
-        yield f"numbers: {numbers.others:,} different values are not a number"
+        yield f"numbers: {_different(numbers.others)} {'is' if numbers.others == 1 else 'are'} not a number"
     if not reading.saw_all:
         seen = f"{len(reading.rows):,} lines from all over the files"
         yield f"looked at {seen}; a build holds all others against what they say"
@@ -167,6 +167,10 @@ def _lines(source: Source, stated: Mapping | None, reading: Reading, size: int) 
     yield f"{count:,} lines of {customers:,} customers, {first} to {last}"
     if left_out or malformed:
         yield f"{left_out:,} left out, {malformed:,} malformed"
+
+
+def _different(values: int) -> str:
+    return "1 value" if values == 1 else f"{values:,} different values"
 
 
 def _bytes(size: int) -> str:

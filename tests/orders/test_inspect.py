@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from pipeline import orders
 from pipeline.orders import mapping
 from tests.orders.test_traits import workbook
 from tests.pipeline.conftest import Shop
@@ -46,6 +47,17 @@ def test_what_a_csv_file_leaves_open_is_asked_and_a_build_follows_the_answer_to_
         read = reader.read(shop.orders, out.read_text())
         assert [row["created_at_date"] for row in read.rows][:2] == days
         assert read.revenue == Decimal("1231.49")
+
+
+def test_one_value_is_spoken_of_as_one(reader):
+    path = reader.write("orders.csv", "customer_id,revenue,date\n7,10,2024-01-15\n8,10,15.01.2024\n9,some,soon\n")
+    assert orders.report(orders.find(str(path))).formats == (
+        "dates: 1 value begins with YYYY-MM-DD",
+        "dates: %d.%m.%Y (day first), 1 value",
+        "dates: 1 value is not a date in a known format",
+        "numbers: a decimal point, 1 value",
+        "numbers: 1 value is not a number",
+    )
 
 
 @pytest.mark.slow
