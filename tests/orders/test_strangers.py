@@ -110,6 +110,9 @@ FILES = {  # content: (first customer, lines, revenue)
                                ("c1", 3, "30.50")),
     "a day of the month beside the date": ("customer_id,Date,Day,Month,Revenue\n7,2024-01-15,15,January,10\n",
                                            ("7", 1, "10")),
+    "a key beside the date": ("customer_id,OrderDateKey,OrderDate,Revenue\n7,20240115,2024-01-15,10\n", ("7", 1, "10")),
+    "collected": ("customer_id,revenue,date,order_type,status\n7,10,2024-01-15,Click & Collect,Click and collect\n"
+                  "8,5,2024-01-16,Home delivery,Delivered\n", ("7", 2, "15")),
     "donations": ("donation_id,donor_id,donation_date,donation_amount\n1,D1,15 May 2024,$10\n", ("D1", 1, "10")),
     "tax behind the name": ("Customer ID,Order Total (inc. tax),Order Date\nK1,2.50,2024-05-15\n", ("K1", 1, "2.50")),
 }  # fmt: skip
@@ -129,6 +132,10 @@ ASKED = {  # content: what the question has to name, and what comes of the first
     "money of a payment service": ("email,type,gross,date\na@x,Express Checkout Payment,10,2024-01-15\n"
                                    "me@x,General Withdrawal,-9,2024-01-16\n", "Withdrawal", 1),
     "what came back": ("CustomerKey,DateKey,SalesAmount,ReturnAmount\n7,2024-01-15,10,2\n", "ReturnAmount", 1),
+    "dates that begin late": ("customer_id,revenue,order_date,invoice_date\n" + "".join(
+        f"{i},1,{'2024-01-15' if i > 300 else ''},2024-01-16\n" for i in range(400)),
+        "order_date and invoice_date", 400),
+    "clicks": ("customer_id,revenue,date,event\n7,10,2024-01-15,purchase\n8,5,2024-01-16,Clicked\n", "Clicked", 1),
     "yen in cents": ("customer_id,amount_cents,date,currency\n7,1000,2024-01-15,JPY\n", "has no cents", 1),
 }  # fmt: skip
 

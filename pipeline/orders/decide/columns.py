@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from pipeline.orders import names
 from pipeline.orders.dates import ISO, date_readings
@@ -115,8 +116,8 @@ class _Chooser:
         return [i for i in among if any(map(_is_day, self._values(i)))] or among
 
     def _values(self, position: int) -> list[str]:
-        """What stands in the column on the first lines, without those on which nothing does."""
-        return [value for row in self._rows[:200] if (value := (row[position] or "").strip())]
+        """What stands in the column on the first of the lines on which something does, wherever they begin."""
+        return [*islice((value for row in self._rows if (value := (row[position] or "").strip())), 200)]
 
     def _revenue(self, among: list[int]) -> Column | None:
         titles = self._titles

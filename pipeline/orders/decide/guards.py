@@ -42,13 +42,14 @@ _NO_PURCHASE = re.compile(
     r"draft|entwurf|trash|\btest|fraud|charge.?back|"
     r"credit.?(note|memo)|gutschrift|avoir|not[ae] d[ei] cr[eé]dito|creditnota|creditfactuur|reversal|"
     r"disput|expired|abandon|incomplete|unavailable|error|blocked|\bview|\bcart\b|add.?to.?cart|remove|quote|requires_|abgebrochen|canceled|"
-    r"\bopened\b|\bclick|\b(un)?subscribed\b|\bbounced?\b|wish.?list|start(ed)? checkout|checkout started|"
+    r"\bopened\b|\bclick(?!.{0,5}collect)|"
+    r"\b(un)?subscribed\b|\bbounced?\b|wish.?list|start(ed)? checkout|checkout started|"
     r"withdraw|\bpayout|^transfer$|\bfee$"
 )  # fmt: skip
 _PURCHASE = re.compile(
     r"complete[d]?|paid|partially.?paid|partial|shipped|delivered|fulfilled|unfulfilled|closed|processing|processed|succeeded|success|successful|active|"
     r"approved|done|finished|finali[sz]ed|invoiced|confirmed|captured|settled|received|resolved|in.?process|authori[sz]ed|ok|sold|purchased?|"
-    r"orders?|sales?|transactions?|(order|purchase) placed|placed order|"
+    r"orders?|sales?|transactions?|click.{0,5}collect|(order|purchase) placed|placed order|"
     r"bezahlt|versendet|versandt|geliefert|abgeschlossen|erledigt|bezahlung.*|paye?e?|payee?|livree?|expediee?|terminee?|validee?|"
     r"completad[oa]|pagad[oa]|enviad[oa]|entregad[oa]|pago|entregue|concluid[oa]|finalizad[oa]|aprobad[oa]|aprovad[oa]|completat[oa]|"
     r"pagat[oa]|spedit[oa]|consegnat[oa]|evas[oa]|conclus[oa]|afgerond|voltooid|betaald|verzonden|geleverd|wc-completed|wc-processing|"
