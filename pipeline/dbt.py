@@ -95,7 +95,8 @@ def _log(path: Path) -> Iterator[Callable[[Any], None]]:
     file = path.open("w" if large else "a", encoding="utf-8", buffering=1)
 
     def write(event: Any) -> None:
-        if event.info.name not in NOT_LOGGED:
+        # dbt's adapters go on telling what they do to the listeners of a run that has ended.
+        if not file.closed and event.info.name not in NOT_LOGGED:
             with suppress(OSError):  # a disk that fills up stops a build where it writes its tables, not for its log
                 file.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f} {event.info.level:<5} {event.info.msg}\n")
 

@@ -149,6 +149,8 @@ def test_docs_show_the_lineage_and_the_columns_of_what_is_published_while_it_cha
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # Whoever runs the tests in the background may have Ctrl-C ignored by all that they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
     def get(path: str) -> bytes:
