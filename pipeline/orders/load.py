@@ -322,7 +322,7 @@ def _odd_money(connection: duckdb.DuckDBPyConnection, table: str, reading: Readi
         return
     ((lines, money),) = connection.execute(
         f"select count(*), sum(try_cast(revenue as decimal(18, 6))) from {table} where not left_out "
-        "and num_items like '-%' and try_cast(num_items as double) < 0 and try_cast(revenue as double) > 0"
+        "and num_items like '-%' and try_cast(num_items as double) < 0 and try_cast(revenue as decimal(18, 6)) > 0"
     ).fetchall()
     if lines:
         yield Warning(

@@ -158,7 +158,7 @@ def test_lines_beside_orders_are_said_and_a_line_that_only_lacks_its_date_is_not
     ("1,1,-1,10,2024-01-15", "returns_that_add"),
 ])  # fmt: skip
 def test_what_cannot_be_told_from_the_file_is_a_warning(reader, line, code):
-    path = reader.write("orders.csv", f"{NAMES}\n2,2,1,10,2024-01-15\n3,3,-1,-10,2024-01-15\n")
+    path = reader.write("orders.csv", f"{NAMES}\n2,2,1,10,2024-01-15\n3,3,-1,-10,2024-01-15\n4,4,-1,1e30,2024-01-15\n")
     assert not reader.read(path).loaded.warnings
     path = reader.write("orders.csv", f"{NAMES}\n{line}\n2,2,1,10,2024-01-15\n")
     assert [warning.code for warning in reader.read(path).loaded.warnings] == [code]
