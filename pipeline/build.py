@@ -19,6 +19,7 @@ import duckdb
 import predictor
 from pipeline import orders, orders_file
 from pipeline.dbt import import_dbt, run_dbt
+from pipeline.engines.sql import literal
 from pipeline.errors import ClvError, DiskFull
 from pipeline.events import LinesRejected, Listener, Published, Publishing, Warned, doubts
 from pipeline.events.failures import explain, plain_errors, rejected_by_reason, warning
@@ -193,9 +194,8 @@ class _Build:
 
 
 def _export_predictions(file: duckdb.DuckDBPyConnection, path: Path) -> None:
-    target = str(path).replace("'", "''")
     rows = "select customer_id, predicted_clv from predictions order by customer_id"
-    file.execute(f"copy ({rows}) to '{target}' (format csv, header)")
+    file.execute(f"copy ({rows}) to {literal(path)} (format csv, header)")
 
 
 def _project_version() -> str:

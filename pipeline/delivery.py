@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from pipeline.engines.sql import literal
 from pipeline.errors import ClvError, UsageError
 from pipeline.events import Delivered, Listener
 from pipeline.postgres import Postgres
@@ -188,13 +189,13 @@ class _Target:
         if not present:
             self._cursor.execute(f"create table {name} ({_definition(table)}, primary key ({KEYS[table.name]}))")
             if table.comment:
-                self._cursor.execute(f"comment on table {name} is {_literal(table.comment)}")
+                self._cursor.execute(f"comment on table {name} is {literal(table.comment)}")
         else:
             for column in new:
                 self._cursor.execute(f"alter table {name} add column {_quoted(column)} {table.columns[column]}")
         for column in new:
             if column in table.comments:
-                text = _literal(table.comments[column])
+                text = literal(table.comments[column])
                 self._cursor.execute(f"comment on column {name}.{_quoted(column)} is {text}")
 
     def _changed_dates(self, file: duckdb.DuckDBPyConnection) -> tuple[set[date], set[date]]:
@@ -263,7 +264,3 @@ def _is_one_of(days: Iterable[date]) -> str:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

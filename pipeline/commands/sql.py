@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from pipeline.commands.extras import stop_unless_installed
+from pipeline.engines.sql import literal
 from pipeline.errors import ClvError
 from pipeline.settings import Settings, command_line
 from pipeline.warehouse import parquet
@@ -20,8 +21,7 @@ def query(settings: Settings, sql: str) -> None:
     program = Path(sys.executable).parent / "duckdb"
     command = [str(program), "-readonly", str(published)]
     if parquet.is_moved_out(published.resolve().parent):  # its views need it; patterns of one's own would be lost by it
-        folder = str(settings.warehouse).replace("'", "''")
-        command += ["-cmd", f"set file_search_path = '{folder}'"]
+        command += ["-cmd", f"set file_search_path = {literal(settings.warehouse)}"]
     os.execv(program, [*command, *(["-c", sql] if sql else [])])
 
 

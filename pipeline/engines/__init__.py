@@ -1,1 +1,1 @@
-"""What differs between the engines that a build may run on."""
+"""The engines that a build may run on: what differs between them, and what does not."""

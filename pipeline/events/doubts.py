@@ -46,7 +46,7 @@ def about_training(
             "model_of_other_orders",
             f"the model was trained on other orders than these: on {training['orders']:,} orders of "
             f"{training['customers']:,} customers, {training['trained_from']} to {trained_as_of}. Its values say "
-            f"little about these customers until you train one of your own with make train",
+            "little about these customers until you train one of your own with make train",
             {name: training[name] for name in ("orders", "customers", "trained_from", "trained_as_of")},
         )
     elif trained_as_of > as_of:

@@ -15,12 +15,13 @@ import duckdb
 
 import predictor
 from pipeline import orders
+from pipeline.engines.sql import literal
 from pipeline.errors import ClvError
 from pipeline.orders_file import mapping, plain_errors
 from pipeline.runners.spark_session import SCHEMA, let_dbt_use, start
 from pipeline.settings import Settings
 from pipeline.warehouse.folder import Warehouse
-from pipeline.warehouse.history import HISTORY
+from pipeline.warehouse.history import HISTORY, HISTORY_COLUMNS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -39,12 +40,12 @@ class OnSpark:
         self._warehouse = warehouse
         self.target = warehouse.target / "spark"
         self._folder = warehouse.temporary / "spark"
+        self._log = warehouse.logs / "spark.log"
         self._started = False
 
     @cached_property
     def _session(self) -> SparkSession:
-        settings, logs = self._settings, self._warehouse.logs
-        session = start(settings.spark_master, settings.memory, self._folder, logs / "spark.log")
+        session = start(self._settings.spark_master, self._settings.memory, self._folder, self._log)
         self._started = True
         return session
 
@@ -60,17 +61,15 @@ class OnSpark:
             return predictor.weakest_box(session)
         except PySparkException as error:
             last = [line for line in str(error).splitlines() if re.match(r"[\w.]+(Error|Exception): ", line)][-1:]
-            log = self._warehouse.logs / "spark.log"
             raise ClvError(
-                f"Spark cannot run the project's Python on its executors: {' '.join(last)} See {log}."
+                f"Spark cannot run the project's Python on its executors: {' '.join(last)} See {self._log}."
             ) from None
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         try:
             return [tuple(row) for row in self._session.sql(sql).collect()]
         except OSError:  # no connection: Java has ended
-            log = self._warehouse.logs / "spark.log"
-            raise ClvError(f"Spark's Java has ended, perhaps for want of memory (MEMORY=). See {log}.") from None
+            raise ClvError(f"Spark's Java has ended, perhaps for want of memory (MEMORY=). See {self._log}.") from None
 
     def bring_orders(self, source: orders.Source) -> None:
         """Reads the orders into the build file, by the same reader as on DuckDB, and hands them to Spark."""
@@ -88,8 +87,8 @@ class OnSpark:
 
     def _bring(self, build: duckdb.DuckDBPyConnection, table: str, rows: str) -> None:
         file = self._folder / f"{table}.parquet"
-        build.execute(f"copy ({rows}) to '{_quoted(file)}' (format parquet)")
-        self._session.sql(f"create table {SCHEMA}.{table} using parquet location '{_quoted(file)}'")
+        build.execute(f"copy ({rows}) to {literal(file)} (format parquet)")
+        self._session.sql(f"create table {SCHEMA}.{table} using parquet location {literal(file)}")
 
     def _bring_history(self, build: duckdb.DuckDBPyConnection, is_there: bool) -> None:
         """A table with a partition a date: this build's date replaces its own, and the reports read the others."""
@@ -97,11 +96,11 @@ class OnSpark:
         columns = {name: "string" if kind == "varchar" else kind for name, kind in HISTORY.items()}
         self._session.sql(
             f"create table {SCHEMA}.{_HISTORY} ({', '.join(f'{name} {kind}' for name, kind in columns.items())}) "
-            f"using parquet partitioned by ({_DATE}) location '{_quoted(folder)}'"
+            f"using parquet partitioned by ({_DATE}) location {literal(folder)}"
         )
         if is_there:
             build.execute(
-                f"copy (select {', '.join(HISTORY)} from {_HISTORY}) to '{_quoted(folder)}' "
+                f"copy (select {', '.join(HISTORY)} from {_HISTORY}) to {literal(folder)} "
                 f"(format parquet, partition_by ({_DATE}), overwrite_or_ignore)"
             )
             self._session.sql(f"alter table {SCHEMA}.{_HISTORY} recover partitions")
@@ -120,19 +119,19 @@ class OnSpark:
                     self._take_history_back(build, node.alias)
                 elif kind == "table":
                     files = self._folder / f"{SCHEMA}.db" / node.alias / "*.parquet"
-                    build.execute(f"create or replace table {node.alias} as from read_parquet('{_quoted(files)}')")
+                    build.execute(f"create or replace table {node.alias} as from read_parquet({literal(files)})")
                 _describe(build, node, "view" if kind == "view" else "table")
 
     def _take_history_back(self, build: duckdb.DuckDBPyConnection, table: str) -> None:
         """The date of this build, and of the others that they are still there: their rows are."""
-        build.execute(f"create table if not exists {table} ({', '.join(f'{n} {t}' for n, t in HISTORY.items())})")
+        build.execute(f"create table if not exists {table} ({HISTORY_COLUMNS})")
         kept = [date for (date,) in self.ask(f"select distinct {_DATE} from {SCHEMA}.{table}")]
         ((built,),) = build.execute(f"select any_value({_DATE}) from predictions").fetchall()
         build.execute(f"delete from {table} where {_DATE} = ? or {_DATE} not in ?", [built, kept])
         files = self._folder / table / f"{_DATE}={built}" / "*.parquet"
         build.execute(
             f"insert into {table} by name select *, date '{built}' as {_DATE} "
-            f"from read_parquet('{_quoted(files)}', hive_partitioning = false)"
+            f"from read_parquet({literal(files)}, hive_partitioning = false)"
         )
 
     def stop(self) -> None:
@@ -142,10 +141,6 @@ class OnSpark:
 
 
 def _describe(build: duckdb.DuckDBPyConnection, node: Any, kind: str) -> None:
-    build.execute(f"comment on {kind} {node.alias} is '{_quoted(node.description)}'")
+    build.execute(f"comment on {kind} {node.alias} is {literal(node.description)}")
     for name, column in node.columns.items():
-        build.execute(f"comment on column {node.alias}.{name} is '{_quoted(column.description)}'")
-
-
-def _quoted(text: object) -> str:
-    return str(text).replace("'", "''")
+        build.execute(f"comment on column {node.alias}.{name} is {literal(column.description)}")

@@ -28,9 +28,8 @@ COMPILE_ALL = "-XX:-DontCompileHugeMethods"  # Java interprets long methods, as 
 def start(master: str, memory: str, folder: Path, log: Path) -> SparkSession:
     """A session with a catalog of its own, whose tables are in `folder`; what Spark logs goes to a file.
 
-    Raises ClvError where there is no Java, or Spark does not start.
+    Whoever calls has seen to it that there is a Java. Raises ClvError where Spark does not start.
     """
-    stop_without_java()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # of the executors: one that has pyarrow, numpy and dill
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)  # only Arrow is used
     from pyspark import SparkConf, SparkContext

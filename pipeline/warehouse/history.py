@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from pipeline.engines.duckdb_messages import disk_is_full, file_is_locked, file_is_of_a_newer_duckdb
+from pipeline.engines.sql import literal
 from pipeline.errors import ClvError
 from pipeline.events import Warned
 from pipeline.warehouse.build_info import SCHEMA_VERSION
@@ -23,6 +24,7 @@ HISTORY = {
     "discount_rate": "double",
     "predicted_at": "timestamp",
 }
+HISTORY_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in HISTORY.items())
 LAST_BUILD = (
     "select max(as_of_date) as as_of_date, count(*) as customers, sum(predicted_clv) as predicted_clv "
     "from {predictions}"
@@ -123,8 +125,8 @@ def _keep_history_only(build: duckdb.DuckDBPyConnection) -> None:
 
 def _copy_rows(build: duckdb.DuckDBPyConnection, published: Path) -> bool:
     """Whether the last build could be noted beside the history."""
-    build.execute(f"attach '{str(published).replace(chr(39), chr(39) * 2)}' as published (read_only)")
-    build.execute(f"create table prediction_history ({', '.join(f'{n} {t}' for n, t in HISTORY.items())})")
+    build.execute(f"attach {literal(published)} as published (read_only)")
+    build.execute(f"create table prediction_history ({HISTORY_COLUMNS})")
     build.execute(f"insert into prediction_history select {', '.join(HISTORY)} from published.main.prediction_history")
     noted = _noted_last_build(build, "published.main.predictions")
     build.execute("detach published")

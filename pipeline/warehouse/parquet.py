@@ -15,6 +15,8 @@ from pathlib import Path
 
 import duckdb
 
+from pipeline.engines.sql import literal
+
 TABLES = ("customer_value", "customer_features", "predictions")
 GROUP_ROWS = 8192  # which whoever looks one customer up has to read
 
@@ -59,7 +61,7 @@ def move_out(build: duckdb.DuckDBPyConnection, folder: Path, rows_a_file: int) -
         # Each by its name, because of a pattern nobody would notice that a file is gone.
         build.execute(f"create view {table} as select * from read_parquet([{', '.join(names)}])")
         for what, comment in comments:
-            build.execute(f"comment on {what} is '{comment.replace(chr(39), chr(39) * 2)}'")
+            build.execute(f"comment on {what} is {literal(comment)}")
 
 
 def is_moved_out(folder: Path) -> bool:
