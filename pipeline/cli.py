@@ -28,7 +28,7 @@ from pipeline.events import Failed, Listener, to_all
 from pipeline.events.json_lines import json_lines
 from pipeline.events.steps import progress_bar
 from pipeline.events.terminal import printable
-from pipeline.settings import ROOT, TAKES, Settings, in_their_words
+from pipeline.settings import ROOT, TAKES, Settings, command_line, in_their_words
 from pipeline.variables import VARIABLES, Variable
 from predictor.options import PREFIX
 
@@ -123,6 +123,11 @@ def build(**given: Any) -> None:
         from pipeline.runners.spark_session import stop_without_java
 
         stop_without_java()  # before orders are fetched, which may take long
+    elif "SPARK_MASTER" in given:
+        raise UsageError(
+            f"SPARK_MASTER={settings.spark_master} says where Spark runs, and without ENGINE this build is DuckDB's. "
+            f"For one on Spark, type: {command_line('build', settings, ENGINE='spark')}"
+        )
     with _listening(settings) as listener:
         built = build(settings, listener)
         show(Console(), settings, built.info, built.seconds)
@@ -143,11 +148,12 @@ def inspect(OUT: Path | None = None, **given: Any) -> None:
 
 @_command("train", "Makes a model from the orders, tests it on past dates and registers it.")
 def train(**given: Any) -> None:
+    settings = _settings(given)
+    _stop_where_spark_is_meant("train", settings)
     stop_unless_installed("train")
     from pipeline.training.command import train
     from pipeline.training.summary import show
 
-    settings = _settings(given)
     with _listening(settings) as listener:
         training = train(settings, listener)
         show(Console(), settings, training)
@@ -186,6 +192,7 @@ def work(CONFIG: Path | None = None, CHECK: bool = False, **given: Any) -> None:
         read = {name: _Checked(name, VARIABLES[name]).convert(text, None, None) for name, text in texts.items()}
         given = {name: value for name, value in read.items() if value is not None} | given
     settings = _settings(given)
+    _stop_where_spark_is_meant("work", settings)
     schedule = Schedule(settings.schedule, ZoneInfo(settings.tz)) if settings.schedule else None
     (check if CHECK else work)(settings, schedule)
 
@@ -218,6 +225,17 @@ def sql(Q: str = "", **given: Any) -> None:
     from pipeline.commands.sql import query
 
     query(_settings(given), Q)
+
+
+def _stop_where_spark_is_meant(command: str, settings: Settings) -> None:
+    """Raises UsageError: what the environment says for builds would go unheard by a command that knows no ENGINE."""
+    names = [name for name in (PREFIX + "ENGINE", "ENGINE") if os.environ.get(name) == "spark"]
+    if names:
+        without = " ".join(f"-u {name}" for name in names)
+        raise UsageError(
+            f"{names[0]}=spark is set in the environment, and {command} runs on DuckDB only. "
+            f"To have it do so, type: env {without} {command_line(command, settings)}"
+        )
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import click
 import pytest
 
 from api.__main__ import serve
-from pipeline.cli import commands
+from pipeline.cli import commands, main
 from pipeline.settings import ROOT, TAKES, Settings, command_line
 from tests.pipeline.conftest import Shop
 
@@ -74,6 +74,22 @@ def test_a_variable_may_carry_the_prefix_and_an_option_goes_before_both(tmp_path
     other = {"WAREHOUSE": str(tmp_path / "other")}
     assert f"{nothing} yet" in pipeline("sql", CLV_WAREHOUSE=str(tmp_path), **other).stderr
     assert f"{nothing} yet" in pipeline("sql", "--warehouse", str(tmp_path), CLV_WAREHOUSE="x", **other).stderr
+
+
+def test_spark_is_not_asked_for_in_vain(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("WAREHOUSE", str(tmp_path))
+    for command, variable, value, instead in [
+        ("build", "SPARK_MASTER", "local[2]", f"make build WAREHOUSE={tmp_path} ENGINE=spark SPARK_MASTER='local[2]'"),
+        ("train", "ENGINE", "spark", f"env -u ENGINE make train WAREHOUSE={tmp_path}"),
+        ("work", "CLV_ENGINE", "spark", f"env -u CLV_ENGINE make work WAREHOUSE={tmp_path}"),
+    ]:
+        monkeypatch.setenv(variable, value)
+        assert main([command]) == 2
+        monkeypatch.delenv(variable)
+        told = capsys.readouterr().err.strip()
+        assert told.startswith(f"{variable}={value} ") and told.endswith(f"type: {instead}")
+        assert run("sh", "-c", instead.replace("make", "make -n")).returncode == 0
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["orders$(shell touch owned).csv", "pri$e.csv", "two  words.csv", 'it\'s "#1";\\.csv'])
