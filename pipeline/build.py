@@ -70,6 +70,9 @@ class _Build:
     def run(self) -> Built:
         try:
             return self._run()
+        except Exception:
+            self._engine.stop_where_it_has_ended()
+            raise
         finally:
             self._engine.stop()
 

@@ -34,5 +34,8 @@ class OnDuckDB:
     def take_back(self, results: list[Any]) -> None:
         """Nothing: what dbt made is in the build file."""
 
+    def stop_where_it_has_ended(self) -> None:
+        """Raises ClvError where what runs the models is gone: that says more than what came of it."""
+
     def stop(self) -> None:
         """Nothing is kept running."""

@@ -7,6 +7,7 @@ published need not know which engine made it. Spark's own catalog and files last
 from __future__ import annotations
 
 import re
+import subprocess
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -66,10 +67,7 @@ class OnSpark:
             ) from None
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        try:
-            return [tuple(row) for row in self._session.sql(sql).collect()]
-        except OSError:  # no connection: Java has ended
-            raise ClvError(f"Spark's Java has ended, perhaps for want of memory (MEMORY=). See {self._log}.") from None
+        return [tuple(row) for row in self._session.sql(sql).collect()]
 
     def bring_orders(self, source: orders.Source) -> None:
         """Reads the orders into the build file, by the same reader as on DuckDB, and hands them to Spark."""
@@ -133,6 +131,14 @@ class OnSpark:
             f"insert into {table} by name select *, date '{built}' as {_DATE} "
             f"from read_parquet({literal(files)}, hive_partitioning = false)"
         )
+
+    def stop_where_it_has_ended(self) -> None:
+        if not self._started:
+            return
+        java = self._session.sparkContext._gateway.proc
+        with suppress(subprocess.TimeoutExpired):
+            java.wait(1)  # its connections are closed before it is gone
+            raise ClvError(f"Spark's Java has ended, perhaps for want of memory (MEMORY=). See {self._log}.")
 
     def stop(self) -> None:
         if self._started:

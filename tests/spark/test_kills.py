@@ -1,4 +1,4 @@
-"""A build on Spark that is killed leaves what is published, and its history, as it was, and no Java running.
+"""A build on Spark that is killed, or whose Java is, leaves what is published and its history, and no Java running.
 
 FAULTS=full (make test-faults) kills it at 20 moments between its start and its end.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -31,7 +32,18 @@ def test_a_build_that_is_killed_leaves_what_is_published_and_no_java(tmp_path: P
     log = shop.warehouse / "logs" / "dbt.log"
     log.unlink()
 
-    kill(shop, lambda: log.exists() and "create table main.int_customer_orders" in log.read_text())
+    def in_the_midst() -> bool:
+        return log.exists() and "create table main.int_customer_orders" in log.read_text()
+
+    kill(shop, in_the_midst)
+    assert (shop.assert_whole(), history_of(shop)) == (before, history)
+
+    log.unlink()
+    printed = kill(shop, in_the_midst, java=True)
+    assert printed.endswith(
+        f"Spark's Java has ended, perhaps for want of memory (MEMORY=). See {shop.warehouse}/logs/spark.log.\n"
+    )
+    assert "Traceback" not in printed
     assert (shop.assert_whole(), history_of(shop)) == (before, history)
 
     begun = time.monotonic()
@@ -51,12 +63,15 @@ def test_a_build_that_is_killed_leaves_what_is_published_and_no_java(tmp_path: P
             assert len(history_of(shop)) == len(history)
 
 
-def kill(shop: Shop, moment: Callable[[], object]) -> None:
+def kill(shop: Shop, moment: Callable[[], object], java: bool = False) -> str:
+    """Starts a build, kills it at the moment, or its Java alone, and returns what it printed until it ended."""
     build = shop.start(ORDERS="", ENGINE="spark", AS_OF="2017-10-17")
     wait_for(lambda: moment() or build.poll() is not None)
-    build.kill()
-    build.communicate()
-    wait_for(lambda: not processes_with(shop.warehouse))
+    for pid in java_that_names(shop.warehouse) if java else [build.pid]:
+        os.kill(pid, signal.SIGKILL)
+    printed = build.communicate()[0]
+    wait_for(lambda: not java_that_names(shop.warehouse))
+    return printed
 
 
 def in_seconds(seconds: float) -> Callable[[], bool]:
@@ -75,10 +90,12 @@ def wait_for(condition: Callable[[], object]) -> None:
         time.sleep(0.1)
 
 
-def processes_with(path: Path) -> list[str]:
-    """The command lines of Java that name the path."""
+def java_that_names(path: Path) -> list[int]:
+    """The processes of Java whose command line names the path."""
     found = []
-    for command in Path("/proc").glob("[0-9]*/cmdline"):
+    for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            found.append(command.read_text())
-    return [line for line in found if "java" in line.partition("\0")[0] and str(path) in line]
+            program, _, arguments = (entry / "cmdline").read_text().partition("\0")
+            if "java" in program and str(path) in arguments:
+                found.append(int(entry.name))
+    return found
