@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from pipeline.engines.sql import literal
+from pipeline.engines.sql import literal, quoted
 from pipeline.errors import ClvError, UsageError
 from pipeline.events import Delivered, Listener
 from pipeline.postgres import Postgres
@@ -169,14 +169,14 @@ class _Target:
 
     def _swap(self, parts: Sequence[_Part]) -> None:
         if not self._rows("select 1 from pg_namespace where nspname = $1", self._schema):
-            self._cursor.execute(f"create schema {_quoted(self._schema)}")
+            self._cursor.execute(f"create schema {quoted(self._schema)}")
         for part in parts:
             self._make_or_widen(part.table)
         names = ", ".join(self._full_name(part.table.name) for part in parts)
         self._cursor.execute(f"lock table {names} in row exclusive mode")
         self._cursor.execute("set constraints all deferred")  # what refers to a customer finds it again at the commit
         for part in parts:
-            columns = ", ".join(map(_quoted, part.table.columns))
+            columns = ", ".join(map(quoted, part.table.columns))
             name = self._full_name(part.table.name)
             self._cursor.execute(f"delete from {name} where {part.going}")
             self._cursor.execute(f"insert into {name} ({columns}) select {columns} from {_staged(part.table)}")
@@ -192,11 +192,11 @@ class _Target:
                 self._cursor.execute(f"comment on table {name} is {literal(table.comment)}")
         else:
             for column in new:
-                self._cursor.execute(f"alter table {name} add column {_quoted(column)} {table.columns[column]}")
+                self._cursor.execute(f"alter table {name} add column {quoted(column)} {table.columns[column]}")
         for column in new:
             if column in table.comments:
                 text = literal(table.comments[column])
-                self._cursor.execute(f"comment on column {name}.{_quoted(column)} is {text}")
+                self._cursor.execute(f"comment on column {name}.{quoted(column)} is {text}")
 
     def _changed_dates(self, file: duckdb.DuckDBPyConnection) -> tuple[set[date], set[date]]:
         """The as-of dates whose rows have to go from the history, and those whose rows are new.
@@ -243,7 +243,7 @@ class _Target:
         return {name for (name,) in self._rows(f"{names} and attnum > 0 and not attisdropped", self._full_name(table))}
 
     def _full_name(self, table: str) -> str:
-        return f"{_quoted(self._schema)}.{table}"
+        return f"{quoted(self._schema)}.{table}"
 
     def _rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         self._cursor.execute(sql, parameters)
@@ -255,12 +255,8 @@ def _staged(table: _Table) -> str:
 
 
 def _definition(table: _Table) -> str:
-    return ", ".join(f"{_quoted(name)} {data_type}" for name, data_type in table.columns.items())
+    return ", ".join(f"{quoted(name)} {data_type}" for name, data_type in table.columns.items())
 
 
 def _is_one_of(days: Iterable[date]) -> str:
     return "as_of_date in (" + ", ".join(f"date '{day}'" for day in sorted(days)) + ")" if days else "false"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

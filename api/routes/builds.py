@@ -66,7 +66,7 @@ def upload_orders(query: UploadQuery) -> Response:
             build = _jobs().add(incoming, asked.name, _variables(asked), asked.mapping, hold=asked.inspect)
     except (QueueFull, UploadError, RequestEntityTooLarge, ValidationError) as error:
         _read_away()
-        return _refusal(error, limit)
+        return _refusal(error)
     response = jsonify(_details(build))
     response.status_code, response.headers["Location"] = 202, url_for(".get_build", build_id=build.id)
     return response
@@ -109,7 +109,7 @@ def map_build(path: BuildPath, body: MappingBody) -> Response | tuple[dict[str, 
     try:
         changed = _jobs().map(build, body.mapping)
     except NoRoom as error:
-        return problem(507, str(error))
+        return _refusal(error)
     return (_details(_known(build.id)), 202) if changed else _not_held(build.id)
 
 
@@ -162,7 +162,7 @@ def _receive(incoming: Incoming, query: UploadQuery) -> UploadQuery:
     return UploadForm.model_validate(given)
 
 
-def _refusal(error: Exception, limit: int) -> Response:
+def _refusal(error: Exception) -> Response:
     match error:
         case QueueFull():
             text = f"{MOST_QUEUED} builds wait already. Send it again when some are done."
@@ -170,6 +170,7 @@ def _refusal(error: Exception, limit: int) -> Response:
         case NoRoom():
             return problem(507, str(error))
         case TooLarge() | RequestEntityTooLarge():
+            limit = current_app.extensions["settings"].upload_limit
             return problem(413, f"The file may have at most {limit:,} bytes (UPLOAD_LIMIT).")
         case ValidationError():
             return from_validation(error)

@@ -20,7 +20,7 @@ from pipeline.orders import dialect, excel, other_kinds, text
 from pipeline.orders.errors import OrdersError
 from pipeline.orders.mapping import Mapping
 from pipeline.orders.source import Part
-from pipeline.orders.sql import literal
+from pipeline.orders.sql import literal, quoted
 
 _NOTHING = r"['', '\N']"  # \N is how databases write NULL into text
 _NUMBERS = (
@@ -285,10 +285,6 @@ def _parquet_columns(layout: Layout) -> list[str]:
 def _of_one_zone(column: str, kind: str) -> str:
     """A moment is written as it is in UTC: else its day would depend on the machine that reads it."""
     return f"{column} at time zone 'UTC'" if kind == "TIMESTAMP WITH TIME ZONE" else column
-
-
-def quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def file_literal(path: Path) -> str:

@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.engines.duckdb_messages import file_is_locked, file_is_of_a_newer_duckdb, plain
+from pipeline.engines.sql import quoted
 from pipeline.errors import ClvError, UsageError
 from pipeline.sources import sql
 
@@ -42,7 +43,7 @@ def rows(path: Path, table: str, query: str) -> Iterator[pa.RecordBatchReader]:
 
 def _columns(described: list[tuple[str, str]]) -> Iterator[str]:
     for name, kind in described:
-        column = sql.quoted(name)
+        column = quoted(name)
         if kind in AS_THEY_ARE or kind.startswith("DECIMAL"):
             yield column
         elif kind.startswith("TIMESTAMP"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from pipeline.engines.sql import quoted
 from pipeline.errors import ClvError
 from pipeline.postgres import Postgres
 from pipeline.sources import sql
@@ -42,7 +43,7 @@ def rows(address: Postgres, table: str, query: str) -> Iterator[pa.RecordBatchRe
 def _columns(schema: pa.Schema) -> Iterator[str]:
     """Each as a type that arrives as it is. What nobody keeps an order's line in stays there."""
     for column in schema:
-        name, kind = sql.quoted(column.name), column.metadata[b"POSTGRESQL:type"].decode()
+        name, kind = quoted(column.name), column.metadata[b"POSTGRESQL:type"].decode()
         if kind in AS_THEY_ARE:
             yield name
         elif kind in ("date", "timestamp", "timestamptz"):

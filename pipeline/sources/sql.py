@@ -1,10 +1,8 @@
-"""What the databases have in common: names in quotes, and a table or a query to select from."""
+"""What the databases have in common: a table's name or a query to select from."""
 
 from __future__ import annotations
 
-
-def quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+from pipeline.engines.sql import quoted
 
 
 def quoted_path(name: str) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pyarrow as pa
 
 from pipeline.address import Address
+from pipeline.engines.sql import quoted
 from pipeline.errors import UsageError
 from pipeline.sources import adbc, sql
 
@@ -23,7 +24,7 @@ def rows(address: Address, table: str, query: str) -> Iterator[pa.RecordBatchRea
     with adbc.connected(dbapi, address, f"file:{quote(str(_file(address)))}?mode=ro") as cursor:
         cursor.execute("begin")
         cursor.execute(f"select * from {asked} limit 0")
-        names = [sql.quoted(column.name) for column in cursor.fetch_record_batch().schema]
+        names = [quoted(column.name) for column in cursor.fetch_record_batch().schema]
         # A column holds values of any type; the driver takes the first for that of all.
         kinds = ", ".join(f"group_concat(distinct typeof({name}))" for name in names)
         cursor.execute(f"select {kinds} from {asked}")

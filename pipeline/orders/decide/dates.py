@@ -6,12 +6,12 @@ import re
 
 import duckdb
 
-from pipeline.orders import layout
 from pipeline.orders.dates import ISO, ORDERS, DateEvidence, DateFormat, date_sql
 from pipeline.orders.decide import conversions
 from pipeline.orders.decide.questions import Question, line
 from pipeline.orders.errors import OrdersError, plain
 from pipeline.orders.layout import Layout
+from pipeline.orders.sql import quoted
 
 
 def choose(
@@ -48,7 +48,7 @@ def follow(values: list[str], stated: tuple[str, ...], where: str) -> tuple[Date
 def _no_date(column: str, example: str, values: list[str], first: Layout | None) -> Question:
     rows = conversions.relation(first) if first else None
     if first and rows and all(re.fullmatch(r"\d{1,4}", value.strip()) for value in values):
-        query = f"select *, date '2000-01-01' + cast({layout.quoted(column)} as int) as created_at_date from {rows}"
+        query = f"select *, date '2000-01-01' + cast({quoted(column)} as int) as created_at_date from {rows}"
         path = first.part.path
         return Question(
             f"What stands in {plain(column)}, such as {plain(example)}, may count days from one that the file does not "
