@@ -26,9 +26,9 @@ class Project:
         self.forget_last_run()
         day = date.fromisoformat(as_of) if as_of else None
         self.settings = Settings(orders=orders, as_of=day, warehouse=self.folder, max_rejected=1)
-        return run_dbt(
-            "build", *self.MODELS, settings=self.settings, target=self.folder / "target", logs=self.folder / "logs"
-        )
+        # dbt reads the whole project anew where a date is given and was not before, or the other way round.
+        target = self.folder / f"target-{day is not None}"
+        return run_dbt("build", *self.MODELS, settings=self.settings, target=target, logs=self.folder / "logs")
 
     def forget_last_run(self) -> None:
         for leftover in self.folder.glob("build.duckdb*"):

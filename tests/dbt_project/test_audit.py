@@ -60,6 +60,12 @@ create table cohorts as select count(*) as customers from customer_features;
 ODDITIES = ROOT / "dbt_project" / "tests" / "oddities"
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all, because dbt reads the project anew in each, and for each severity of its tests."""
+    return tmp_path_factory.mktemp("audit")
+
+
 def audit(
     folder: Path,
     change: str = "",
@@ -76,13 +82,14 @@ def audit(
     are made of them, `change` changes any table afterwards. Whether somebody `asked` for the date is AS_OF.
     """
     values = {"customers": customers, "as_of": as_of}
+    (folder / "build.duckdb").unlink(missing_ok=True)
     with duckdb.connect(folder / "build.duckdb") as build:
         build.execute(LINES.format(**values) + lines)
         build.execute(TABLES.format(**values) + change)
     result = run_dbt(
         *("test", "--select", "test_type:singular"),
         settings=Settings(warehouse=folder, strict=strict, as_of=as_of if asked else None),
-        target=folder / "target",
+        target=folder / f"target-{strict}-{asked}",
         logs=folder,
     )
     assert not [each.message for each in result.result if each.status == "error"]
@@ -104,7 +111,7 @@ def more_orders(of_all: int) -> str:
 
 
 @pytest.mark.parametrize("asked", [False, True])
-def test_sound_tables_at_every_threshold_leave_nothing_to_say(tmp_path, asked):
+def test_sound_tables_at_every_threshold_leave_nothing_to_say(folder, asked):
     lines = """
         insert into stg_orders
             select c, 'o1', i, n, r, d from (values
@@ -119,17 +126,17 @@ def test_sound_tables_at_every_threshold_leave_nothing_to_say(tmp_path, asked):
         update last_build
             set as_of_date = date '{TODAY + timedelta(2)}', customers = 93 / 0.7, predicted_clv = 1000 / 1.3;
     """
-    assert audit(tmp_path, last_build, lines=lines, as_of=TODAY + timedelta(2), asked=asked) == {}
+    assert audit(folder, last_build, lines=lines, as_of=TODAY + timedelta(2), asked=asked) == {}
 
 
-def test_of_two_times_with_as_many_orders_the_earlier_one_is_odd(tmp_path):
+def test_of_two_times_with_as_many_orders_the_earlier_one_is_odd(folder):
     lines = "update stg_orders set created_at_date = date '1970-01-01' where customer_id < 'c4'"
-    (earlier,) = [found for name, found in audit(tmp_path, lines=lines, customers=8).items() if "one_time" in name]
+    (earlier,) = [found for name, found in audit(folder, lines=lines, customers=8).items() if "one_time" in name]
     assert earlier == 4
 
 
 @pytest.mark.parametrize("strict", [False, True])
-def test_every_oddity_is_said_just_above_its_threshold_and_stops_a_strict_build(tmp_path, strict):
+def test_every_oddity_is_said_just_above_its_threshold_and_stops_a_strict_build(folder, strict):
     lines = """
         insert into stg_orders select * from stg_orders where customer_id = 'c1';
         insert into orders select 1;
@@ -140,7 +147,7 @@ def test_every_oddity_is_said_just_above_its_threshold_and_stops_a_strict_build(
     last_build = f"""
         update last_build set as_of_date = date '{TODAY + timedelta(4)}', customers = 134, predicted_clv = 1000 / 1.31;
     """
-    assert audit(tmp_path, last_build, lines=lines, as_of=TODAY + timedelta(3), strict=strict) == {
+    assert audit(folder, last_build, lines=lines, as_of=TODAY + timedelta(3), strict=strict) == {
         "as_of_date_is_not_before_the_last_builds": 1,
         "as_of_date_is_not_in_the_future": 3,
         "customer_ids_differ_in_more_than_case": 1,
@@ -152,8 +159,8 @@ def test_every_oddity_is_said_just_above_its_threshold_and_stops_a_strict_build(
     }
 
 
-def test_orders_in_the_future_stop_a_build_that_nobody_gave_a_date(tmp_path):
-    found = audit(tmp_path, as_of=TODAY + timedelta(3), asked=False)
+def test_orders_in_the_future_stop_a_build_that_nobody_gave_a_date(folder):
+    found = audit(folder, as_of=TODAY + timedelta(3), asked=False)
     assert found == {"as_of_date_is_not_in_the_future": 3}
 
 
@@ -162,13 +169,11 @@ def test_orders_in_the_future_stop_a_build_that_nobody_gave_a_date(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("customers, orders", [(100, 11), (400, 21)])
 @pytest.mark.parametrize("strict", [False, True])
-def test_an_improbable_share_and_orders_that_are_only_the_newest_part_are_said(tmp_path, customers, orders, strict):
+def test_an_improbable_share_and_orders_that_are_only_the_newest_part_are_said(folder, customers, orders, strict):
     change = "update last_build set as_of_date = date '2017-01-0{}'"
-    below, at = tmp_path / "below", tmp_path / "at"
-    below.mkdir(), at.mkdir()
-    found = audit(below, change.format(2), lines=more_orders(orders - 1), customers=customers, strict=strict)
+    found = audit(folder, change.format(2), lines=more_orders(orders - 1), customers=customers, strict=strict)
     assert found == {}
-    found = audit(at, change.format(1), lines=more_orders(orders), customers=customers, strict=strict)
+    found = audit(folder, change.format(1), lines=more_orders(orders), customers=customers, strict=strict)
     assert found == {"no_customer_holds_an_improbable_share": 1, "orders_do_not_begin_after_the_last_builds_ended": 1}
 
 
@@ -178,15 +183,15 @@ def test_an_improbable_share_and_orders_that_are_only_the_newest_part_are_said(t
     (186, {"customers_are_about_as_many_as_in_the_last_build": 50}),
     (184, {"customers_are_about_as_many_as_in_the_last_build": 49}),
 ])  # fmt: skip
-def test_orders_of_fewer_than_half_of_the_customers_are_taken_for_a_part_of_them(tmp_path, of_the_last, found):
-    assert audit(tmp_path, f"update last_build set customers = {of_the_last}") == found
+def test_orders_of_fewer_than_half_of_the_customers_are_taken_for_a_part_of_them(folder, of_the_last, found):
+    assert audit(folder, f"update last_build set customers = {of_the_last}") == found
 
 
-def test_lines_that_were_left_out_are_none_that_cannot_be_used(tmp_path):
+def test_lines_that_were_left_out_are_none_that_cannot_be_used(folder):
     left_out = (
         "insert into rejected_orders select 'left_out', 'x', 1000 from range(9); insert into orders from range(9)"
     )
-    assert audit(tmp_path, lines=left_out) == {}
+    assert audit(folder, lines=left_out) == {}
 
 
 @pytest.mark.slow
@@ -221,8 +226,8 @@ def test_lines_that_were_left_out_are_none_that_cannot_be_used(tmp_path):
         ("update int_customer_orders set order_lines = 2 where customer_id = 'c2'", "features_add_up_to_the_orders"),
     ],
 )  # fmt: skip
-def test_every_promise_that_is_broken_fails_its_test_and_no_other(tmp_path, change, test):
-    assert set(audit(tmp_path, change)) == {test}
+def test_every_promise_that_is_broken_fails_its_test_and_no_other(folder, change, test):
+    assert set(audit(folder, change)) == {test}
 
 
 def test_all_that_dbt_build_checks_by_hand_passes_the_unit_tests_among_it(tmp_path):
