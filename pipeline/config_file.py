@@ -23,7 +23,7 @@ def read(file: Path, known: Iterable[str]) -> dict[str, str]:
         variable = name.upper()
         if variable not in known:
             near = difflib.get_close_matches(name, [each.lower() for each in known], 1, cutoff=0)
-            raise UsageError(f"{file} sets {name}, which is no setting of the worker; the nearest is {near[0]}.")
+            raise UsageError(f"{file} sets {name}, which is not a setting of the worker; the nearest is {near[0]}.")
         if variable in texts:
             raise UsageError(f"{file} sets {name} twice, in small and in large letters. Keep the right one.")
         if not isinstance(value, str | int | float | bool) or "\0" in str(value):

@@ -110,7 +110,9 @@ def _log(path: Path) -> Iterator[Callable[[Any], None]]:
 def _of_the_parser(variables: dict[str, object]) -> dict[str, object]:
     """Those that the configuration of a node depends on; the others are looked at when it runs."""
     known = {name: value for name, value in variables.items() if name not in ONLY_WHILE_RUNNING}
-    return known | {"as_of": variables["as_of"] and "2000-01-01"}  # whether it is given changes a test's severity
+    whether_given = variables["as_of"] and "2000-01-01"  # which changes a test's severity
+    # The connection, which nothing is asked of before there are models to run, is part of what dbt compares.
+    return known | {"as_of": whether_given, "warehouse": ".", "memory": ""}
 
 
 def _variables(settings: Settings) -> dict[str, object]:

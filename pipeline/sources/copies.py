@@ -71,7 +71,7 @@ def _stop_where_unusable(orders: Path | Address, table: str, query: str) -> None
     kind = _kind(orders)
     if kind is None or kind is object_store:
         if table or query:
-            raise UsageError(f"{orders} is no database. Leave {'TABLE' if table else 'QUERY'} out.")
+            raise UsageError(f"{orders} is not a database. Leave {'TABLE' if table else 'QUERY'} out.")
     elif bool(table) == bool(query):
         both = "one of them, not both" if table else "one of them"
         raise UsageError(

@@ -66,17 +66,17 @@ def open_orders(settings: Settings, orders: Path, scratch: Path) -> Iterator[Sna
     """Loads the orders, the files that the settings' are or were copied into, into a warehouse in the folder `scratch`.
 
     Raises ClvError where none can be used."""
-    warehouse, logs = Warehouse(scratch, settings.memory), Warehouse(settings.warehouse).logs
+    warehouse, lasting = Warehouse(scratch, settings.memory), Warehouse(settings.warehouse)
     done = run_dbt(
         *("build", "--select", "+tag:training", "--no-write-json"),
         *("--resource-type", "seed", "--resource-type", "model"),
         settings=replace(settings, orders=orders, warehouse=scratch),
-        target=warehouse.target,
-        logs=logs,
+        target=lasting.target / "training",
+        logs=lasting.logs,
         training=True,
     )
     if not done.success:
-        raise explain(done, settings, warehouse, logs / "dbt.log", OnDuckDB(warehouse).ask, "train")
+        raise explain(done, settings, warehouse, lasting.logs / "dbt.log", OnDuckDB(warehouse).ask, "train")
     with warehouse.open_build() as build:
         first, last, count = build.execute(
             f"select min(created_at_date), max(created_at_date), count(distinct (customer_id, order_id)) {_KNOWN}",

@@ -12,13 +12,24 @@ from pipeline.dbt import run_dbt
 from pipeline.settings import Settings
 
 
+class Parsed:
+    """Where dbt keeps what it has parsed, one place for all settings that it takes alike: that outlasts most tests."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+
+    def target(self, settings: Settings) -> Path:
+        return self._folder / f"{settings.strict}-{settings.as_of is not None}"
+
+
 class Project:
     """Runs the models up to the features; each run begins with an empty warehouse."""
 
     MODELS = ("--select", "+customer_features", "rejected_orders", "--resource-type", "seed", "model")
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, parsed: Parsed):
         self.folder = folder
+        self.parsed = parsed
         self.build_file = folder / "build.duckdb"
         self.settings = Settings()  # of the last run
 
@@ -26,8 +37,7 @@ class Project:
         self.forget_last_run()
         day = date.fromisoformat(as_of) if as_of else None
         self.settings = Settings(orders=orders, as_of=day, warehouse=self.folder, max_rejected=1)
-        # dbt reads the whole project anew where a date is given and was not before, or the other way round.
-        target = self.folder / f"target-{day is not None}"
+        target = self.parsed.target(self.settings)
         return run_dbt("build", *self.MODELS, settings=self.settings, target=target, logs=self.folder / "logs")
 
     def forget_last_run(self) -> None:
@@ -39,6 +49,11 @@ class Project:
             return build.sql(sql).fetchall()
 
 
+@pytest.fixture(scope="session")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> Parsed:
+    return Parsed(tmp_path_factory.mktemp("parsed"))
+
+
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    return Project(tmp_path_factory.mktemp("project"))
+def project(tmp_path_factory: pytest.TempPathFactory, parsed: Parsed) -> Project:
+    return Project(tmp_path_factory.mktemp("project"), parsed)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from pipeline.dbt import run_dbt
 from pipeline.settings import ROOT, Settings
+from tests.dbt_project.conftest import Parsed
 
 TODAY = date.today()
 # Of 93 customers: 7 of 100 lines and 70 of 1,000 of the money cannot be used, which is all that MAX_REJECTED allows.
@@ -60,46 +62,48 @@ create table cohorts as select count(*) as customers from customer_features;
 ODDITIES = ROOT / "dbt_project" / "tests" / "oddities"
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all, because dbt reads the project anew in each, and for each severity of its tests."""
-    return tmp_path_factory.mktemp("audit")
+Audit = Callable[..., dict[str, int]]
 
 
-def audit(
-    folder: Path,
-    change: str = "",
-    *,
-    lines: str = "",
-    customers: int = 93,
-    as_of: date = TODAY,
-    asked: bool = True,
-    strict: bool = False,
-) -> dict[str, int]:
+@pytest.fixture
+def audit(tmp_path: Path, parsed: Parsed) -> Audit:
     """What the tests find, by name, each with the number it counts.
 
     They are run on sound tables of so many customers, one line each; `lines` changes the lines before the other tables
     are made of them, `change` changes any table afterwards. Whether somebody `asked` for the date is AS_OF.
     """
-    values = {"customers": customers, "as_of": as_of}
-    (folder / "build.duckdb").unlink(missing_ok=True)
-    with duckdb.connect(folder / "build.duckdb") as build:
-        build.execute(LINES.format(**values) + lines)
-        build.execute(TABLES.format(**values) + change)
-    result = run_dbt(
-        *("test", "--select", "test_type:singular"),
-        settings=Settings(warehouse=folder, strict=strict, as_of=as_of if asked else None),
-        target=folder / f"target-{strict}-{asked}",
-        logs=folder,
-    )
-    assert not [each.message for each in result.result if each.status == "error"]
-    assert {each.node.name for each in result.result} >= {path.stem for path in ODDITIES.glob("*.sql")}
-    for each in result.result:
-        only_odd = "oddities" in each.node.original_file_path and not strict
-        if each.node.name == "as_of_date_is_not_in_the_future":
-            only_odd = only_odd and asked  # nobody wanted that date: a wrong one is among the lines
-        assert each.status in ("pass", "warn" if only_odd else "fail"), (each.node.name, each.status)
-    return {each.node.name: each.failures for each in result.result if each.status != "pass"}
+
+    def audit(
+        change: str = "",
+        *,
+        lines: str = "",
+        customers: int = 93,
+        as_of: date = TODAY,
+        asked: bool = True,
+        strict: bool = False,
+    ) -> dict[str, int]:
+        values = {"customers": customers, "as_of": as_of}
+        (tmp_path / "build.duckdb").unlink(missing_ok=True)
+        with duckdb.connect(tmp_path / "build.duckdb") as build:
+            build.execute(LINES.format(**values) + lines)
+            build.execute(TABLES.format(**values) + change)
+        settings = Settings(warehouse=tmp_path, strict=strict, as_of=as_of if asked else None)
+        result = run_dbt(
+            *("test", "--select", "test_type:singular"),
+            settings=settings,
+            target=parsed.target(settings),
+            logs=tmp_path,
+        )
+        assert not [each.message for each in result.result if each.status == "error"]
+        assert {each.node.name for each in result.result} >= {path.stem for path in ODDITIES.glob("*.sql")}
+        for each in result.result:
+            only_odd = "oddities" in each.node.original_file_path and not strict
+            if each.node.name == "as_of_date_is_not_in_the_future":
+                only_odd = only_odd and asked  # nobody wanted that date: a wrong one is among the lines
+            assert each.status in ("pass", "warn" if only_odd else "fail"), (each.node.name, each.status)
+        return {each.node.name: each.failures for each in result.result if each.status != "pass"}
+
+    return audit
 
 
 def more_orders(of_all: int) -> str:
@@ -111,7 +115,7 @@ def more_orders(of_all: int) -> str:
 
 
 @pytest.mark.parametrize("asked", [False, True])
-def test_sound_tables_at_every_threshold_leave_nothing_to_say(folder, asked):
+def test_sound_tables_at_every_threshold_leave_nothing_to_say(audit, asked):
     lines = """
         insert into stg_orders
             select c, 'o1', i, n, r, d from (values
@@ -126,17 +130,17 @@ def test_sound_tables_at_every_threshold_leave_nothing_to_say(folder, asked):
         update last_build
             set as_of_date = date '{TODAY + timedelta(2)}', customers = 93 / 0.7, predicted_clv = 1000 / 1.3;
     """
-    assert audit(folder, last_build, lines=lines, as_of=TODAY + timedelta(2), asked=asked) == {}
+    assert audit(last_build, lines=lines, as_of=TODAY + timedelta(2), asked=asked) == {}
 
 
-def test_of_two_times_with_as_many_orders_the_earlier_one_is_odd(folder):
+def test_of_two_times_with_as_many_orders_the_earlier_one_is_odd(audit):
     lines = "update stg_orders set created_at_date = date '1970-01-01' where customer_id < 'c4'"
-    (earlier,) = [found for name, found in audit(folder, lines=lines, customers=8).items() if "one_time" in name]
+    (earlier,) = [found for name, found in audit(lines=lines, customers=8).items() if "one_time" in name]
     assert earlier == 4
 
 
 @pytest.mark.parametrize("strict", [False, True])
-def test_every_oddity_is_said_just_above_its_threshold_and_stops_a_strict_build(folder, strict):
+def test_every_oddity_is_said_just_above_its_threshold_and_stops_a_strict_build(audit, strict):
     lines = """
         insert into stg_orders select * from stg_orders where customer_id = 'c1';
         insert into orders select 1;
@@ -147,7 +151,7 @@ def test_every_oddity_is_said_just_above_its_threshold_and_stops_a_strict_build(
     last_build = f"""
         update last_build set as_of_date = date '{TODAY + timedelta(4)}', customers = 134, predicted_clv = 1000 / 1.31;
     """
-    assert audit(folder, last_build, lines=lines, as_of=TODAY + timedelta(3), strict=strict) == {
+    assert audit(last_build, lines=lines, as_of=TODAY + timedelta(3), strict=strict) == {
         "as_of_date_is_not_before_the_last_builds": 1,
         "as_of_date_is_not_in_the_future": 3,
         "customer_ids_differ_in_more_than_case": 1,
@@ -159,8 +163,8 @@ def test_every_oddity_is_said_just_above_its_threshold_and_stops_a_strict_build(
     }
 
 
-def test_orders_in_the_future_stop_a_build_that_nobody_gave_a_date(folder):
-    found = audit(folder, as_of=TODAY + timedelta(3), asked=False)
+def test_orders_in_the_future_stop_a_build_that_nobody_gave_a_date(audit):
+    found = audit(as_of=TODAY + timedelta(3), asked=False)
     assert found == {"as_of_date_is_not_in_the_future": 3}
 
 
@@ -169,11 +173,11 @@ def test_orders_in_the_future_stop_a_build_that_nobody_gave_a_date(folder):
 @pytest.mark.slow
 @pytest.mark.parametrize("customers, orders", [(100, 11), (400, 21)])
 @pytest.mark.parametrize("strict", [False, True])
-def test_an_improbable_share_and_orders_that_are_only_the_newest_part_are_said(folder, customers, orders, strict):
+def test_an_improbable_share_and_orders_that_are_only_the_newest_part_are_said(audit, customers, orders, strict):
     change = "update last_build set as_of_date = date '2017-01-0{}'"
-    found = audit(folder, change.format(2), lines=more_orders(orders - 1), customers=customers, strict=strict)
+    found = audit(change.format(2), lines=more_orders(orders - 1), customers=customers, strict=strict)
     assert found == {}
-    found = audit(folder, change.format(1), lines=more_orders(orders), customers=customers, strict=strict)
+    found = audit(change.format(1), lines=more_orders(orders), customers=customers, strict=strict)
     assert found == {"no_customer_holds_an_improbable_share": 1, "orders_do_not_begin_after_the_last_builds_ended": 1}
 
 
@@ -183,15 +187,15 @@ def test_an_improbable_share_and_orders_that_are_only_the_newest_part_are_said(f
     (186, {"customers_are_about_as_many_as_in_the_last_build": 50}),
     (184, {"customers_are_about_as_many_as_in_the_last_build": 49}),
 ])  # fmt: skip
-def test_orders_of_fewer_than_half_of_the_customers_are_taken_for_a_part_of_them(folder, of_the_last, found):
-    assert audit(folder, f"update last_build set customers = {of_the_last}") == found
+def test_orders_of_fewer_than_half_of_the_customers_are_taken_for_a_part_of_them(audit, of_the_last, found):
+    assert audit(f"update last_build set customers = {of_the_last}") == found
 
 
-def test_lines_that_were_left_out_are_none_that_cannot_be_used(folder):
+def test_lines_that_were_left_out_are_none_that_cannot_be_used(audit):
     left_out = (
         "insert into rejected_orders select 'left_out', 'x', 1000 from range(9); insert into orders from range(9)"
     )
-    assert audit(folder, lines=left_out) == {}
+    assert audit(lines=left_out) == {}
 
 
 @pytest.mark.slow
@@ -226,8 +230,8 @@ def test_lines_that_were_left_out_are_none_that_cannot_be_used(folder):
         ("update int_customer_orders set order_lines = 2 where customer_id = 'c2'", "features_add_up_to_the_orders"),
     ],
 )  # fmt: skip
-def test_every_promise_that_is_broken_fails_its_test_and_no_other(folder, change, test):
-    assert set(audit(folder, change)) == {test}
+def test_every_promise_that_is_broken_fails_its_test_and_no_other(audit, change, test):
+    assert set(audit(change)) == {test}
 
 
 def test_all_that_dbt_build_checks_by_hand_passes_the_unit_tests_among_it(tmp_path):

@@ -129,7 +129,7 @@ def test_the_models_agree_with_plain_python(project, tmp_path, drawn):
 
 
 @pytest.mark.slow
-@settings(fresh, max_examples=60)
+@settings(fresh, max_examples=25)
 @given(order_files())
 def test_the_models_agree_with_plain_python_on_many_files(project, tmp_path, drawn):
     agrees(project, tmp_path, *drawn)

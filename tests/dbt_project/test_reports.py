@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.dbt import run_dbt
 from pipeline.settings import Settings
+from tests.dbt_project.conftest import Parsed
 from tests.oracle import tenths
 
 AS_OF = date(2017, 10, 17)
@@ -46,7 +47,7 @@ HISTORY = {day: {who: float(chance.randint(0, 4)) for who in CUSTOMERS if chance
 
 
 @pytest.fixture(scope="module")
-def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+def build(tmp_path_factory: pytest.TempPathFactory, parsed: Parsed) -> Iterator[duckdb.DuckDBPyConnection]:
     folder: Path = tmp_path_factory.mktemp("reports")
     with duckdb.connect(folder / "build.duckdb") as made:
         made.execute("create table history (as_of_date date, customer_id varchar, predicted_clv double)")
@@ -60,7 +61,10 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyC
         made.executemany("insert into given values (?, ?, ?, ?)", [[who, *rest] for who, rest in FIRST.items()])
         made.execute(TABLES)
     result = run_dbt(
-        *("run", "--select", *REPORTS), settings=Settings(warehouse=folder), target=folder / "target", logs=folder
+        *("run", "--select", *REPORTS),
+        settings=Settings(warehouse=folder),
+        target=parsed.target(Settings()),
+        logs=folder,
     )
     assert result.success, [each.message for each in result.result]
     with duckdb.connect(folder / "build.duckdb", read_only=True) as made:

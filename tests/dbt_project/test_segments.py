@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.dbt import run_dbt
 from pipeline.settings import Settings
+from tests.dbt_project.conftest import Parsed
 from tests.oracle import Customer, segments, tenths
 
 AS_OF = date(2017, 10, 17)
@@ -31,15 +32,10 @@ create table customer_features as
 """
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all, because dbt reads the project anew in each."""
-    return tmp_path_factory.mktemp("segments")
-
-
-def found(folder: Path, customers: list[Customer], horizon_days: int | None, columns: str) -> list[tuple]:
+def found(
+    folder: Path, parsed: Parsed, customers: list[Customer], horizon_days: int | None, columns: str
+) -> list[tuple]:
     """These columns of what the models make of the customers, in their order."""
-    (folder / "build.duckdb").unlink(missing_ok=True)
     with duckdb.connect(folder / "build.duckdb") as build:
         build.execute("create table given (customer_id varchar, days date[], spent double, clv double, chance double)")
         build.executemany(
@@ -51,7 +47,7 @@ def found(folder: Path, customers: list[Customer], horizon_days: int | None, col
     result = run_dbt(
         *("run", "--select", "segment_bounds", "customer_value"),
         settings=Settings(warehouse=folder),
-        target=folder / "target",
+        target=parsed.target(Settings()),
         logs=folder,
     )
     assert result.success, [each.message for each in result.result]
@@ -95,9 +91,9 @@ values = random.Random(7)
     ],
     ids=["many values", "few values", "nearly one value and no chance", "edges", "nobody came back"],
 )
-def test_the_segments_and_places_agree_with_plain_python(folder, customers, horizon_days):
+def test_the_segments_and_places_agree_with_plain_python(tmp_path, parsed, customers, horizon_days):
     columns = "value_tier, lifecycle, rfm_recency, rfm_frequency, rfm_monetary, clv_rank, clv_decile, clv_percentile"
-    rows = found(folder, customers, horizon_days, columns)
+    rows = found(tmp_path, parsed, customers, horizon_days, columns)
     assert [row[:5] for row in rows] == segments(customers, AS_OF, horizon_days)
 
     values = [each.clv for each in customers]

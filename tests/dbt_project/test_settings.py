@@ -61,9 +61,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("settings")
     shutil.copytree(ROOT / "dbt_project" / "macros", folder / "macros")
     shutil.copy(ROOT / "dbt_project" / "models" / "intermediate" / "int_settings.sql", folder / "int_settings.sql")
-    (folder / "dbt_project.yml").write_text(
-        "{name: only_settings, profile: customer_lifetime_value, model-paths: [.]}"
-    )
+    (folder / "dbt_project.yml").write_text("{name: only_settings, profile: customer_lifetime_value, model-paths: [.]}")
     return folder
 
 

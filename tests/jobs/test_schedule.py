@@ -118,7 +118,7 @@ def test_a_schedule_that_cannot_be_followed_is_refused(shop: Shop, given: dict[s
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('ordres = "x.csv"', "sets ordres, which is no setting of the worker; the nearest is orders"),
+        ('ordres = "x.csv"', "sets ordres, which is not a setting of the worker; the nearest is orders"),
         ("orders = x", "is not TOML"),
         ('max_rejected = "much"', "MAX_REJECTED=much is not a share"),
         ('orders = "a.csv"\nORDERS = "b.csv"', "sets ORDERS twice"),

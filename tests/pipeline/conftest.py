@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+
+from pipeline.cli import main
+from pipeline.settings import TAKES
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = "customer_id,order_id,order_item_id,num_items,revenue,created_at_date"
@@ -109,6 +114,32 @@ def built(once: Callable[..., Path], tmp_path: Path) -> Shop:
     """A shop that has built as of 2017-10-16, then as of 2017-10-17: a copy of its own."""
     shutil.copytree(once("built-twice", _build_twice), tmp_path / "shop", symlinks=True)
     return Shop(tmp_path / "shop")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it printed."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Runs a command in this process: for what is refused before anything begins, a new one is mostly its own start."""
+
+    def command(*arguments: str, **given: str) -> Ended:
+        with monkeypatch.context() as patch:
+            patch.setattr(gc, "disable", lambda: None)  # which only a process that soon ends can afford
+            for name in {name for names in TAKES.values() for name in names}:
+                patch.delenv(name, raising=False)
+            for name, value in given.items():
+                patch.setenv(name, value)
+            status = main(arguments)
+        return Ended(status, *capsys.readouterr())
+
+    return command
 
 
 @pytest.fixture(scope="session")

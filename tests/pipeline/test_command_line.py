@@ -7,11 +7,9 @@ import re
 import shlex
 import socket
 import subprocess
-import sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -30,10 +28,6 @@ def run(*command: str, cwd: Path = ROOT, **environment: str) -> subprocess.Compl
     return subprocess.run(
         command, cwd=cwd, env=CLEAN | environment, capture_output=True, text=True, timeout=300, check=False
     )
-
-
-def pipeline(*arguments: str, **environment: Any) -> subprocess.CompletedProcess[str]:
-    return run(sys.executable, "-m", "pipeline", *arguments, **environment)
 
 
 @pytest.mark.parametrize(
@@ -56,24 +50,24 @@ def test_make_refuses_a_variable_that_the_command_does_not_take(arguments, neare
     assert ended.stdout == "" and not (tmp_path / "w").exists()
 
 
-def test_unknown_options_commands_and_prefixed_variables_are_refused_with_the_nearest():
+def test_unknown_options_commands_and_prefixed_variables_are_refused_with_the_nearest(command):
     for arguments, environment, nearest in [
         (("build", "--order", "mine.csv"), {}, "--orders"),
         (("train", "--horizn", "9"), {}, "--horizon"),
         (("biuld",), {}, "build"),
         (("rollback",), {"CLV_WAREHOSE": "x"}, "CLV_WAREHOUSE"),
     ]:
-        ended = pipeline(*arguments, **environment)
-        assert ended.returncode == 2
+        ended = command(*arguments, **environment)
+        assert ended.status == 2
         assert f"the nearest is {nearest}." in ended.stderr, ended.stderr
         assert len(ended.stderr.splitlines()) == 1
 
 
-def test_a_variable_may_carry_the_prefix_and_an_option_goes_before_both(tmp_path):
+def test_a_variable_may_carry_the_prefix_and_an_option_goes_before_both(command, tmp_path):
     nothing = f"Nothing is published in {tmp_path}"
     other = {"WAREHOUSE": str(tmp_path / "other")}
-    assert f"{nothing} yet" in pipeline("sql", CLV_WAREHOUSE=str(tmp_path), **other).stderr
-    assert f"{nothing} yet" in pipeline("sql", "--warehouse", str(tmp_path), CLV_WAREHOUSE="x", **other).stderr
+    assert f"{nothing} yet" in command("sql", CLV_WAREHOUSE=str(tmp_path), **other).stderr
+    assert f"{nothing} yet" in command("sql", "--warehouse", str(tmp_path), CLV_WAREHOUSE="x", **other).stderr
 
 
 def test_spark_is_not_asked_for_in_vain(tmp_path, monkeypatch, capsys):
@@ -124,10 +118,10 @@ def test_makes_list_fits_a_terminal_and_names_each_commands_variables_as_the_com
     assert set(TAKES) == {*commands.commands, "serve"}
 
 
-def test_every_option_is_explained_with_its_default():
-    for command in commands.commands.values():
-        text = " ".join(pipeline(command.name, "--help").stdout.split())
-        for name in options_of_people(command):
+def test_every_option_is_explained_with_its_default(command):
+    for each in commands.commands.values():
+        text = " ".join(command(each.name, "--help").stdout.split())
+        for name in options_of_people(each):
             assert re.search(rf"--{name.lower().replace('_', '-')} \S+ .*?\[{name}; default: .+?\]", text)
 
 

@@ -77,7 +77,7 @@ def test_files_in_an_object_store_are_read_as_files_here_are(place: str, command
         ({"ORDERS": "s3://shop/*.jsonl"}, 1, "There is nothing at s3://shop/*.jsonl."),
         ({"ORDERS": "s3://nowhere/orders.csv"}, 1, "There is nothing at s3://nowhere/orders.csv."),
         ({"ORDERS": "s3://shop/broken.csv.gz"}, 1, "s3://shop/broken.csv.gz is damaged or no gzip file"),
-        ({"ORDERS": "s3://shop/folder", "TABLE": "lines"}, 2, "s3://shop/folder is no database. Leave TABLE out."),
+        ({"ORDERS": "s3://shop/folder", "TABLE": "lines"}, 2, "s3://shop/folder is not a database. Leave TABLE out."),
         ({"ORDERS": "gs://shop/orders.csv"}, 2, "python -m pip install gcsfs"),
         ({"ORDERS": "snowflake://me@there/shop", "TABLE": "l"}, 2, "python -m pip install adbc-driver-snowflake"),
     ],

@@ -15,7 +15,7 @@ from pipeline.dbt import run_dbt
 from pipeline.runners.on_spark import OnSpark
 from pipeline.settings import DEMO_ORDERS, Settings
 from pipeline.warehouse.folder import Warehouse
-from tests.dbt_project.conftest import Project
+from tests.dbt_project.conftest import Parsed, Project
 from tests.dbt_project.test_features import agrees, fresh, order_files
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # a session of Spark is slow to start on a busy machine
@@ -25,7 +25,7 @@ class OnOneSession(Project):
     """As in the tests of DuckDB: what Spark made is brought back and looked at there."""
 
     def __init__(self, folder: Path):
-        super().__init__(folder)
+        super().__init__(folder, Parsed(folder))
         warehouse = Warehouse(folder)
         warehouse.logs.mkdir()
         self.engine = OnSpark(Settings(warehouse=folder, spark_master="local[2]"), warehouse)
@@ -41,7 +41,12 @@ class OnOneSession(Project):
         self.engine.ask("drop schema if exists main cascade")
         self.engine.bring_orders(orders.find(str(orders_file)))
         result = run_dbt(
-            "build", *what, settings=self.settings, target=self.engine.target, logs=self.folder / "logs", output="spark"
+            "build",
+            *what,
+            settings=self.settings,
+            target=self.parsed.target(self.settings),
+            logs=self.folder / "logs",
+            output="spark",
         )
         self.engine.take_back(result.result.results)
         return result

@@ -182,6 +182,8 @@ def test_too_little_history_names_the_longest_horizon_and_that_one_works(lines, 
     longest = printed.split("HORIZON=")[1].split()[0]
     assert f"{longest} days" in printed
     train(tmp_path, orders, HORIZON=longest)
+    log = (tmp_path / "warehouse" / "logs" / "dbt.log").read_text()
+    assert log.count("Starting full parse") == 1  # the second training parses nothing anew
 
 
 @pytest.mark.slow
