@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from graphlib import TopologicalSorter
 
 import pytest
@@ -95,6 +96,7 @@ READ_BY_ONE = {
 WORDS_OF_ENGINES = "pipeline.engines."
 
 
+@cache
 def texts(module: str) -> list[str]:
     """The strings in a module that are no docstrings."""
     tree = ast.parse(FILES[module].read_text(encoding="utf-8"))

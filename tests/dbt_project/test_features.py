@@ -122,7 +122,7 @@ fresh = settings(
 )
 
 
-@settings(fresh, max_examples=6)
+@settings(fresh, max_examples=3)
 @given(order_files())
 def test_the_models_agree_with_plain_python(project, tmp_path, drawn):
     agrees(project, tmp_path, *drawn)
