@@ -102,7 +102,8 @@ help: ## print this list; `python -m pipeline <command> --help` explains the var
 		/^[a-z-]+: .*## / { split($$0, part, /: .*## /); printf "  make %-14s %s\n%s", part[1], part[2], shown[part[1]] }' Makefile
 
 test: $(VENV)/dev ## the everyday tests
-	@$(BIN)/python -m pytest -n auto
+	@# Neighbours run in one process as long as all have work: what a file of tests shares is made once.
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-slow: $(VENV)/dev $(if $(shell command -v java),$(VENV)/spark) ## the tests that take longer
 	@$(BIN)/python -m pytest -m slow -n auto --dist loadscope

@@ -55,7 +55,7 @@ def walked(found: Columns, query: ListingQuery) -> Iterator[list[str]]:
         cursor = Cursor.read(text)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=70)
 @given(
     values=st.dictionaries(st.text(max_size=3), st.sampled_from(TIED) | st.floats(-9, 9), max_size=26),
     limit=st.integers(1, 9),

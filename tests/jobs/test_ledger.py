@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +17,8 @@ from werkzeug.test import Client
 
 from api import create_app
 from api.settings import Settings
-from pipeline.jobs import Jobs, NoRoom
+from pipeline.jobs import Jobs, NoRoom, TooLarge
+from pipeline.jobs.jobs import ABANDONED
 from pipeline.jobs.ledger import ENDED, STATES, Ledger
 from pipeline.jobs.progress import Progress
 from pipeline.jobs.uploads import RESERVE, stop_where_full
@@ -166,3 +168,39 @@ def test_an_upload_leaves_room_for_the_builds(
     else:
         with pytest.raises(NoRoom, match="no room for 1,000 bytes and a build of them"):
             stop_where_full(tmp_path, 1000)
+
+
+def test_an_upload_may_have_as_many_bytes_as_are_allowed_and_not_one_more(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path)
+    with jobs.receiving(10, limit=10) as incoming:
+        incoming.write(b"1234567")
+        incoming.write(b"890")
+        with pytest.raises(TooLarge):
+            incoming.write(b"1")
+    with pytest.raises(TooLarge), jobs.receiving(11, limit=10):
+        pass
+
+
+@pytest.mark.parametrize(("minutes", "is_gone"), [(-1, False), (1, True)])
+def test_what_is_kept_for_some_days_goes_when_they_are_over_and_not_before(
+    tmp_path: Path, minutes: int, is_gone: bool
+) -> None:
+    jobs, keep = Jobs(tmp_path), timedelta(days=14)
+    jobs.create()
+    then = {name: datetime.now(UTC) - days - timedelta(minutes=minutes)
+            for name, days in [("ended", keep), ("held", ABANDONED), ("incoming-x", ABANDONED)]}  # fmt: skip
+    for name, moment in then.items():
+        (jobs.folder / name).mkdir()
+        (jobs.folder / name / "orders.csv").touch()
+        os.utime(jobs.folder / name, (moment.timestamp(), moment.timestamp()))
+    jobs.ledger.add("held", "upload", "orders.csv", {}, "held")
+    jobs.ledger.add("ended", "upload", "orders.csv", {})
+    jobs.ledger.end(jobs.ledger.claim(), "failed", "why")
+    with sqlite3.connect(jobs.ledger.file) as rows:
+        for name, column in [("ended", "ended_at"), ("held", "queued_at")]:
+            rows.execute(f"update builds set {column} = ? where id = ?", (f"{then[name]:%Y-%m-%dT%H:%M:%SZ}", name))
+    jobs.clean(keep)
+    assert (jobs.folder / "ended" / "orders.csv").exists() is not is_gone
+    assert (jobs.folder / "incoming-x").exists() is not is_gone
+    assert jobs.ledger.get("held").state == ("cancelled" if is_gone else "held")
+    assert jobs.ledger.get("ended").message == "why"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.jobs.ledger import Ledger
 from tests.api.conftest import free_port
 from tests.jobs.conftest import ORDERS, Desk
 from tests.pipeline.conftest import ROOT
@@ -80,6 +81,7 @@ def test_a_worker_that_is_told_to_end_does_within_seconds_and_its_build_waits_ag
         worker.send_signal(number)
         assert worker.wait(10) == 0
         assert desk.build(build_id)["state"] == "queued"
+        assert Ledger(desk.jobs / "ledger.sqlite").get(build_id).attempts == 0  # it was no fault of the build's
     assert "make work" in desk.build(build_id)["message"]
     desk.work()
     assert desk.ended(build_id)["state"] == "published"

@@ -157,7 +157,7 @@ def is_open(orders: list[Order], dialect: Dialect) -> bool:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=24, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(known_orders, dialects)
 def test_orders_in_any_dialect_come_out_as_those_orders_or_as_the_question_that_was_put_in(room, orders, dialect):
@@ -182,7 +182,7 @@ def test_orders_in_any_dialect_come_out_as_those_orders_or_as_the_question_that_
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(known_orders, dialects)
 def test_a_mapping_that_was_written_reads_the_same_again(room, orders, dialect):
