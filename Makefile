@@ -109,7 +109,7 @@ test-slow: $(VENV)/dev $(if $(shell command -v java),$(VENV)/spark) ## the tests
 	@$(BIN)/python -m pytest -m slow -n auto --dist loadscope
 
 test-faults: $(VENV)/dev $(if $(shell command -v java),$(VENV)/spark) ## kills, full disks and double starts in full number; an hour
-	@FAULTS=full $(BIN)/python -m pytest tests/pipeline/test_faults.py tests/pipeline/test_publish.py tests/jobs/test_kills.py tests/jobs/test_crowd.py tests/spark/test_kills.py -s -m slow
+	@FAULTS=full $(BIN)/python -m pytest tests/pipeline/test_faults.py tests/pipeline/test_publish.py tests/jobs/test_kills.py tests/jobs/test_crowd.py tests/delivery/test_under_fire.py tests/spark/test_kills.py -s -m slow
 
 test-mutants: $(VENV)/dev ## mistakes put into the code: tests have to notice them; some hours
 	@$(BIN)/python -m tests.mutants

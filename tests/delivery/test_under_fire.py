@@ -1,7 +1,11 @@
-"""Deliveries beside readers, kills at any moment, and a million customers."""
+"""Deliveries beside readers, kills at any moment, and a million customers.
+
+FAULTS=full (make test-faults) delivers 20 times beside the readers, and kills each side at 30 moments.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -19,6 +23,9 @@ from tests.delivery.conftest import Warehouse
 from tests.postgres import Postgres
 
 pytestmark = pytest.mark.slow
+
+FULL = os.environ.get("FAULTS") == "full"
+DELIVERIES, KILLS = (20, 30) if FULL else (10, 9)
 
 Rows = list[tuple[Any, ...]]
 
@@ -54,7 +61,7 @@ def large(builds: tuple[Warehouse, Warehouse], tmp_path_factory: pytest.TempPath
     return first, second
 
 
-def test_readers_beside_20_deliveries_see_one_build_or_the_other_and_no_error(
+def test_readers_beside_deliveries_see_one_build_or_the_other_and_no_error(
     database: Postgres, large: tuple[Warehouse, Warehouse]
 ) -> None:
     to = {"DELIVER_TO": database.address("writer")}
@@ -106,7 +113,7 @@ def test_readers_beside_20_deliveries_see_one_build_or_the_other_and_no_error(
     readers = [threading.Thread(target=watched, args=(ways[n % 2], n)) for n in range(8)]
     for reader in readers:
         reader.start()
-    for n in range(20):
+    for n in range(DELIVERIES):
         large[n % 2].run("deliver", **to)
     ended.set()
     for reader in readers:
@@ -143,10 +150,10 @@ def test_a_delivery_that_is_killed_at_any_moment_leaves_one_whole_build(
         states.append(database.query(WHOLE))
     before = states[1]
     unchanged = 0
-    for n in range(30):
+    for n in range(KILLS):
         delivery = large[n % 2].start("deliver", **to)
         wait_for(lambda: is_delivering(database))
-        time.sleep(lasted * n / 30)
+        time.sleep(lasted * n / KILLS)
         delivery.send_signal(signal.SIGKILL)
         delivery.wait()
         wait_for(lambda: not is_delivering(database))
@@ -154,7 +161,7 @@ def test_a_delivery_that_is_killed_at_any_moment_leaves_one_whole_build(
         assert after in (before, states[n % 2])
         unchanged += after == before
         before = after
-    assert unchanged >= 10
+    assert unchanged >= KILLS // 3
     for build, state in zip(large, states, strict=True):
         build.run("deliver", **to)
         assert database.query(WHOLE) == state
@@ -172,9 +179,9 @@ def test_a_server_that_is_killed_at_any_moment_has_one_whole_build_when_it_is_ba
         states.append(database.query(WHOLE))
     before = states[1]
     failed = 0
-    for n in range(30):
+    for n in range(KILLS):
         delivery = large[n % 2].start("deliver", **to)
-        time.sleep(lasted * n / 30)
+        time.sleep(lasted * n / KILLS)
         database.kill()
         printed = delivery.communicate()[0]
         database.start()
@@ -187,7 +194,7 @@ def test_a_server_that_is_killed_at_any_moment_has_one_whole_build_when_it_is_ba
         after = database.query(WHOLE)
         assert after in (before, states[n % 2])
         before = after
-    assert failed >= 10
+    assert failed >= KILLS // 3
     large[0].run("deliver", **to)
     assert database.query(WHOLE) == states[0]
 

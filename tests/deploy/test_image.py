@@ -49,7 +49,7 @@ def test_the_image_is_built_and_builds_and_serves_without_rights(tmp_path: Path)
     base = tmp_path / "base"
     packages = "--include=python3,python3-venv,ca-certificates"
     run("debootstrap", "--variant=minbase", packages, "bookworm", str(base))
-    storage = ["--root", str(tmp_path / "storage"), "--runroot", str(tmp_path / "run"), "--storage-driver", "vfs"]
+    storage = ["--root", str(tmp_path / "storage"), "--runroot", str(tmp_path / "run")]
 
     def buildah(*arguments: str) -> str:
         return run("buildah", *storage, *arguments).strip()
