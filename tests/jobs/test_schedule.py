@@ -50,21 +50,32 @@ def test_each_morning_has_one_build_by_the_clock_on_the_wall(daily: Clock) -> No
         if daily.queues_at(moment):
             queued.append(moment.astimezone(BERLIN))
             daily.build()
-        moment += timedelta(minutes=1)
+        moment += timedelta(minutes=5)
     assert [f"{at:%d %H:%M}" for at in queued] == ["28 09:00", "29 09:00", "30 09:00", "31 09:00", "01 09:00"][:4]
     assert queued[1].utcoffset() > queued[0].utcoffset()
 
 
-@pytest.mark.parametrize("cron", ["0 2 * * *", "30 2 * * *"])
-def test_what_is_due_in_an_hour_that_comes_twice_is_built_once(tmp_path: Path, cron: str) -> None:
+@pytest.mark.parametrize(
+    ("cron", "due"),
+    [
+        ("0 2 * * *", ["25 00:00", "26 01:00"]),
+        ("30 2 * * *", ["25 00:30", "26 01:30"]),
+        ("30 */2 25 10 *", ["24 22:30", "25 00:30", *(f"25 {hour:02}:30" for hour in range(3, 23, 2))]),
+        ("30 * 25 10 *", [*(f"24 {hour}:30" for hour in (22, 23)), *(f"25 {hour:02}:30" for hour in range(23))]),
+    ],
+)
+def test_in_an_hour_that_comes_twice_what_is_due_each_hour_is_built_twice_and_else_once(
+    tmp_path: Path, cron: str, due: list[str]
+) -> None:
     clock, queued = Clock(tmp_path, cron, BERLIN), []
     moment = datetime(2099, 10, 24, 12, tzinfo=UTC)
-    while moment < datetime(2099, 10, 26, 12, tzinfo=UTC):  # the clocks of Berlin go back on the 25th
+    shown = [f"{at.astimezone(UTC):%d %H:%M}" for at in clock.schedule.next_due(moment, len(due))]
+    while moment < datetime(2099, 10, 26, 12, tzinfo=UTC):  # the clocks of Berlin go back on the 25th, at 01:00 UTC
         if clock.queues_at(moment):
-            queued.append(moment.astimezone(BERLIN))
+            queued.append(f"{moment:%d %H:%M}")
             clock.build()
-        moment += timedelta(minutes=10)
-    assert [f"{at:%d %H}" for at in queued] == ["25 02", "26 02"]
+        moment += timedelta(minutes=30)
+    assert queued == shown == due
 
 
 def test_mornings_that_nobody_was_there_for_are_made_up_for_by_one_build(daily: Clock) -> None:
