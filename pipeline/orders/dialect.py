@@ -149,6 +149,8 @@ def _delimiter(lines: list[str], quote: str) -> str:
         return " " if alike(" ")[1] > 1 else ","  # names and texts have blanks in them, whatever divides the fields
     by_names = {delimiter: of_names(delimiter) for delimiter in dividing}
     best = max(by_names.values())
+    if best < 2 and of_names(" ") > 2:  # a report in columns, whose amounts have commas in them
+        return " "
     return max([each for each, count in by_names.items() if count == best] if best > 1 else dividing, key=alike)
 
 

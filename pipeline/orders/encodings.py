@@ -24,15 +24,21 @@ _WESTERN = (
     "áðéíóúýþæö",
 )
 _CENTRAL = ("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "čćđšž", "ăâîşţșț")
+_TURKISH = ("âçğîıöşü\u0307",)  # the last is what a small İ has above its i
+_BALTIC = ("āčēģīķļņšūž", "ąčęėįšųūž", "äöüõšž")
 _ENCODINGS = {  # the most usual first: it is taken where others fit as well
     "windows-1252": _WESTERN,
     "windows-1250": _CENTRAL,
+    "windows-1254": _TURKISH,
+    "windows-1257": _BALTIC,
     "iso-8859-2": _CENTRAL,
+    "iso-8859-15": _WESTERN,
     "cp850": _WESTERN,
     "mac-roman": _WESTERN,
 }
 _SIGNS = set("€„“”‘’–—…«»°§\u00a0\u2022\u00ae\u2122")  # that may stand beside letters
 _HIGH_WORD = re.compile(rb"[A-Za-z]+(?:[\x80-\xff]+[A-Za-z]*)+|[\x80-\xff]+(?:[A-Za-z]+[\x80-\xff]*)+")
+_EURO = re.compile(rb"[0-9] ?\xa4|\xa4 ?[0-9]")  # in ISO 8859-15; elsewhere a sign for currencies that nobody writes
 _ENOUGH = 0.9  # of the words, in one language, before a less usual encoding is taken
 
 
@@ -47,7 +53,8 @@ def latin(lines: bytes) -> str | None:
                    {encoding: share for encoding, (_, share) in fits.items()}):  # fmt: skip
         fitting = [encoding for encoding, share in shares.items() if share >= max(_ENOUGH, *shares.values())]
         if fitting:
-            return max(fitting, key=lambda encoding: _known_names(lines, encoding))
+            best = max(fitting, key=lambda encoding: _known_names(lines, encoding))
+            return "iso-8859-15" if best == "windows-1252" and _EURO.search(lines) else best
     return None
 
 

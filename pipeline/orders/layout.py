@@ -42,6 +42,7 @@ _NUMBERS = (
 _NUMBERS_AS_TEXT = "select decode(value) from parquet_kv_metadata({}) where decode(key) = 'numbers'"
 # DuckDB would make its buffers of 16 longest lines, a quarter of a gigabyte each: more than a small MEMORY has.
 _LINES = f"max_line_size = {16 << 20}, buffer_size = {32 << 20}"
+_HABIT = 10_000  # one line in so many
 _MOST_FIELDS = 20  # past it, an expression with a term for each field is longer than DuckDB takes
 
 
@@ -149,6 +150,21 @@ def _nested(record: dict[str, object], before: str = "") -> Iterator[str]:
             yield from _nested(value, f"{before}{key}.")
         else:
             yield before + key
+
+
+def short_lines(layout: Layout, least: int) -> tuple[int, int]:
+    """How many lines of the sample end after `least` fields or more and before the last one; and how many there are."""
+    seen = text.sample(layout.part)
+    lines = text.to_utf8(seen.head + seen.pieces, layout.encoding, layout.ends, False).split(b"\n")[layout.skipped : -1]
+    mark = layout.delimiter.encode()
+    few = [line for line in lines if line.count(mark) < layout.fields - 1 and line.strip()]
+    whole = (line.decode(errors="replace") for line in few if line.count(b'"') % 2 == 0)  # others go on
+    return sum(least <= len(dialect.split(line, layout.delimiter)) < layout.fields for line in whole), len(lines)
+
+
+def is_habit(short: int, lines: int) -> bool:
+    """Whether so many short lines are a habit of what wrote the file: to pad them takes a copy of all of it."""
+    return short * _HABIT > lines
 
 
 @contextmanager

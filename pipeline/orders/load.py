@@ -28,7 +28,6 @@ TABLE = (
     "malformed_part integer, line_breaks bigint, malformed_line varchar"
 )
 READING = "orders_reading"
-_HABIT = 10_000  # one line in so many
 _MIXED = "state machine reached an invalid state"
 
 
@@ -64,8 +63,11 @@ def load(
             reading = decide(source, stated, folder=folder, encoding=encoding)
             loaded = _Loader(connection, table, folder).into_table(reading)
     if short := loaded.short:  # what is left out at their end may be looked at, so all is decided with them again
+        before, without = _malformed(connection, table), reading
         reading = decide(source, stated, folder=folder, encoding=reading.mapping.encoding, short=short)
         loaded = _Loader(connection, table, folder).into_table(reading)
+        if _malformed(connection, table) == before:  # what is short is a last line that no line end follows
+            reading = without
     doubts = _doubts(connection, table, reading)
     if doubts:
         known = reading.mapping.encoding
@@ -139,8 +141,7 @@ class _Loader:
                 f"having bool_and(error_type = 'MISSING COLUMNS') and min(column_idx) >= {least}) "
                 f"select (select count(*) from short), (select count(*) from {self._table}) - {before}"
             ).fetchall()
-            # To pad them takes a copy of the whole file: not worth it for a few, which are no habit of what wrote it.
-            if short * _HABIT > records:
+            if layout.is_habit(short, records):
                 self.short[each.part] = least
         name = _source_file(reading, each)
         # One row per physical line of each record that DuckDB rejected, behind the well-formed record before it. DuckDB
@@ -204,6 +205,11 @@ class _Loader:
             raise OrdersError(
                 f"{each.part.path}, line {rows[0][0]}: {quote if rows[0][1] else long}, then build again."
             )
+
+
+def _malformed(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    ((lines,),) = connection.execute(f"select count(malformed_line) from {table}").fetchall()
+    return int(lines)
 
 
 def _source_file(reading: Reading, each: Layout) -> str:

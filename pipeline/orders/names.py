@@ -15,7 +15,7 @@ COLUMNS = ("customer_id", "order_id", "order_item_id", "num_items", "revenue", "
 
 _TAX = re.compile(
     r"[\s_-]*[(\[]?(inc|ex|ink|zzgl|with|without|con|sin|sem|com|ohne|mit)[a-z.]*[\s_]*"
-    r"(tax|taxes|vat|gst|mwst|ust|iva|btw|tva)\.?[)\]]?$",
+    r"(tax|taxes|vat|gst|mwst|ust|iva|btw|tva)\.?[)\]]?$|[\s_-]+(incl?|excl?)$",
     re.IGNORECASE,
 )
 _CENTS = re.compile(
@@ -61,6 +61,16 @@ def bare(name: str) -> str:
 def is_in_cents(name: str) -> bool:
     """Whether the name says that its money is counted in cents."""
     return _CENTS.search(name) is not None
+
+
+def ends_like(name: str) -> set[str]:
+    """Which of our columns, and `unit_price`, have a name that this one ends in, as `Contact email` does."""
+    spelled = normalised(name)
+    return {
+        column
+        for column, groups in synonyms().items()
+        if any(spelled.endswith(known) for group in groups for known in group if len(known) > 3)
+    }
 
 
 def known(names: Sequence[str]) -> int:

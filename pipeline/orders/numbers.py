@@ -167,11 +167,27 @@ def number_sql(column: str, chosen: NumberFormat) -> str:
     nothing = f"when regexp_full_match({text}, {literal(f'({marks}) *[-–—]+')}) then '0' " if marks else ""
     return (
         f"case when {simple} then {easy} "
+        f"when regexp_full_match({column}, {literal(_usual(chosen))}) then {_without_marks(column, chosen)} "
         f"{nothing}"
         f"when regexp_full_match({text}, {literal(pattern)}) and not {two_signs} "
         f"then case when {negative} then '-' else '' end || {bare} "
         f"else {other if chosen.decimal == ',' else column} end"
     )
+
+
+def _usual(chosen: NumberFormat) -> str:
+    """What most numbers that are not plain look like, $1,010.50 say: one look tells, where all forms take six."""
+    group, point = (",", r"\.") if chosen.decimal == "." else (r"\.", ",")
+    marks = "|".join(re.escape(mark) for mark in sorted(chosen.marks, key=len, reverse=True))
+    before, after = (rf"(-?({marks})? ?|({marks}) ?-)", rf"( ?({marks}))?") if marks else ("-?", "")
+    return rf"{before}([1-9][0-9]{{0,2}}({group}[0-9]{{3}})+|[0-9]+)({point}[0-9]+)?{after}"
+
+
+def _without_marks(column: str, chosen: NumberFormat) -> str:
+    bare = column
+    for mark in (*sorted(chosen.marks, key=len, reverse=True), " ", "," if chosen.decimal == "." else "."):
+        bare = f"replace({bare}, {literal(mark)}, '')"
+    return bare if chosen.decimal == "." else f"replace({bare}, ',', '.')"
 
 
 def computed_sql(

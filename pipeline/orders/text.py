@@ -24,7 +24,8 @@ from pipeline.orders.source import Part
 _BLOCK = 1 << 20
 _HEAD = 2 << 20
 _PIECES, _PIECE = 24, 96 << 10
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+         (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def sample(part: Part) -> Sample:
         if len(head) < _HEAD:
             return Sample(head, b"", True)
         head = _whole_lines(head, part)
-        if part.is_packed or head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        if part.is_packed or head.startswith(tuple(bom for bom, name in _BOMS if name != "utf-8")):
             return Sample(head, b"", False)
         size = part.path.stat().st_size
         pieces = []
@@ -99,7 +100,7 @@ def is_utf8(content: bytes, whole: bool) -> bool:
 def _single_byte(part: Part, lines: bytes) -> str:
     high = re.findall(rb"[\x80-\xff]", lines)
     # Latin text has single accented letters among plain ones; other alphabets have whole words of high bytes.
-    words = sum(len(run) for run in re.findall(rb"[\x80-\xff]{3,}", lines))
+    words = sum(len(run) for run in re.findall(rb"(?<![A-Za-z])[\x80-\xff]{3,}(?![A-Za-z])", lines))
     if words * 4 < len(high) and (found := encodings.latin(lines)):
         return found
     from charset_normalizer import from_bytes
@@ -175,7 +176,7 @@ class _Rewriter:
 
     def __init__(self, encoding: str, ends: str, squeeze_blanks: bool, padding: Padding | None):
         self._is_utf8 = encoding == "utf-8"
-        self._is_wide = encoding.startswith("utf-16")
+        self._is_wide = encoding.startswith(("utf-16", "utf-32"))
         self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
         self._ends = ends
         self._squeeze = squeeze_blanks

@@ -35,6 +35,29 @@ CASES = {  # name: (file, words of the question, revenue with the first answer, 
         file("a,1,1,10.00,2024-01-01,paid", "b,2,1,500.00,2024-01-02,cancelled", header=f"{HEADER},status"),
         ("status", "cancelled: 1 line, 500.00"), "10", "510",
     ),
+    "a status by its words alone, in another language": (
+        file("a,1,1,10.00,2024-01-01,Выполнен", "b,2,1,500.00,2024-01-02,Отменён", header=f"{HEADER},Этап"),
+        ("Этап", "Отменён: 1 line, 500.00"), "10", "510",
+    ),
+    "a column of another name that holds currencies": (
+        file("a,1,1,10.00,2024-01-01,EUR", "b,2,1,500.00,2024-01-02,JPY", "c,3,1,1.00,2024-01-02,EUR",
+             header=f"{HEADER},pays_in"),
+        ("pays_in", "JPY: 1 line, 500.00"), "11", "511",
+    ),
+    "what stands on the first line of an order only": (
+        file("a,1,10.00,2024-01-01,paid", ",1,20.00,,", "b,2,5.00,2024-01-02,paid", ",2,7.00,,",
+             header="customer_id,order_id,revenue,created_at_date,status"),
+        ("customer_id, created_at_date, status: empty on 2 of 4 lines",), "42", "15",
+    ),
+    "the same where the number of the order does too": (
+        file("1,a,10.00,2024-01-01", ",,20.00,", "2,b,5.00,2024-01-02", ",,7.00,",
+             header="Order,Customer,Total,Date"),
+        ("Order, Customer, Date: empty on 2 of 4 lines",), "42", "15",
+    ),
+    "amounts of which none may be the line's": (
+        file("a,1,3,10.00,30.00,34.00,2024-01-01", header="customer_id,order_id,qty,unit_price,subtotal,total,date"),
+        ("total and subtotal", "qty * unit_price"), "34", "30",
+    ),
     "a date of cancelling": (
         file("a,1,1,10.00,2024-01-01,", "b,2,1,500.00,2024-01-02,2024-01-03", header=f"{HEADER},cancelled_at"),
         ("cancelled_at",), "10", "510",
@@ -98,6 +121,16 @@ def test_a_column_that_is_missing_is_asked_for_beside_those_that_are_there(reade
     text = str(reader.asked(path))
     assert all(said in text for said in (f"known to be {column}", word, f"columns: {{{column}: blood_group}}"))
     assert (reader.answered(path).customers, reader.answered(path).revenue) == ({"a"}, 10)
+
+
+def test_where_no_name_is_known_the_likeliest_columns_come_first_and_the_order_is_asked_for_too(reader):
+    """Numbers of orders grow, and could be seconds since 1970; customers come again; names may end in known ones."""
+    lines = [f"{2000000000 + n}\t;{100 + n % 7};{n + 1:02}.01.2024;{1 + n % 2};{n + 1},50;x{n}" for n in range(30)]
+    path = reader.write("orders.csv", "\n".join(["注文番号;会員番号;注文日;個数;合計;amazon-order-id", *lines]) + "\n")
+    likeliest = [question.answers[0][0] for question in reader.asked(path).questions]
+    theirs = {"customer_id": "会員番号", "revenue": "合計", "created_at_date": "注文日", "order_id": "amazon-order-id"}
+    assert likeliest == [f"columns: {{{name}: {column}}}" for name, column in theirs.items()]
+    assert (len(reader.answered(path).customers), reader.answered(path).revenue) == (7, Decimal(480))
 
 
 def test_a_file_without_names_is_read_by_positions(reader):

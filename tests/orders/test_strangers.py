@@ -67,7 +67,18 @@ MONEY = {  # what stands in the column: what it comes to
 }
 CENTS = ("amount_cents", "amountCents", "Total (cents)", "Betrag in Cent", "totale_centesimi")
 NAMES = {  # encoding: names in it
-    "windows-1250": ("Łukasz Wójcik", "Dvořák Jiří", "Małgorzata Dąbrowska", "Šťastný Ondřej", "Kőszegi Gergő"),
+    "windows-1250": (
+        "Łukasz Wójcik",
+        "Żółty Róg",
+        "Dvořák Jiří",
+        "Małgorzata Dąbrowska",
+        "Šťastný Ondřej",
+        "Kőszegi Gergő",
+    ),
+    "windows-1254": ("Şükrü Işık", "Ayşe Yıldız", "Çağlar Güneş"),
+    "windows-1257": ("Jānis Ozoliņš", "Žemaitė Šiaulių"),
+    "iso-8859-15": ("Müller, 10 €", "Groß, 20 €"),
+    "utf-32": ("Müller", "Groß"),
     "windows-1252": ("Père Noël", "Søren Kjær", "Müller", "Women’s Club", "Niño Muñoz", "João"),
     "windows-1251": ("Иван Петров", "Мария Сидорова"),
     "cp850": ("Müller", "Schröder", "Groß"),

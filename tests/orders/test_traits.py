@@ -278,11 +278,31 @@ def test_a_line_that_ends_before_its_money_is_no_order_however_the_mapping_spell
     assert [row["malformed_line"] for row in read.rows if row["malformed_line"]] == ["b,2024-01-16,x,1"]
 
 
-def test_a_last_line_that_is_cut_within_its_money_is_no_order(reader):
+def test_a_number_of_the_order_that_stands_nowhere_is_none(reader):
+    path = reader.write("orders.csv", "customer_id,transaction_id,revenue,date\n1,,10,2024-01-15\n1,,20,2024-01-16\n")
+    assert [row["order_id"] for row in reader.read(path).used] == ["2024-01-15", "2024-01-16"]
+
+
+def test_a_report_in_columns_is_read_by_its_blanks_though_its_amounts_have_commas(reader):
+    head = "ACME LTD   SALES REGISTER   PAGE {}\n\nCUSTOMER  ORDER     DATE        QTY     AMOUNT\n"
+    page = head + "C000101   SO0001  15/01/2024    3   1,234.50\nC000102   SO0002  16/01/2024    1      10.00\n"
+    read = reader.read(reader.write("report.txt", page.format(1) + page.format(2)))
+    assert (read.customers, read.revenue) == ({"C000101", "C000102"}, Decimal("2489.00"))
+
+
+def test_a_last_line_that_is_cut_its_money_is_no_order(reader):
     lines = "a,2024-01-15,10.00,x,y\nb,2024-01-16,20.00\nc,2024-01-17,1"
     read = reader.read(reader.write("orders.csv", f"customer_id,date,revenue,note,more\n{lines}"))
     assert (read.customers, read.revenue) == ({"a", "b"}, 30)
     assert [row["malformed_line"] for row in read.rows if row["malformed_line"]] == ["c,2024-01-17,1"]
+
+
+def test_a_last_line_that_is_cut_makes_no_file_of_short_lines(reader):
+    read = reader.read(
+        reader.write("orders.csv", "customer_id,date,revenue,note\na,2024-01-15,10.00,x\nb,2024-01-16,2")
+    )
+    assert (read.customers, read.read_as) == ({"a"}, reader.read(reader.write(
+        "whole.csv", "customer_id,date,revenue,note\na,2024-01-15,10.00,x\n")).read_as)  # fmt: skip
 
 
 @pytest.mark.parametrize(("short", "taken"), [(1, 20_000), (3, 20_003)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import islice
 
 from pipeline.orders import names
@@ -38,6 +39,8 @@ def choose(first: Layout, stated: Mapping, export: Export | None, rows: Rows) ->
             found[name] = chooser.ask_between(export.choose[name])
         else:
             found[name] = chooser.choose(name)
+    if chooser.questions and found["order_id"] is None and "order_id" not in stated.columns:
+        chooser.ask_for_order()
     return found, chooser.questions
 
 
@@ -65,7 +68,7 @@ class _Chooser:
     def _column(self, position: int) -> Column:
         """What names the column: its position where the file has another one of that name."""
         title = self._titles[position]
-        return position + 1 if self._titles.count(title) > 1 else title
+        return position + 1 if not title or self._titles.count(title) > 1 else title
 
     def _candidates(self, name: str) -> list[int]:
         """The first group of columns that could be ours by name, and that hold something; for money, numbers."""
@@ -74,7 +77,8 @@ class _Chooser:
         for group in groups:
             if filled := [i for i in group if any(needs.search(row[i] or "") for row in self._rows)]:
                 return filled
-        return groups[0] if groups else []
+        # A number of the order that stands nowhere is none; what is needed is told by its empty column.
+        return groups[0] if groups and name != "order_id" else []
 
     def _ask_where_many_are_missing(self, chosen: int) -> None:
         """Guests have no number, and an address all the same: whether they are customers is the shop's to say."""
@@ -179,12 +183,22 @@ class _Chooser:
             Question(
                 f"{'Two' if len(among) == 2 else 'Several'} columns could be {name}: "
                 f"{' and '.join(map(plain, titles[:6]))}.",
-                tuple(
-                    (line("columns", {name: _in_whole(title, title) if name == "revenue" else title}), "")
-                    for title in titles[:6]
+                (
+                    *(
+                        (line("columns", {name: _in_whole(title, title) if name == "revenue" else title}), "")
+                        for title in titles[:6]
+                    ),
+                    *(self._products() if name == "revenue" else ()),
                 ),
             )
         )
+
+    def _products(self) -> Iterator[tuple[str, str]]:
+        """What takes pieces by the price of one for the money: where several amounts are of the order, it is none."""
+        units, pieces = self._candidates("unit_price"), self._candidates("num_items")
+        if len(units) == 1 and pieces:
+            price, number = self._titles[units[0]], self._stated.columns.get("num_items") or self._titles[pieces[0]]
+            yield line("columns", {"revenue": _in_whole(f"{number} * {price}", price)}), "pieces × unit price"
 
     def _ask_for_missing(self, name: str) -> None:
         shown = plain(", ".join(title for title in self._titles if title), 300)
@@ -200,26 +214,56 @@ class _Chooser:
             )
         )
 
-    def _that_look_like(self, name: str) -> list[int]:
-        """The columns of no known name that hold nothing but dates, or money, or neither; the likeliest first."""
-        unknown = [i for i, title in enumerate(self._titles) if title and not names.known([title]) and self._values(i)]
+    def ask_for_order(self) -> None:
+        """Beside what has to be asked: where no name is known, the number of the order is there all the same."""
+        if likely := sorted(self._that_look_like("customer_id", "order_id"), key=lambda i: -self._differing(i)):
+            answers = (
+                *((self._column(i), f"such as {plain(self._values(i)[0], 40)}") for i in likely[:5]),
+                (None, "none of them: a customer's lines of one day are one order"),
+            )
+            self.questions.append(
+                Question(
+                    "No column is known to be order_id, which may be left out.",
+                    tuple((line("columns", {"order_id": column}), why) for column, why in answers),
+                )
+            )
+
+    def _that_look_like(self, look: str, name: str = "") -> list[int]:
+        """The columns of no known name that hold nothing but dates, or money, or neither; the likeliest first.
+
+        `name` is the column of ours that they could be, where several look alike. Those whose names end as those of
+        another column do are none of them: `amazon-order-id` is no customer.
+        """
+        name = name or look
+        unknown = [i for i, title in enumerate(self._titles) if not names.known([title]) and self._values(i)]
+        ends = {i: names.ends_like(self._titles[i]) for i in unknown}
+        unknown = [i for i in unknown if not ends[i] or name in ends[i]]
         looks = {i: _looks(self._values(i)) for i in unknown}
-        if name != "customer_id":
-            numbers = [i for i in unknown if name == "revenue" and all(map(PLAIN_NUMBER.fullmatch, self._values(i)))]
-            return [i for i in unknown if looks[i] == name] or numbers
-        buyers = [i for i in unknown if looks[i] == name and not guards.find([self._titles[i]], ())]
-        return sorted((i for i in buyers if self._differing(i) > 0.01), key=self._unlikely_customer)
+        alike = [i for i in unknown if looks[i] == look]
+        if look == "created_at_date":  # long numbers may count seconds, and be those of orders
+            return sorted(alike, key=lambda i: all(map(str.isdigit, self._values(i))))
+        if look == "revenue":
+            numbers = [i for i in unknown if all(map(PLAIN_NUMBER.fullmatch, self._values(i)))]
+            return sorted(alike or numbers, key=lambda i: (name not in ends[i], self._is_like_a_number_of_something(i)))
+        alike += [i for i in unknown if looks[i] == "created_at_date" and all(map(str.isdigit, self._values(i)))]
+        keys = [i for i in alike if not guards.find([self._titles[i]], ()) and self._differing(i) > 0.01]
+        return sorted(keys, key=lambda i: (name not in ends[i], *self._unlikely_customer(i)))
+
+    def _is_like_a_number_of_something(self, position: int) -> bool:
+        """Whether the values grow from line to line or are of one length, as those of orders do and amounts do not."""
+        values = self._values(position)
+        return sorted(values, key=lambda value: (len(value), value)) == values or len(set(map(len, values))) == 1
 
     def _differing(self, position: int) -> float:
         """The share of lines on which another value stands: a hundredth at least, where it is the customer."""
         values = [row[position] for row in self._rows if row[position]]
         return len(set(values)) / len(values) if len(values) > 20 else 0.5
 
-    def _unlikely_customer(self, position: int) -> tuple[bool, bool]:
-        """Whether nobody came again, as where lines are numbered; and whether its name is not that of a key."""
-        return self._differing(position) == 1, not re.search(
-            r"(?i)(id|key|no|nr|num|number|code|hash|name)[^a-z]*$", self._titles[position]
-        )
+    def _unlikely_customer(self, position: int) -> tuple[bool, bool, bool, float]:
+        """Whether nobody came again, as where lines are numbered; whether its name is not that of a key; how few."""
+        differing = self._differing(position)
+        is_key = re.search(r"(?i)(id|key|no|nr|num|number|code|hash|name)[^a-z]*$", self._titles[position])
+        return differing == 1, not is_key, differing < 0.1, differing
 
 
 def _is_day(value: str) -> bool:

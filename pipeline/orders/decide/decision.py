@@ -10,7 +10,18 @@ from tempfile import gettempdir
 from types import MappingProxyType
 
 from pipeline.orders import exports, layout, mapping
-from pipeline.orders.decide import columns, dates, ids, numbers, parts, purchases, questions, sample, totals
+from pipeline.orders.decide import (
+    columns,
+    dates,
+    first_lines,
+    ids,
+    numbers,
+    parts,
+    purchases,
+    questions,
+    sample,
+    totals,
+)
 from pipeline.orders.decide.columns import Columns
 from pipeline.orders.decide.questions import Question
 from pipeline.orders.errors import OrdersError, Undecided, plain
@@ -71,6 +82,7 @@ def _read(
         return None, asked
     parts.stop_where_columns_differ(source, layouts, stated, chosen)
     expressions = _resolved(chosen, first, where)
+    asked += first_lines.ask(first.names, whole, expressions, seen.rows)
     if "revenue" not in whole.columns and chosen["revenue"] not in stated.once:
         asked += totals.ask(first.names, chosen, expressions, seen.rows)
 
@@ -97,6 +109,8 @@ def _read(
         ids.folded(expressions, seen), export.name if export else "", seen.is_whole,
         rows=seen.rows, evidence=(date_evidence, number_evidence),
     )  # fmt: skip
+    if not short and (found_short := parts.with_short_lines(reading)):
+        return _read(source, stated, folder, unread, found_short)
     reading, questions_of_lines = purchases.examine(reading, folder, export.discounts if export else ())
     return reading, asked + questions_of_lines
 

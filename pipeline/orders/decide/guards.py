@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -13,8 +13,14 @@ from pipeline.orders.names import normalised
 from pipeline.orders.numbers import NumberFormat
 
 _CURRENCY = re.compile(
-    r"(.*currency(code|iso)?|cur|curr|ccy|wkz|waers|waerk|wahrung|waehrung|devise|moneda|moeda|divisa|valuta)"
+    r"(.*currency(code|iso)?|cur|curr|ccy|wkz|waers|waerk|wahrung|waehrung|wahrg|devise|moneda|moeda|divisa|valuta)"
 )
+_CURRENCIES = {
+    "AED", "ARS", "AUD", "BGN", "BRL", "CAD", "CHF", "CLP", "CNY", "COP", "CZK", "DKK", "EGP", "EUR",
+    "GBP", "HKD", "HUF", "IDR", "ILS", "INR", "JPY", "KES", "KRW", "MXN", "MYR", "NGN", "NOK", "NZD",
+    "PEN", "PHP", "PKR", "PLN", "RON", "RSD", "RUB", "SAR", "SEK", "SGD", "THB", "TRY", "TWD", "UAH",
+    "USD", "VND", "ZAR",
+}  # fmt: skip
 _STATUS = re.compile(
     r".*(status|statut|eventtype|eventname|transactiontype|ordertype|invoicetype|orderstate|zustand|belegart|documenttype)|status.*|state|type|kind|event|action|metric|activity|estado|estado(del?)?pedido|etat|etat(de)?(la)?commande|tipo|typ|stato.*|situacao.*|situacion.*|sh|sollhaben.*|drcr|crdr|debitcredit.*|creditdebit.*"
 )
@@ -44,8 +50,19 @@ _NO_PURCHASE = re.compile(
     r"disput|expired|abandon|incomplete|unavailable|error|blocked|\bview|\bcart\b|add.?to.?cart|remove|quote|requires_|abgebrochen|canceled|"
     r"\bopened\b|\bclick(?!.{0,5}collect)|"
     r"\b(un)?subscribed\b|\bbounced?\b|wish.?list|start(ed)? checkout|checkout started|"
-    r"withdraw|\bpayout|^transfer$|\bfee$"
+    r"withdraw|\bpayout|^transfer$|\bfee$|not.?paid|awaiting.?payment|recusad|"
+    r"anulowan|zwrot|zwróc|ptal( edildi)?$|^i\u0307?ade|отмен|возврат|"
+    r"キャンセル|取消|返品|返金|关闭|退款|退货|취소|반품|환불|"
+    r"avbrut|makuler|återbetal|kanseller|afbrudt|peruttu|palautettu|zrušen|stornov|töröl|visszatér|"
+    r"ακυρ|επιστρ|huỷ|hủy|ยกเลิก|מבוטל|ملغ"
 )  # fmt: skip
+# What hardly stands in a column for any other reason; in a column of any name.
+_SAYS_SO = re.compile(
+    r"(order |wc-|payment )?(cancel|annul|stornier|refund|erstatt|rembours|reembols|devol(?!ution)|devuel|rimbors|"
+    r"terugbetaal|geannul|anulowan|zwrócon|отмен|возвра[тщ]|キャンセル|取消|已取消|交易关闭|已退款|취소|환불|주문취소|"
+    r"avbrut|makuler|återbetal|kanseller|peruttu|zrušen|stornov|töröl|ακυρ|hủy)\w{0,5}|"
+    r"(i\u0307|ı|i)?ptal( edildi)?|i\u0307?ade( edildi)?"
+)
 _PURCHASE = re.compile(
     r"complete[d]?|paid|partially.?paid|partial|shipped|delivered|fulfilled|unfulfilled|closed|processing|processed|succeeded|success|successful|active|"
     r"approved|done|finished|finali[sz]ed|invoiced|confirmed|captured|settled|received|resolved|in.?process|authori[sz]ed|ok|sold|purchased?|"
@@ -110,6 +127,25 @@ def find(names: Sequence[str], settled: Sequence[str], discounts: Sequence[str] 
             found.append(Guard(name, position, "flag"))
         elif _STATUS.fullmatch(spelled) and not _NOT_ORDERS.search(spelled):
             found.append(Guard(name, position, "status"))
+    return found
+
+
+def telling(names: Sequence[str], rows: Sequence[Sequence[str | None]], known: Collection[str]) -> list[Guard]:
+    """Columns of other names, in whatever language, of few values that are currencies, or say what is no purchase."""
+    found = []
+    for position, name in enumerate(names):
+        if not name or name in known or _NOT_ORDERS.search(normalised(name)):
+            continue
+        values: set[str] = set()
+        for row in rows:
+            values.add(row[position] or "")
+            if len(values) > MOST_VALUES:
+                break
+        else:
+            if any(_SAYS_SO.fullmatch(normal(value)) for value in values):
+                found.append(Guard(name, position, "status"))
+            elif len(values - {""}) > 1 and values - {""} <= _CURRENCIES:
+                found.append(Guard(name, position, "currency"))
     return found
 
 

@@ -6,14 +6,15 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.orders import exports, mapping, names
+from pipeline.orders import exports, layout, mapping, names
 from pipeline.orders.decide import joins
 from pipeline.orders.decide.columns import Columns
 from pipeline.orders.errors import OrdersError, plain
 from pipeline.orders.layout import Layout
 from pipeline.orders.mapping import Column, Mapping
 from pipeline.orders.names import normalised
-from pipeline.orders.source import Source
+from pipeline.orders.reading import Reading
+from pipeline.orders.source import Part, Source
 
 _TO_BE_JOINED = (
     "holds a shop's tables one by one. This joins those that make lines of orders into one file to build from:"
@@ -85,3 +86,16 @@ def _named_by(source: Source, first: Layout, each: Layout, column: Column, state
         pattern = mine.path.parent / f"*{theirs.path.suffix}"
         return f"{problem} Name those that are orders, with a pattern: ORDERS={shlex.quote(str(pattern))}."
     return f"{problem} Name one of them, or keep those that are orders in a folder of their own."
+
+
+def with_short_lines(reading: Reading) -> dict[Part, int]:
+    """The files many of whose lines only lack fields at their end that nobody needs, with the fewest that they have.
+
+    It is seen in a sample, so that not all of them are rejected before it is known.
+    """
+    found = {}
+    for each in reading.layouts:
+        least = reading.least_fields(each)
+        if each.can_be_padded and least < each.fields and layout.is_habit(*layout.short_lines(each, least)):
+            found[each.part] = least
+    return found

@@ -27,7 +27,9 @@ def examine(reading: Reading, folder: Path, discounts: Sequence[str] = ()) -> tu
 
     `discounts` are columns of a known export whose money was not paid.
     """
-    found = guards.find(_all_names(reading), _settled(reading), discounts)
+    settled = _settled(reading)
+    found = guards.find(_all_names(reading), settled, discounts)
+    found += guards.telling(reading.layouts[0].names, reading.rows, {*settled, *(guard.name for guard in found)})
     if not found or reading.mapping.columns["revenue"] is None:
         return reading, []
     examined = _Examined(reading, discounts)
