@@ -18,6 +18,7 @@ from pipeline.orders.errors import OrdersError, plain
 from pipeline.orders.layout import Layout
 from pipeline.orders.mapping import Mapping
 from pipeline.orders.names import COLUMNS
+from pipeline.orders.numbers import NumberEvidence
 from pipeline.orders.reading import Reading
 from pipeline.orders.source import Fingerprint, Part, Source
 from pipeline.orders.spoken import read_as
@@ -229,7 +230,7 @@ def _encoding(reading: Reading, damaged: list[Layout]) -> str | None:
 
 
 def _doubts(connection: duckdb.DuckDBPyConnection, table: str, reading: Reading) -> list[tuple[str, str]]:
-    """Values that could not be read or are read otherwise than those of the sample: (column, value)."""
+    """Values that are written otherwise than those of the sample, and may decide how all are read: (column, value)."""
     if reading.saw_all:
         return []
     tests = {
@@ -245,8 +246,16 @@ def _doubts(connection: duckdb.DuckDBPyConnection, table: str, reading: Reading)
     for (column, test), count in zip(tests.items(), counts, strict=True):
         if count:
             values = connection.execute(f"select distinct {column} from {table} where {test} limit 5000").fetchall()
-            found += [(column, value) for (value,) in values if value is not None]
+            found += [(column, value) for (value,) in values if value is not None and _can_decide(column, value)]
     return found
+
+
+def _can_decide(column: str, value: str) -> bool:
+    """Whether it can be read in some way at all: text such as `free` says nothing of how numbers are written."""
+    if column not in ("revenue", "num_items"):
+        return True
+    evidence = NumberEvidence.of([value])
+    return bool(evidence.numbers or evidence.marks)
 
 
 def _overlap(connection: duckdb.DuckDBPyConnection, table: str, reading: Reading) -> tuple[Warning, ...]:

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 KEPT = (
     pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal,
@@ -27,13 +25,15 @@ def write(rows: pa.RecordBatchReader, path: Path) -> None:
     Types that no column of an order line has, such as lists and bytes, are left out. A number that came as text, to
     stay exact, is still named as a number in the file.
     """
+    from pyarrow.parquet import ParquetWriter  # takes a while to import, which builds of files should not wait for
+
     kept = [i for i, column in enumerate(rows.schema) if any(test(_stored(column.type)) for test in KEPT)]
     columns = [rows.schema.field(i) for i in kept]
     numbers = [column.name for column in columns if getattr(column.type, "type_name", "") == "numeric"]
     schema = pa.schema(
         [pa.field(column.name, _plain(_stored(column.type))) for column in columns], {"numbers": json.dumps(numbers)}
     )
-    with pq.ParquetWriter(path, schema, compression="lz4") as file:
+    with ParquetWriter(path, schema, compression="lz4") as file:
         for batch in _batches(rows):
             arrays = [_as_plain(batch.column(i)) for i in kept]
             file.write_batch(pa.record_batch(arrays, schema=schema))
@@ -67,5 +67,7 @@ def _as_plain(column: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_timestamp(column.type) and column.type.tz:
-        column = pc.local_timestamp(column)  # the day that the database would show
+        from pyarrow.compute import local_timestamp  # likewise
+
+        column = local_timestamp(column)  # the day that the database would show
     return column.cast(_plain(column.type), safe=False)

@@ -26,6 +26,7 @@ insert into int_customer_orders from int_customer_orders limit 1;
 update customer_features set total_orders = 0 where customer_id = 'a';
 update predictions set predicted_clv = 'nan' where customer_id = 'b';
 alter table predictions add column surplus integer;
+update segment_bounds set frequency = null;
 update int_as_of set first_order_date = as_of_date + 1;
 """
 
@@ -52,5 +53,6 @@ def test_each_kind_of_test_that_stands_beside_a_column_fails_where_it_is_broken_
         ("expression_is_true", "customer_features"),
         ("expression_is_true", "predictions"),
         ("columns_are_as_declared", "predictions"),
+        ("columns_are_not_null", "segment_bounds"),
         ("row_exists", "int_as_of"),
     }

@@ -1,11 +1,14 @@
-{# For engines that do not hold a table to the `not_null` of its contract. #}
-{% test columns_are_not_null_as_declared(model) %}
+{#
+  One query for all columns of a model that are never null. Without `columns` they are those of its contract, for engines
+  that do not hold a table to it.
+#}
+{% test columns_are_not_null(model, columns=none) %}
 
-{%- set declared = [] -%}
-{%- if execute -%}
+{%- set never_null = columns or [] -%}
+{%- if execute and not columns -%}
   {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name == model.identifier -%}
     {%- for column in node.columns.values() if 'not_null' in column.constraints | map(attribute='type') | map('string') -%}
-      {%- do declared.append(column.name) -%}
+      {%- do never_null.append(column.name) -%}
     {%- endfor -%}
   {%- endfor -%}
 {%- endif -%}
@@ -16,7 +19,7 @@ from {{ model }}
 
 where
   false
-  {%- for name in declared %}
+  {%- for name in never_null %}
   or {{ name }} is null
   {%- endfor %}
 
