@@ -12,10 +12,11 @@ const form = $("orders"), file = $("orders-file"), building = $("building");
 const cancel = building.querySelector("button");
 let busy = false, limit = Infinity;
 
-// What this tab has brought and is not decided on: other people's is theirs to decide.
+// What was brought with this browser and has not come to an end that was told: other people's is theirs to decide.
 const own = {
-  is: (id) => sessionStorage.getItem("held") === id,
-  set: (id) => sessionStorage.setItem("held", id),
+  is: (id) => localStorage.getItem("upload") === id,
+  set: (id) => localStorage.setItem("upload", id),
+  forget: () => localStorage.removeItem("upload"),
 };
 
 // `page`: {published(build id), refused(error)}: what the rest of the page does then.
@@ -46,13 +47,16 @@ function drop(files) {
   form.querySelector("button").focus();
 }
 
-// Offers an upload to who may, and follows what was uploaded and is not built yet. Whether they may: taken, token or off.
+// Offers an upload to who may, follows what was uploaded and is not built yet, and tells what came of one's own while the
+// page was closed. Whether they may: taken, token or off.
 export async function offerUpload(page) {
   const { uploads, upload_limit, builds } = await asked("builds");
   limit = upload_limit;
   $("upload").hidden = uploads !== "taken";
   const waiting = builds.find(({ id, source, state }) => source === "upload" && !ENDED.has(state) && (state !== "held" || own.is(id)));
+  const left = builds.find(({ id, state }) => own.is(id) && ENDED.has(state));
   if (uploads === "taken" && waiting && !busy) during(page, () => follow(waiting.id, page));
+  else if (uploads === "taken" && left && !busy) end(await asked(`builds/${left.id}`));
   return uploads;
 }
 
@@ -94,7 +98,10 @@ async function follow(id, page) {
   };
   for (let looks = 0; ; looks += 1) {
     const build = await look(id);
-    if (build && ENDED.has(build.state)) return end(build, page);
+    if (build && ENDED.has(build.state)) {
+      end(build);
+      return build.state === "published" && page.published(build.build.build_id);
+    }
     if (build?.state === "held" && build.reading) {
       await settle(build);
       looks = 0;
@@ -144,7 +151,7 @@ function far(share, words) {
   building.querySelector("p").textContent = words;
 }
 
-function end({ name, state, message, warnings, rejected, build }, page) {
+function end({ id, name, state, message, warnings, rejected, build }) {
   const said = {
     published: () => `${name} is published: ${count(build.customers, "customer", "customers")}, as of ${day(build.as_of_date)}.`,
     failed: () => `${name} was not published. What was published before is as it was.`,
@@ -152,7 +159,7 @@ function end({ name, state, message, warnings, rejected, build }, page) {
   }[state]();
   const readAs = build?.read_as && `Read as ${build.read_as.replaceAll("\n", "; ")}.`;
   tell(said, readAs, message, ...warnings.map(({ text }) => [text]), ...(state === "published" ? rejected.map(unused) : []));
-  if (state === "published") page.published(build.build_id);
+  if (own.is(id)) own.forget();
 }
 
 const unused = ({ reason, lines, examples }) => [

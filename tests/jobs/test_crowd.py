@@ -15,7 +15,7 @@ import pytest
 from tests.jobs.conftest import ORDERS, Desk
 
 UPLOADS, CLIENTS = 100, 8
-EACH = 1 if os.environ.get("FAULTS") == "full" else 9  # of so many, one is built
+EACH = 1 if os.environ.get("FAULTS") == "full" else 15  # of so many, one is built
 KEPT = set(range(0, UPLOADS, EACH))
 BAD = set(range(2 * EACH, UPLOADS, 3 * EACH))  # of those that are built
 

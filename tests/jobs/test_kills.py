@@ -14,7 +14,7 @@ import pytest
 from pipeline.warehouse.build_lock import is_held
 from tests.jobs.conftest import ORDERS, Desk
 
-KILLS = 50 if os.environ.get("FAULTS") == "full" else 6
+KILLS = 50 if os.environ.get("FAULTS") == "full" else 4
 
 
 def until_it_is(desk: Desk, build_id: str, what: str, wanted: str) -> None:

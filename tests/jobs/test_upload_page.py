@@ -106,6 +106,15 @@ def test_who_may_drops_a_file_and_sees_what_comes_of_it(
     assert builds()[0]["state"] == "cancelled"
     assert page.run("document.activeElement.id") == "uploaded"
 
+    page.choose("#orders-file", good)
+    press(page, "#orders button")
+    until_told(page, "good.csv waits. No worker runs")
+    page.open("about:blank")
+    build = f"/builds/{builds()[0]['id']}"
+    assert desk.server.request("DELETE", build, Authorization=f"Bearer {UPLOADER}").json["state"] == "cancelled"
+    page.open(f"http://127.0.0.1:{desk.server.port}/")
+    until_told(page, "good.csv was cancelled")  # what came of it while the page was closed
+
     desk.work()
     page.choose("#orders-file", bad)
     press(page, "#orders button")
