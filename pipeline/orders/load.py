@@ -64,11 +64,12 @@ def load(
             reading = decide(source, stated, folder=folder, encoding=encoding)
             loaded = _Loader(connection, table, folder).into_table(reading)
     if short := loaded.short:  # what is left out at their end may be looked at, so all is decided with them again
-        before, without = _malformed(connection, table), reading
+        before = _malformed(connection, table)
         reading = decide(source, stated, folder=folder, encoding=reading.mapping.encoding, short=short)
         loaded = _Loader(connection, table, folder).into_table(reading)
         if _malformed(connection, table) == before:  # what is short is a last line that no line end follows
-            reading = without
+            reading = replace(reading, layouts=tuple(replace(each, least_fields=0) for each in reading.layouts))
+            short = {}
     doubts = _doubts(connection, table, reading)
     if doubts:
         known = reading.mapping.encoding
