@@ -73,6 +73,8 @@ class Looks:
         self._sending: dict[Key, Since] = {}
 
     def end_idle(self) -> None:
+        """Looks at each connection once, by the counters of Linux's TCP_INFO (tcp(7)), and cuts those that stand still
+        or crawl; the client finds it closed."""
         now = time.monotonic()
         taking, sending = self._taking, self._sending
         self._taking, self._sending = {}, {}

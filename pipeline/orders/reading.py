@@ -128,6 +128,10 @@ class Reading:
         return f"select * replace ({fields}) from ({placed}) order by place"
 
     def left_out(self, each: Layout) -> str:
+        """A condition in SQL on the fields of this file: whether the mapping says that the line is not a purchase.
+
+        A column that only other files have is null here. Raises OrdersError where no file has it.
+        """
         where = str(each.part.path)
 
         def field_of(column: mapping.Column) -> str:

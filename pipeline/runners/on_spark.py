@@ -55,6 +55,7 @@ class OnSpark:
         return f"spark {self._session.version}"
 
     def box(self) -> predictor.Box:
+        """The walls that stand on every executor. Raises ClvError where one cannot run the project's Python."""
         session = self._session
         from pyspark.errors import PySparkException
 

@@ -74,6 +74,11 @@ class Reading:
         self.made_with: dict[str, str] = {}
 
     def go_through(self, pickled: bytes) -> None:
+        """Follows every opcode as the unpickler would, but calls nothing: a call is put on the stack as what it is.
+
+        Raises whatever a pickle that is cut off or forged makes of that; what was found until then stays. The opcodes
+        are those of pickletools, protocols 0 to 5.
+        """
         stack: list[Any] = []
         memo: dict[Any, Any] = {}
         version_of = None
@@ -174,6 +179,11 @@ class Reading:
 
 
 def pythons_of(arguments: tuple[Any, ...]) -> set[str]:
+    """Which Pythons, as "3.11", can run the code object that is made of these arguments; none where they are forged.
+
+    Their number and order are those of `types.CodeType`, with dill's line table before them from 3.10 on; the code is
+    one byte an instruction and one for its operand.
+    """
     with_line_table = bool(arguments) and isinstance(arguments[0], bytes)
     arguments = arguments[1:] if with_line_table else arguments
     code = next((argument for argument in arguments if isinstance(argument, bytes)), b"")

@@ -154,6 +154,7 @@ class Unusable(Exception):
 
 
 def describe(problem, stage):
+    """What the parent is told of an exception, as JSON; the line has at most 500 characters. Raises nothing itself."""
     try:
         line = "".join(traceback.format_exception_only(type(problem), problem)).strip().splitlines()[-1]
     except BaseException:  # a model may bring exceptions that can't be printed

@@ -70,7 +70,7 @@ def test_what_is_published_arrives_whole_and_what_people_built_on_it_stays(
     assert_delivered(database, second, TABLES)
 
 
-def test_the_history_goes_on_where_dates_were_trimmed_and_follows_a_rollback(
+def test_the_history_goes_on_where_dates_were_trimmed_and_follows_dates_built_again_and_a_rollback(
     database: Postgres, builds: tuple[Warehouse, Warehouse]
 ) -> None:
     first, second = builds
@@ -84,6 +84,15 @@ def test_the_history_goes_on_where_dates_were_trimmed_and_follows_a_rollback(
     second.run("deliver", **to)
     both = len(published(first, "predictions")), len(published(second, "predictions"))
     assert database.query(days) == [("2016-01-01", 1), ("2017-10-16", both[0]), ("2017-10-17", both[1])]
+
+    before = "set predicted_clv = -1, predicted_at = predicted_at - interval '1 day' where as_of_date > '2016-01-01'"
+    database.run(f'update "Of my shop".prediction_history {before}')  # each date, the first that is published too
+    second.run("deliver", **to)
+    values = "customer_id, as_of_date, predicted_clv"
+    found = database.query(f"select {values} from \"Of my shop\".prediction_history where as_of_date > '2016-01-01'")
+    assert sorted(found, key=repr) == published(second, "prediction_history", values)
+    assert database.query(days)[0] == ("2016-01-01", 1)
+
     first.run("deliver", **to)
     assert database.query(days) == [("2016-01-01", 1), ("2017-10-16", both[0])]
 
