@@ -241,7 +241,9 @@ def resolve(
     """Where in the file a column of the mapping is. Raises OrdersError where the file has none such."""
     if isinstance(column, int) or (not names and str(column).isdigit()):
         if not 1 <= int(column) <= fields_in_line:
-            raise OrdersError(f"{where} has {fields_in_line} columns, and no {column}th, which the mapping names.")
+            raise OrdersError(
+                f"{where}: the mapping names number {column}, and the columns are numbered from 1 to {fields_in_line}."
+            )
         return Expression((int(column) - 1,))
     if (one := _position(column, names, where)) is not None:
         return Expression((one,))

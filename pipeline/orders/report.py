@@ -164,9 +164,14 @@ def _lines(source: Source, stated: Mapping | None, reading: Reading, size: int) 
             "count(distinct customer_id) filter (not left_out), min(day), max(day) "
             "from (select *, try_cast(left(created_at_date, 10) as date) as day from orders)"
         ).fetchall()[0]
-    yield f"{count:,} lines of {customers:,} customers, {first} to {last}"
+    lines, of_whom = _counted(count, "line"), _counted(customers, "customer")
+    yield f"{lines} of {of_whom}, {first} to {last}"
     if left_out or malformed:
         yield f"{left_out:,} left out, {malformed:,} malformed"
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number:,} {word}{'s' * (number != 1)}"
 
 
 def _different(values: int) -> str:

@@ -124,7 +124,10 @@ def test_health_says_when_all_places_have_been_taken_for_long(tmp_path: Path, mo
     monkeypatch.setattr(time, "monotonic", lambda now=time.monotonic: now() + FULL_SECONDS + 1)
     assert client.get("/health").json["status"] == "degraded"
     assert f"All {LONG.at_once} places for long requests" in client.get("/health").json["problem"]
-    assert f'clv_places_taken{{kind="long"}} {LONG.at_once}.0' in client.get("/metrics").text
+    metrics = client.get("/metrics").text
+    assert f'clv_places_taken{{kind="long"}} {LONG.at_once}.0' in metrics
+    for limit in LIMITS:
+        assert f'clv_places{{kind="{limit.name}"}} {limit.at_once}.0' in metrics
     held.pop().give_back()
     assert (client.get("/health").json["status"], client.get("/health").json["problem"]) == ("ok", None)
 

@@ -147,7 +147,7 @@ def test_a_cursor_of_one_order_is_refused_in_the_other(many: tuple[Client, dict[
     [
         {},
         {"a": 5.0},
-        {"a": -5.0, "b": 0.0},
+        {"a": -5.0, "b": 0.0, "c": 5.0},
         {f"c{n}": n**2 - 40.25 for n in range(9)},
         {f"c{n:02}": [1.0, 1.0, 9.0][n % 3] for n in range(31)},
         {f"c{n:03}": random.Random(n).gauss(10, 40) for n in range(257)},

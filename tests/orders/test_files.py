@@ -139,6 +139,8 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(reader):
         ("colums: {}", "Is columns meant"),
         ("columns: {custmer_id: x}", "Is customer_id meant"),
         ("columns: {customer_id: Nobody}", "has no column Nobody"),
+        ("columns: {customer_id: 0}", "columns are numbered from 1 to 5"),
+        ("columns: {customer_id: 6}", "the mapping names number 6, and the columns are numbered from 1 to 5"),
         ("decimal: comma", 'is not "." or ","'),
         ('dates: "%Y"\ndates: "%d"', "stands there twice"),
         ("dates: soon", "strftime"),
@@ -164,3 +166,13 @@ def test_answers_that_stand_one_below_the_other_all_count(reader):
     content = reader.write("orders.yml", "leave_out: {a: [x]}\nleave_out: {b: not empty}\nignore: [c]\nignore: [d]\n")
     stated = mapping.load(content)
     assert (stated.leave_out, stated.ignore) == ({"a": ("x",), "b": ("not empty",)}, ("c", "d"))
+
+
+def test_what_is_left_out_and_what_is_malformed_is_counted_each_under_its_own_word(reader):
+    lines = ["a,1,1,5.00,2024-01-15", "a,2,1,5.00,2024-03-01,x,y", "b,3,1,0.50,2023-12-31", "c,4,1,1.00,2025-01-01"]
+    path = reader.write(
+        "orders.csv", "\n".join(["customer_id,order_id,num_items,revenue,created_at_date", *lines]) + "\n"
+    )
+    stated = mapping.load(reader.write("orders.yml", "leave_out: {customer_id: [b, c]}"))
+    told = orders.report(orders.find(str(path)), stated).lines
+    assert told == ("4 lines of 1 customer, 2023-12-31 to 2025-01-01", "2 left out, 1 malformed")

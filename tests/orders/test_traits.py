@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import yaml
@@ -69,10 +70,26 @@ def test_what_a_database_writes_for_nothing_is_nothing(reader):
 
 def test_where_there_is_no_discount_nothing_is_taken_off(reader):
     path = reader.write("orders.csv", "customer_id,order_id,quantity,unit_price,discount,order_date\n"
-                        "1,1,2,10,5,2024-01-15\n2,2,1,20,,2024-01-16\n3,3,1,30,NA,2024-01-16\n")  # fmt: skip
-    assert "discount holds 5.00" in str(reader.asked(path))
-    assert reader.answered(path).revenue == Decimal(65)
-    assert reader.answered(path, choose=9).revenue == Decimal(70)
+                        "1,1,2,10,5,2024-01-15\n2,2,1,20,,2024-01-16\n3,3,1,30,NA,2024-01-16\n"
+                        "4,4,1,10,5,2024-01-16\n")  # fmt: skip
+    assert "discount holds 10.00" in str(reader.asked(path))
+    assert reader.answered(path).revenue == Decimal(70)
+    assert reader.answered(path, choose=9).revenue == Decimal(80)
+
+
+@pytest.mark.parametrize(("column", "orders_of_two_lines"), [("amount", 10), ("order total", 1)])
+def test_money_that_is_alike_on_all_lines_of_enough_orders_may_be_the_order_s(reader, column, orders_of_two_lines):
+    def written(several: int) -> tuple[Path, Decimal]:
+        """A file in which so many orders have two lines, others one; and the money of all lines."""
+        numbers = [*range(several), *range(several), *range(100, 105)]
+        lines = [f"c{n},{n},{n}.50,2024-01-15" for n in numbers]
+        content = "\n".join([f"customer_id,order_id,{column},order_date", *lines])
+        return reader.write(f"{several}.csv", content + "\n"), sum(numbers) + Decimal("0.5") * len(numbers)
+
+    enough, _ = written(orders_of_two_lines)
+    assert "is the same on all lines of an order" in str(reader.asked(enough))
+    few, money = written(orders_of_two_lines - 1)
+    assert reader.read(few).revenue == money
 
 
 def test_a_known_export_says_what_it_does_not_take_off_and_how_to(reader):

@@ -125,11 +125,14 @@ class Ended:
     stderr: str
 
 
+Typed = Callable[..., Ended]
+
+
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
     """Runs a command in this process: for what is refused before anything begins, a new one is mostly its own start."""
 
-    def command(*arguments: str, **given: str) -> Ended:
+    def typed(*arguments: str, **given: str) -> Ended:
         with monkeypatch.context() as patch:
             patch.setattr(gc, "disable", lambda: None)  # which only a process that soon ends can afford
             for name in {name for names in TAKES.values() for name in names}:
@@ -139,7 +142,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
             status = main(arguments)
         return Ended(status, *capsys.readouterr())
 
-    return command
+    return typed
 
 
 @pytest.fixture(scope="session")

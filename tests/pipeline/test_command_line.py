@@ -50,24 +50,24 @@ def test_make_refuses_a_variable_that_the_command_does_not_take(arguments, neare
     assert ended.stdout == "" and not (tmp_path / "w").exists()
 
 
-def test_unknown_options_commands_and_prefixed_variables_are_refused_with_the_nearest(command):
+def test_unknown_options_commands_and_prefixed_variables_are_refused_with_the_nearest(typed):
     for arguments, environment, nearest in [
         (("build", "--order", "mine.csv"), {}, "--orders"),
         (("train", "--horizn", "9"), {}, "--horizon"),
         (("biuld",), {}, "build"),
         (("rollback",), {"CLV_WAREHOSE": "x"}, "CLV_WAREHOUSE"),
     ]:
-        ended = command(*arguments, **environment)
+        ended = typed(*arguments, **environment)
         assert ended.status == 2
         assert f"the nearest is {nearest}." in ended.stderr, ended.stderr
         assert len(ended.stderr.splitlines()) == 1
 
 
-def test_a_variable_may_carry_the_prefix_and_an_option_goes_before_both(command, tmp_path):
+def test_a_variable_may_carry_the_prefix_and_an_option_goes_before_both(typed, tmp_path):
     nothing = f"Nothing is published in {tmp_path}"
     other = {"WAREHOUSE": str(tmp_path / "other")}
-    assert f"{nothing} yet" in command("sql", CLV_WAREHOUSE=str(tmp_path), **other).stderr
-    assert f"{nothing} yet" in command("sql", "--warehouse", str(tmp_path), CLV_WAREHOUSE="x", **other).stderr
+    assert f"{nothing} yet" in typed("sql", CLV_WAREHOUSE=str(tmp_path), **other).stderr
+    assert f"{nothing} yet" in typed("sql", "--warehouse", str(tmp_path), CLV_WAREHOUSE="x", **other).stderr
 
 
 def test_spark_is_not_asked_for_in_vain(tmp_path, monkeypatch, capsys):
@@ -118,9 +118,9 @@ def test_makes_list_fits_a_terminal_and_names_each_commands_variables_as_the_com
     assert set(TAKES) == {*commands.commands, "serve"}
 
 
-def test_every_option_is_explained_with_its_default(command):
+def test_every_option_is_explained_with_its_default(typed):
     for each in commands.commands.values():
-        text = " ".join(command(each.name, "--help").stdout.split())
+        text = " ".join(typed(each.name, "--help").stdout.split())
         for name in options_of_people(each):
             assert re.search(rf"--{name.lower().replace('_', '-')} \S+ .*?\[{name}; default: .+?\]", text)
 

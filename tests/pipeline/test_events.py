@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from types import SimpleNamespace
 
 import pytest
 
 import predictor
 from pipeline.errors import ClvError
+from pipeline.events import StepDone
 from pipeline.events.doubts import about_box
+from pipeline.events.steps import Steps
 from pipeline.settings import Settings
 from pipeline.warehouse.build_info import SCHEMA_VERSION
 from tests.pipeline.conftest import Shop
@@ -89,3 +92,16 @@ def test_each_wall_that_is_missing_around_the_model_is_named_in_one_warning_or_s
     assert "Landlock" in warning.text and "a network namespace" in warning.text
     with pytest.raises(ClvError, match=r"REQUIRE_BOX=1.*Landlock"):
         list(about_box(box, Settings(require_box=True)))
+
+
+def test_the_seconds_of_a_dbt_run_are_those_of_its_nodes_by_step_and_the_rest_is_its_start():
+    def result(step: str | None, seconds: float) -> SimpleNamespace:
+        meta = {"step": step} if step else {}
+        return SimpleNamespace(node=SimpleNamespace(config=SimpleNamespace(meta=meta)), execution_time=seconds)
+
+    told: list[object] = []
+    steps = Steps(told.append)
+    steps.add_dbt([result("features", 1.0), result("predict", 2.0), result(None, 8.0), result("features", 0.5)], 5.0)
+    assert told == [StepDone("start dbt", 1.5), StepDone("predict", 2.0), StepDone("features", 1.5)]
+    steps.add_dbt([result("predict", 4.0)], 3.0)
+    assert steps.seconds == {"start dbt": 1.5, "predict": 6.0, "features": 1.5}

@@ -76,9 +76,9 @@ def test_an_id_is_only_an_id(published):
         assert sorted(row["customer_id"] for row in csv.DictReader(file)) == sorted(IDS)
 
 
-def test_arguments_that_cannot_be_used_are_named(published, command, tmp_path):
+def test_arguments_that_cannot_be_used_are_named(published, typed, tmp_path):
     def refused(status: int, *said: str, **given: str) -> None:
-        ended = command("build", **{"WAREHOUSE": str(published.warehouse), "ORDERS": str(published.orders), **given})
+        ended = typed("build", **{"WAREHOUSE": str(published.warehouse), "ORDERS": str(published.orders), **given})
         assert ended.status == status
         is_told(ended.stderr, *said)
 

@@ -9,29 +9,24 @@ import duckdb
 import pytest
 
 from pipeline import orders_file
-from pipeline.cli import main
-from pipeline.settings import TAKES, Settings
-from tests.pipeline.conftest import built, shop
+from pipeline.settings import Settings
+from tests.pipeline.conftest import Typed, built, shop, typed
 from tests.postgres import PASSWORD
 
-__all__ = ["built", "shop"]
+__all__ = ["built", "shop", "typed"]
 
 Command = Callable[..., str]
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+def command(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Runs one with these variables, compares its exit status, and returns what it printed, without a password."""
-    for name in {name for names in TAKES.values() for name in names}:
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
 
     def run(name: str, status: int = 0, /, **given: str) -> str:
-        with monkeypatch.context() as environment:
-            for variable, value in given.items():
-                environment.setenv(variable, value)
-            assert main([name]) == status
-        printed = "".join(capsys.readouterr())
+        ended = typed(name, **given)
+        printed = ended.stdout + ended.stderr
+        assert ended.status == status, printed
         assert PASSWORD not in printed
         return printed
 

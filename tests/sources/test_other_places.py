@@ -10,16 +10,21 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline import orders_file
 from pipeline.address import Address
 from pipeline.settings import Settings
+from pipeline.sources import parquet
 from tests.pipeline.conftest import HEADER
 from tests.postgres import PASSWORD
 from tests.sources.conftest import Command, copied
@@ -213,3 +218,32 @@ def test_a_copy_of_files_keeps_their_bytes(in_s3: None, tmp_path: Path) -> None:
     found = orders_file.find(Settings(orders=Address.of("s3://shop/folder/1.csv")), tmp_path / "copy").fetch()
     assert Path(found.given).read_text() == f"{HEADER}\n{LINES[0]}\n"
     assert found.name == "s3://shop/folder/1.csv"
+
+
+def test_a_type_that_any_driver_may_give_comes_as_a_plain_one_and_what_is_no_value_of_an_order_stays_there(
+    tmp_path: Path,
+) -> None:
+    moment = datetime(2024, 1, 1, 2, 30, tzinfo=UTC)
+    given = {
+        "moment": pa.array([moment], pa.timestamp("ns", "America/New_York")),
+        "day": pa.array([date(2024, 2, 29)], pa.date32()),
+        "name": pa.array(["Łukasz"]).dictionary_encode(),
+        "long": pa.array(["x"], pa.large_string()),
+        "view": pa.array(["y"], pa.string_view()),
+        "money": pa.array([Decimal("10.50")], pa.decimal128(18, 2)),
+        "list": pa.array([[1]]),
+        "bytes": pa.array([b"x"]),
+        "nothing": pa.nulls(1),
+    }
+    parquet.write(pa.table(given).to_reader(), tmp_path / "copy.parquet")
+    assert pq.read_table(tmp_path / "copy.parquet").to_pylist() == [
+        {
+            "moment": datetime(2023, 12, 31, 21, 30),  # the day that it is there
+            "day": date(2024, 2, 29),
+            "name": "Łukasz",
+            "long": "x",
+            "view": "y",
+            "money": Decimal("10.50"),
+            "nothing": None,
+        }
+    ]

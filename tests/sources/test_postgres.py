@@ -179,6 +179,12 @@ def test_what_was_read_has_a_digest_that_another_read_of_the_same_has_too(lines:
     assert first == again != digest("changed")
 
 
+def test_a_read_is_one_that_changes_nothing_and_two_give_the_rows_in_one_order(lines: Postgres, tmp_path: Path) -> None:
+    wanted = {"transaction_read_only": "on", "transaction_isolation": "repeatable read", "synchronize_seqscans": "off"}
+    asked = ", ".join(f"current_setting('{name}') as {name}" for name in wanted)
+    assert copied(tmp_path, Settings(orders=orders_of(lines), query=f"select {asked}")) == [wanted]
+
+
 def test_rows_that_change_while_they_are_read_are_read_as_they_were(lines: Postgres) -> None:
     lines.run("insert into shop.order_lines select l.* from shop.order_lines l, generate_series(1, 200)")
     with postgres.rows(orders_of(lines), "shop.order_lines", "") as rows:
