@@ -50,6 +50,7 @@ TESTS = {
     "pipeline/orders/": ["tests/pipeline/test_input.py tests/orders", "slow tests/pipeline/test_input.py"],
     "pipeline/training/": ["tests/training/test_doubts.py", "slow tests/training/test_make_train.py"],
     "api/": ["tests/api", "slow tests/api"],
+    "api/routes/builds.py": ["tests/jobs/test_uploads.py tests/jobs/test_ledger.py"],
     "api/static/": ["slow tests/api/test_page.py"],
     "api/store/changes.py": ["tests/api/test_customers.py", "slow tests/api/test_customers.py"],
     "dbt_project/": ["tests/dbt_project", "slow tests/dbt_project"],
