@@ -206,6 +206,7 @@ figure svg { width: 100%; height: auto; display: block; }
 @media (max-width: 40rem) {
   dl { grid-template-columns: 1fr; } dd + dt { margin-top: .5rem; }
   h1 { font-size: 1.8rem; } figure { padding: .75rem; }
+  table { font-size: .75rem; } th, td { padding: .45rem .15rem; } th { white-space: normal; }
 }
 figcaption, footer, footer p { color: var(--soft); font-size: .875rem; }
 footer { margin-top: 2.5rem; border-top: 1px solid var(--line); } footer p { margin: .3rem 0; }
