@@ -1,9 +1,3 @@
-{# Where the fifths of a column part, as a list of four values. #}
-{% macro bounds_of_fifths(column, type) -%}
-  {{ quantiles(column, [0.2, 0.4, 0.6, 0.8], type) }}
-{%- endmacro %}
-
-
 {# Which fifth a value is in, 1 for the lowest: equal values are in the same one. #}
 {% macro fifth_of(value, bounds) -%}
   case

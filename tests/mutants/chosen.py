@@ -215,6 +215,13 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         (">= {{ days }}", "> {{ days }}"),
         ("(select max(as_of_date) from ' ~ history", "(select min(as_of_date) from ' ~ history"),
     ],
+    "dbt_project/macros/engine/ranked.sql": [
+        ("rank() over (order by predicted_clv desc)", "dense_rank() over (order by predicted_clv desc)"),
+        (
+            "ntile(10) over (order by predicted_clv desc, customer_id)",
+            "ntile(10) over (order by predicted_clv desc, customer_id desc)",
+        ),
+    ],
     "dbt_project/macros/audit.sql": [("abs({{ value }} - {{ reference }})", "({{ value }} - {{ reference }})")],
     "dbt_project/macros/fifths.sql": [("when {{ value }} <= {{ nth_of", "when {{ value }} < {{ nth_of")],
     "dbt_project/models/intermediate/int_customer_orders.sql": [
@@ -229,11 +236,6 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("greatest(by_customer.purchase_days - 1, 0)", "by_customer.purchase_days - 1"),
     ],
     "dbt_project/models/marts/customer_value.sql": [
-        ("rank() over (order by predicted_clv desc)", "dense_rank() over (order by predicted_clv desc)"),
-        (
-            "ntile(10) over (order by predicted_clv desc, customer_id)",
-            "ntile(10) over (order by predicted_clv desc, customer_id desc)",
-        ),
         ("(counted.customers - ranked.clv_rank + 1)", "(counted.customers - ranked.clv_rank)"),
         ("<= 2 * valued.usual_gap", "< 2 * valued.usual_gap"),
         ("100 * rfm_recency + 10 * rfm_frequency", "100 * rfm_frequency + 10 * rfm_recency"),
@@ -251,10 +253,6 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("where days_ahead <= horizon_days", "where days_ahead < horizon_days"),
         ("stg_orders.created_at_date > due.as_of_date", "stg_orders.created_at_date >= due.as_of_date"),
         ("least(as_of.as_of_date, as_of.last_order_date)", "as_of.as_of_date"),
-        (
-            "prediction_history.predicted_clv desc, prediction_history.customer_id)",
-            "prediction_history.predicted_clv desc, prediction_history.customer_id desc)",
-        ),
     ],
     "dbt_project/models/reports/int_compared_dates.sql": [
         ("as_of_date') }} - 7),", "as_of_date') }} - 1),"),

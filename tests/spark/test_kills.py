@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -25,8 +26,8 @@ KILLS = 20 if os.environ.get("FAULTS") == "full" else 0
 
 def test_a_build_that_is_killed_leaves_what_is_published_and_no_java(tmp_path: Path) -> None:
     on_duckdb, shop = Shop(tmp_path / "duckdb"), Shop(tmp_path / "spark")
-    for each in (on_duckdb, shop):
-        each.run(ORDERS="", AS_OF="2017-10-01")
+    on_duckdb.run(ORDERS="", AS_OF="2017-10-01")
+    shutil.copytree(on_duckdb.warehouse, shop.warehouse, symlinks=True)
     on_duckdb.run(ORDERS="", AS_OF="2017-10-17")
     before, history = shop.assert_whole(), history_of(shop)
     log = shop.warehouse / "logs" / "dbt.log"

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import random
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 
@@ -19,6 +25,10 @@ from tests.dbt_project.conftest import Parsed, Project
 from tests.dbt_project.test_features import agrees, fresh, order_files
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # a session of Spark is slow to start on a busy machine
+
+# To one row, or to one for each of what there are never many of; or to a few of each task.
+OF_FEW = r"(magnitude|ids|order_date|stretch)#\d+L?"
+SUMMED_UP = rf"(Hash|ObjectHash|Sort)Aggregate\(keys=\[({OF_FEW}(, {OF_FEW})*)?\]|LocalLimit"
 
 
 class OnOneSession(Project):
@@ -59,19 +69,83 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnOneSession]:
     project.engine.stop()
 
 
-@settings(fresh, max_examples=4)
+@settings(fresh, max_examples=2)
 @given(order_files())
 def test_the_models_on_spark_agree_with_plain_python(project: OnOneSession, tmp_path: Path, drawn: Any) -> None:
     agrees(project, tmp_path, *drawn)
 
 
-def test_every_unit_test_passes_on_spark(project: OnOneSession) -> None:
-    """But for a training, whose views ask a session of DuckDB, and for what the environment says: it is not asked."""
+@pytest.fixture(scope="module")
+def ended(project: OnOneSession) -> list[Any]:
+    """What came of all models and unit tests on the demo orders.
+
+    But for a training, whose views ask a session of DuckDB, and for what the environment says: it is not asked.
+    """
     of_the_environment = ("without_settings_the_defaults_count", "the_environment_gives_settings")
     what = ("--exclude", "path:models/training", *of_the_environment, "--exclude-resource-type", "test")
-    result = project.run(DEMO_ORDERS, what=what)
-    ended = result.result.results
+    return project.run(DEMO_ORDERS, what=what).result.results
+
+
+def test_every_unit_test_passes_on_spark(project: OnOneSession, ended: list[Any]) -> None:
     wrong = [(each.node.name, each.message) for each in ended if each.status not in ("success", "pass", "no-op")]
-    assert result.success and not wrong, wrong
+    assert not wrong
     assert [str(each.node.resource_type) for each in ended].count("unit_test") > 25
     assert project.engine.ask("set spark.sql.ansi.enabled") == [("spark.sql.ansi.enabled", "true")]
+
+
+def test_no_step_of_a_model_or_a_test_is_one_task_over_everything(project: OnOneSession, ended: list[Any]) -> None:
+    """As Spark plans them: what comes together in one task was summed up by many before."""
+    tests = run_dbt(
+        "compile", "--select", "test_type:data", "--exclude", "path:models/training",
+        settings=project.settings, target=project.engine.target, logs=project.folder / "logs", output="spark",
+    )  # fmt: skip
+    queries = {
+        each.node.name: each.node.compiled_code
+        for each in [*ended, *tests.result.results]
+        if each.node.resource_type in ("model", "test") and each.node.language == "sql"
+    }
+    assert len(queries) > 60
+    alone: dict[str, str] = {}
+    for name, query in queries.items():
+        ((plan,),) = project.engine.ask(f"explain {query}")
+        steps = [line.strip(" :+-") for line in plan.splitlines()]
+        for step, before in itertools.pairwise(steps):
+            if step.startswith("Exchange SinglePartition") and not re.match(SUMMED_UP, before):
+                alone.setdefault(name, before)
+        assert not re.search(r"percentile\w*\(", plan), name
+    assert alone == {}
+
+
+def test_ranks_deciles_and_quantiles_are_those_of_duckdb(project: OnOneSession, tmp_path: Path) -> None:
+    """Of values below 0 too, of a third who are worth nothing, of many alike, and of fewer customers than tenths."""
+    measures = [
+        ("fifths", "predicted_clv", "double", 5),
+        ("half", "case when predicted_clv > 0 then predicted_clv end", "double", 2),
+        ("whole", "cast(floor(predicted_clv) as bigint)", "bigint", 5),
+    ]
+    in_duckdb = """
+        select *, rank() over (order by predicted_clv desc), ntile(10) over (order by predicted_clv desc, customer_id)
+        from given order by customer_id;
+        select
+            quantile_disc(predicted_clv, [0.2, 0.4, 0.6, 0.8]),
+            [quantile_disc(predicted_clv, 0.5) filter (predicted_clv > 0)],
+            quantile_disc(cast(floor(predicted_clv) as bigint), [0.2, 0.4, 0.6, 0.8])
+        from given
+    """
+    macros = f"{{{{ ranked('given') }}}} order by customer_id;{{{{ quantiles('given', {measures}) }}}}"
+    compiled = run_dbt(
+        "compile", "--inline", macros,
+        settings=project.settings, target=project.engine.target, logs=tmp_path, output="spark",
+    )  # fmt: skip
+    in_spark = compiled.result.results[0].node.compiled_code
+    chance = random.Random(19)
+    for customers in (7, 1234):
+        values = [0.0, 0.0, 7.5, -3.25, chance.lognormvariate(3, 2), chance.lognormvariate(0, 9)]
+        clvs = [chance.choice(values) if n % 3 else chance.lognormvariate(3, 2) for n in range(customers)]
+        file = tmp_path / f"{customers}.parquet"
+        pq.write_table(pa.table({"customer_id": [f"c{n:04}" for n in range(customers)], "predicted_clv": clvs}), file)
+        project.engine.ask(f"create or replace temporary view given using parquet options (path '{file}')")
+        with duckdb.connect() as memory:
+            memory.execute(f"create view given as from '{file}'")
+            for query, other in zip(in_spark.split(";"), in_duckdb.split(";"), strict=True):
+                assert project.engine.ask(query) == memory.execute(other).fetchall()

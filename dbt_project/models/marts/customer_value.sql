@@ -26,13 +26,7 @@ counted as (
 
 -- Ranked before the features come to it: to sort few columns is faster.
 ranked as (
-
-    select
-        *,
-        cast(rank() over (order by predicted_clv desc) as bigint) as clv_rank,
-        cast(ntile(10) over (order by predicted_clv desc, customer_id) as bigint) as clv_decile
-
-    from predictions
+{{ ranked('predictions') }}
 
 ),
 

@@ -24,7 +24,7 @@ valued as (
     select
         predictions.predicted_clv,
         cast(round(predictions.predicted_clv / highest.highest_clv * 1e12) as decimal(18, 0)) as parts,
-        cast(floor(ln(predictions.predicted_clv) * 256) as bigint) as magnitude
+        {{ magnitude('predictions.predicted_clv') }} as magnitude
 
     from predictions
 
@@ -112,15 +112,17 @@ of_value as (
 ),
 
 of_orders as (
-
-    select
-        {{ nth_of(quantiles('case when frequency > 0 then recency / cast(frequency as double) end', [0.5], 'double'), 1) }}
-            as typical_gap,
-        {{ bounds_of_fifths('customer_age - recency', 'bigint') }} as days_since_last_purchase,
-        {{ bounds_of_fifths('frequency', 'bigint') }} as frequency,
-        {{ bounds_of_fifths('total_revenue', 'double') }} as total_revenue
-
-    from customer_features
+{{
+    quantiles(
+        'customer_features',
+        [
+            ('typical_gap', 'case when frequency > 0 then recency / cast(frequency as double) end', 'double', 2),
+            ('days_since_last_purchase', 'customer_age - recency', 'bigint', 5),
+            ('frequency', 'frequency', 'bigint', 5),
+            ('total_revenue', 'total_revenue', 'double', 5),
+        ]
+    )
+}}
 
 ),
 
@@ -129,7 +131,7 @@ final as (
     select
         of_value.high_from,
         of_value.medium_from,
-        of_orders.typical_gap,
+        {{ nth_of('of_orders.typical_gap', 1) }} as typical_gap,
         of_orders.days_since_last_purchase,
         of_orders.frequency,
         of_orders.total_revenue

@@ -57,15 +57,17 @@ predicted as (
 
     select
         prediction_history.customer_id,
-        prediction_history.predicted_clv,
-        cast(
-            ntile(10) over (order by prediction_history.predicted_clv desc, prediction_history.customer_id) as bigint
-        ) as decile
+        prediction_history.predicted_clv
 
     from prediction_history
 
     inner join due
         on prediction_history.as_of_date = due.as_of_date
+
+),
+
+ranked as (
+{{ ranked('predicted') }}
 
 ),
 
@@ -102,18 +104,18 @@ actual as (
 by_decile as (
 
     select
-        predicted.decile,
+        ranked.clv_decile as decile,
         count(*) as customers,
         count(actual.customer_id) as customers_who_ordered,
-        sum(predicted.predicted_clv) as predicted_value,
+        sum(ranked.predicted_clv) as predicted_value,
         coalesce(sum(actual.actual_value), 0) as actual_value
 
-    from predicted
+    from ranked
 
     left join actual
-        on predicted.customer_id = actual.customer_id
+        on ranked.customer_id = actual.customer_id
 
-    group by predicted.decile
+    group by ranked.clv_decile
 
 ),
 

@@ -1,0 +1,105 @@
+{#
+  The rows of a relation with their `clv_rank` by predicted value from the highest, where equal values share a rank, and
+  their `clv_decile`, 1 for the tenth with the highest values. A customer is in one row of it.
+#}
+{% macro ranked(relation) -%}
+  {{ return(adapter.dispatch('ranked')(relation)) }}
+{%- endmacro %}
+
+{% macro duckdb__ranked(relation) %}
+    select
+        *,
+        cast(rank() over (order by predicted_clv desc) as bigint) as clv_rank,
+        cast(ntile(10) over (order by predicted_clv desc, customer_id) as bigint) as clv_decile
+
+    from {{ relation }}
+{%- endmacro %}
+
+{#
+  A window over everybody would be one task. So customers are numbered within pieces, and to that is added how many stand
+  above the piece: of those there are a few thousand. The only value that very many may share is 0; those customers are
+  in order of their ids, and are divided by how these begin.
+#}
+{% macro default__ranked(relation) %}
+    with
+
+    pieced as (
+
+        select
+            *,
+            {{ magnitude('predicted_clv') }} as magnitude,
+            case when predicted_clv = 0 then left(customer_id, 5) else '' end as ids
+
+        from {{ relation }}
+
+    ),
+
+    pieces as (
+
+        select
+            magnitude,
+            ids,
+            count(*) as customers
+
+        from pieced
+
+        group by magnitude, ids
+
+    ),
+
+    placed_pieces as (
+
+        select
+            magnitude,
+            ids,
+            coalesce(
+                sum(customers) over (order by magnitude desc range between unbounded preceding and 1 preceding), 0
+            ) as with_more,
+            sum(customers) over (order by magnitude desc, ids) - customers as before,
+            sum(customers) over () as everybody
+
+        from pieces
+
+    ),
+
+    placed as (
+
+        select
+            pieced.* except (magnitude, ids),
+            placed_pieces.with_more + rank() over (
+                partition by pieced.magnitude, pieced.ids order by pieced.predicted_clv desc
+            ) as clv_rank,
+            placed_pieces.before + row_number() over (
+                partition by pieced.magnitude, pieced.ids order by pieced.predicted_clv desc, pieced.customer_id
+            ) as place,
+            placed_pieces.everybody div 10 as tenth,
+            placed_pieces.everybody % 10 as larger_tenths
+
+        from pieced
+
+        inner join placed_pieces
+            on pieced.magnitude = placed_pieces.magnitude
+            and pieced.ids = placed_pieces.ids
+
+    )
+
+    -- Where the customers do not divide by ten, the first tenths have one more.
+    select
+        * except (place, tenth, larger_tenths),
+        case
+            when place <= larger_tenths * (tenth + 1) then (place - 1) div (tenth + 1) + 1
+            else (place - 1 - larger_tenths) div tenth + 1
+        end as clv_decile
+
+    from placed
+{%- endmacro %}
+
+
+{# A number of which there are few, and which grows with the value: one for values within 0.4 % of each other. #}
+{% macro magnitude(value) -%}
+  case
+    when {{ value }} > 0 then 200000 + cast(floor(ln({{ value }}) * 256) as bigint)
+    when {{ value }} < 0 then -200000 - cast(floor(ln(-{{ value }}) * 256) as bigint)
+    else 0
+  end
+{%- endmacro %}
