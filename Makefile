@@ -14,7 +14,7 @@ delivery := DELIVER_TO SCHEMA TABLES
 each_build := $(orders) MAPPING IGNORE MODEL WAREHOUSE MAX_REJECTED HISTORY_DAYS STRICT REQUIRE_BOX MEMORY $(delivery) $(model)
 build.takes := $(each_build) AS_OF ENGINE SPARK_MASTER JSON
 work.takes := $(each_build) SCHEDULE TZ ON_FAILURE ON_WARNING QUEUE KEEP_UPLOADS CONFIG CHECK
-inspect.takes := $(orders) MAPPING IGNORE OUT JSON
+inspect.takes := $(orders) MAPPING IGNORE ENGINE SPARK_MASTER OUT JSON
 train.takes := $(orders) MAPPING IGNORE AS_OF HORIZON DISCOUNT_RATE MODEL WAREHOUSE STRICT MEMORY JSON $(model)
 serve.takes := HOST PORT WAREHOUSE API_TOKENS API_TOKENS_FILE UPLOAD_TOKENS UPLOAD_TOKENS_FILE UPLOADS UPLOAD_LIMIT QUEUE LOG_CUSTOMERS SAFE_CELLS CORS_ORIGINS
 sql.takes := Q WAREHOUSE
@@ -39,15 +39,17 @@ passed := $(sort $(foreach goal,$(goals),$($(goal).takes)))
 $(foreach name,$(passed),$(eval override $(name) := $$(value $(name))))
 export $(passed)
 
+asked_engine = $(if $(filter spark,$(ENGINE)),$(VENV)/spark)
+
 ##@ From orders to values
 .PHONY: inspect build train serve work sql docs deliver rollback register
-inspect: $(VENV)/runtime ## how a file of orders would be read, and what has to be decided
+inspect: $(VENV)/runtime $(asked_engine) ## how a file of orders would be read, and what has to be decided
 	@$(BIN)/python -m pipeline inspect
 
 train: $(VENV)/train ## make a model from the orders, test it, register it
 	@$(BIN)/python -m pipeline train
 
-build: $(VENV)/runtime $(if $(filter spark,$(ENGINE)),$(VENV)/spark) ## order lines to published predictions
+build: $(VENV)/runtime $(asked_engine) ## order lines to published predictions
 	@$(BIN)/python -m pipeline build
 
 serve: $(VENV)/runtime ## the API and the page, on a production server

@@ -60,3 +60,16 @@ class Address:
         return self.shown
 
     __repr__ = __str__
+
+
+class CatalogTable(Address):
+    """A table of Spark's catalogs, `table:catalog.schema.name`, or what else its SQL takes for one."""
+
+    @classmethod
+    def of(cls, given: str) -> CatalogTable | None:
+        text = given.strip()
+        return cls(text, text) if text.startswith("table:") else None
+
+    @property
+    def name(self) -> str:
+        return self.uri.removeprefix("table:").strip()

@@ -45,26 +45,34 @@ class Built:
 def build(settings: Settings, listener: Listener) -> Built:
     """Builds and publishes what the settings ask for. Raises ClvError, whose text is for people."""
     warehouse = Warehouse(settings.warehouse, settings.memory)
-    found = orders_file.find(settings, warehouse.temporary / "orders")
+    engine = OnSpark(settings, warehouse) if settings.engine == "spark" else OnDuckDB(warehouse)
+    found = orders_file.find(settings, warehouse.temporary / "orders", engine.rows_of)
     with found.called_by_its_origin(), plain_errors("build", settings):
         warehouse.create()
         with build_lock(warehouse.lock_file):
             try:
                 with plain_errors("build", settings):
-                    return _Build(settings, found, warehouse, listener).run()
+                    return _Build(settings, found, warehouse, engine, listener).run()
             except DiskFull:
                 warehouse.discard_unfinished()  # what nobody can use must not keep the disk full
                 raise
 
 
 class _Build:
-    def __init__(self, settings: Settings, found: orders_file.Found, warehouse: Warehouse, listener: Listener):
+    def __init__(
+        self,
+        settings: Settings,
+        found: orders_file.Found,
+        warehouse: Warehouse,
+        engine: OnDuckDB | OnSpark,
+        listener: Listener,
+    ):
         self._settings = settings
         self._found = found
         self._warehouse = warehouse
         self._listener = listener
         self._steps = Steps(listener)
-        self._engine = OnSpark(settings, warehouse) if settings.engine == "spark" else OnDuckDB(warehouse)
+        self._engine = engine
         self._warnings = Warnings(orders_file.mapping(settings).silence, settings.strict, listener)
 
     def run(self) -> Built:

@@ -22,6 +22,7 @@ import click
 from rich.console import Console
 
 import predictor
+from pipeline.address import CatalogTable
 from pipeline.commands.extras import stop_unless_installed
 from pipeline.errors import ClvError, UsageError
 from pipeline.events import Failed, Listener, to_all
@@ -118,16 +119,7 @@ def build(**given: Any) -> None:
     from pipeline.events.summary import show
 
     settings = _settings(given)
-    if settings.engine == "spark":
-        stop_unless_installed("spark")
-        from pipeline.runners.spark_session import stop_without_java
-
-        stop_without_java()  # before orders are fetched, which may take long
-    elif "SPARK_MASTER" in given:
-        raise UsageError(
-            f"SPARK_MASTER={settings.spark_master} says where Spark runs, and without ENGINE this build is DuckDB's. "
-            f"For one on Spark, type: {command_line('build', settings, ENGINE='spark')}"
-        )
+    _stop_where_the_engine_cannot_run("build", settings, given)
     with _listening(settings) as listener:
         built = build(settings, listener)
         show(Console(), settings, built.info, built.seconds)
@@ -142,6 +134,7 @@ def inspect(OUT: Path | None = None, **given: Any) -> None:
     from pipeline.commands.inspect import inspect
 
     settings = _settings(given)
+    _stop_where_the_engine_cannot_run("inspect", settings, given)
     with _listening(settings) as listener:
         inspect(settings, OUT, listener)
 
@@ -227,6 +220,24 @@ def sql(Q: str = "", **given: Any) -> None:
     query(_settings(given), Q)
 
 
+def _stop_where_the_engine_cannot_run(command: str, settings: Settings, given: dict[str, Any]) -> None:
+    """Raises ClvError: before orders are fetched, which may take long."""
+    if settings.engine == "spark":
+        stop_unless_installed("spark")
+        from pipeline.runners.spark_session import stop_without_java
+
+        stop_without_java()
+        return
+    meant = None
+    if isinstance(settings.orders, CatalogTable):
+        meant = f"ORDERS={settings.orders} is a table of Spark's"
+    elif "SPARK_MASTER" in given:
+        meant = f"SPARK_MASTER={settings.spark_master} says where Spark runs"
+    if meant:
+        typed = command_line(command, settings, ENGINE="spark")
+        raise UsageError(f"{meant}, and without ENGINE it is DuckDB that does. To have Spark run, type: {typed}")
+
+
 def _stop_where_spark_is_meant(command: str, settings: Settings) -> None:
     """Raises UsageError: what the environment says for builds would go unheard by a command that knows no ENGINE."""
     names = [name for name in (PREFIX + "ENGINE", "ENGINE") if os.environ.get(name) == "spark"]
@@ -235,6 +246,11 @@ def _stop_where_spark_is_meant(command: str, settings: Settings) -> None:
         raise UsageError(
             f"{names[0]}=spark is set in the environment, and {command} runs on DuckDB only. "
             f"To have it do so, type: env {without} {command_line(command, settings)}"
+        )
+    if isinstance(settings.orders, CatalogTable):
+        raise UsageError(
+            f"ORDERS={settings.orders} is a table of Spark's, and {command} runs on DuckDB only. Have Spark write it "
+            f"to Parquet files, and name their folder: {command_line(command, settings, ORDERS='order_lines')}"
         )
 
 

@@ -38,12 +38,12 @@ class Found:
         return self.copy.called_by_its_origin() if self.copy else nullcontext()
 
 
-def find(settings: Settings, folder: Path) -> Found:
-    """What ORDERS names; `folder` is where a copy would be, and is made then.
+def find(settings: Settings, folder: Path, rows_of: sources.RowsOf | None = None) -> Found:
+    """What ORDERS names; `folder` is where a copy would be, and is made then. `rows_of` is that of `sources.copy_of`.
 
     Raises UsageError where it is nothing that can be read, and ClvError where it is damaged.
     """
-    copy = sources.copy_of(settings.orders, settings.table, settings.query, folder)
+    copy = sources.copy_of(settings.orders, settings.table, settings.query, folder, rows_of)
     with plain_errors():
         return Found(None if copy else orders.find(str(settings.orders), settings.uploaded_as), copy)
 

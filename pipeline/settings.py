@@ -57,7 +57,7 @@ TAKES = {  # which variables each command takes; they are its options, and make'
         "JSON",
         *_MODEL_RUNS,
     ),
-    "inspect": (*_ORDERS, "MAPPING", "IGNORE", "OUT", "JSON"),
+    "inspect": (*_ORDERS, "MAPPING", "IGNORE", "ENGINE", "SPARK_MASTER", "OUT", "JSON"),
     "deliver": (*_DELIVERY, "WAREHOUSE", "JSON"),
     "rollback": ("WAREHOUSE",),
     "register": ("MODEL", *_MODEL_RUNS),

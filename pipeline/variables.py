@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import predictor
-from pipeline.address import Address
+from pipeline.address import Address, CatalogTable
 from pipeline.engines.duckdb_settings import read_memory
 from pipeline.errors import UsageError
 from pipeline.postgres import SCHEMES, Postgres
@@ -37,6 +37,10 @@ def _path(text: str) -> Path:
 
 
 def _orders(text: str) -> Path | Address:
+    if table := CatalogTable.of(text):
+        if not table.name:
+            raise ValueError("a table of Spark's. Name one: ORDERS=table:catalog.schema.order_lines")
+        return table
     address = Address.of(text)
     if address and address.scheme in SCHEMES:
         return Postgres.parse("ORDERS", text)
@@ -145,7 +149,8 @@ def _of_the_predictor(name: str) -> Callable[[str], Any]:
 
 VARIABLES = {
     "ORDERS": Variable(
-        "The order lines: a file, a folder, a pattern of files, or the address of a database or of files elsewhere.",
+        "The order lines: a file, a folder, a pattern of files, the address of a database or of files elsewhere, or "
+        "table:NAME of Spark's.",
         "PATH|ADDRESS", _orders, short(Settings.orders)),
     "TABLE": Variable("The table of order lines, where ORDERS is a database.", "NAME", str, "none"),
     "QUERY": Variable("A query for the order lines, where ORDERS is a database.", "SQL", str, "none"),

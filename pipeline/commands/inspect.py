@@ -4,29 +4,52 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 
-from pipeline import orders, orders_file
+from pipeline import orders, orders_file, sources
 from pipeline.errors import ClvError
 from pipeline.events import Inspected, Listener
 from pipeline.settings import Settings, command_line, short
+from pipeline.warehouse.folder import Warehouse
 
 _MOST_NAMES = 300  # characters of the names of columns that are not used
 
 
 def inspect(settings: Settings, out: Path | None, listener: Listener) -> None:
     """Prints the report, writes the mapping to `out`. Raises ClvError where questions are open or nothing is read."""
-    with tempfile.TemporaryDirectory(prefix="clv-inspect-") as folder:
-        found = orders_file.find(settings, Path(folder) / "orders")
+    with tempfile.TemporaryDirectory(prefix="clv-inspect-") as name, ExitStack() as stack:
+        folder = Path(name)
+        rows_of = stack.enter_context(_spark(settings, folder)) if settings.engine == "spark" else None
+        found = orders_file.find(settings, folder / "orders", rows_of)
         with found.called_by_its_origin():
             source = found.fetch()
             with orders_file.plain_errors():
                 report = orders.report(source, orders_file.mapping(settings))
             listener(_event(report))
             _show(report, settings, out)
+
+
+@contextmanager
+def _spark(settings: Settings, folder: Path) -> Iterator[sources.RowsOf]:
+    """What gives the rows of Spark's tables. Its log is left where an error names it."""
+    from pipeline.runners.on_spark import OnSpark  # imports what hardly anybody who inspects needs to wait for
+
+    log = Path(tempfile.gettempdir()) / f"{folder.name}-spark.log"
+    engine = OnSpark(settings, Warehouse(folder), log)
+    is_named = False
+    try:
+        yield engine.rows_of
+    except ClvError as error:
+        is_named = str(log) in str(error)
+        raise
+    finally:
+        engine.stop()
+        if not is_named:
+            log.unlink(missing_ok=True)
 
 
 def _event(report: orders.Report) -> Inspected:

@@ -14,6 +14,7 @@ class OnDuckDB:
 
     output = "duckdb"
     name = "duckdb"
+    rows_of = None  # Spark's tables are not DuckDB's
 
     def __init__(self, warehouse: Warehouse):
         self._warehouse = warehouse

@@ -7,15 +7,19 @@ published need not know which engine made it. Spark's own catalog and files last
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 import predictor
 from pipeline import orders
+from pipeline.address import CatalogTable
 from pipeline.engines.sql import literal
 from pipeline.errors import ClvError
 from pipeline.orders_file import mapping, plain_errors
@@ -25,10 +29,12 @@ from pipeline.warehouse.folder import Warehouse
 from pipeline.warehouse.history import HISTORY, HISTORY_COLUMNS
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import SparkSession
 
 _ORDERS, _LAST_BUILD, _HISTORY = "orders", "last_build", "prediction_history"
 _DATE = "as_of_date"
+_BATCH = 65_536  # rows that are in memory at a time
 
 
 class OnSpark:
@@ -36,12 +42,12 @@ class OnSpark:
 
     output = "spark"
 
-    def __init__(self, settings: Settings, warehouse: Warehouse):
+    def __init__(self, settings: Settings, warehouse: Warehouse, log: Path | None = None):
         self._settings = settings
         self._warehouse = warehouse
         self.target = warehouse.target / "spark"
         self._folder = warehouse.temporary / "spark"
-        self._log = warehouse.logs / "spark.log"
+        self._log = log or warehouse.logs / "spark.log"
         self._started = False
 
     @cached_property
@@ -69,6 +75,21 @@ class OnSpark:
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in self._session.sql(sql).collect()]
+
+    @contextmanager
+    def rows_of(self, table: CatalogTable) -> Iterator[pa.RecordBatchReader]:
+        """The rows of a table of Spark's, which its executors write to files here; those are gone afterwards."""
+        from pyarrow.dataset import dataset
+        from pyspark.errors import PySparkException
+
+        folder = self._folder / "table"
+        try:
+            self._session.sql(f"select * from {table.name}").write.parquet(str(folder), compression="lz4")
+        except PySparkException as error:
+            said = re.sub(r"^\[[A-Z_.]+\] ", "", str(error).splitlines()[0])
+            raise ClvError(f"Spark cannot read {table}: {said} See {self._log}.") from None
+        yield dataset(folder, format="parquet").scanner(batch_size=_BATCH).to_reader()
+        shutil.rmtree(folder)
 
     def bring_orders(self, source: orders.Source) -> None:
         """Reads the orders into the build file, by the same reader as on DuckDB, and hands them to Spark."""

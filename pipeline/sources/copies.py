@@ -7,15 +7,19 @@ A copy has it see one state of them, whatever happens there meanwhile, and go th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from pipeline.address import Address
+import pyarrow as pa
+
+from pipeline.address import Address, CatalogTable
 from pipeline.errors import ClvError, UsageError
 from pipeline.postgres import Postgres
 from pipeline.sources import adbc, duckdb_file, object_store, parquet, postgres, sqlite
+
+RowsOf = Callable[[CatalogTable], AbstractContextManager[pa.RecordBatchReader]]
 
 
 @dataclass(frozen=True)
@@ -41,30 +45,40 @@ class Copy:
             raise
 
 
-def copy_of(orders: Path | Address, table: str, query: str, folder: Path) -> Copy | None:
+def copy_of(orders: Path | Address, table: str, query: str, folder: Path, rows_of: RowsOf | None = None) -> Copy | None:
     """The copy that `fetch` will make in `folder`, a new one; None for files that are here already.
 
-    Raises UsageError where the arguments do not fit each other, or a package is missing.
+    `rows_of` gives the rows of a table of Spark's catalogs, where a Spark runs. Raises UsageError where the arguments
+    do not fit each other, or a package is missing.
     """
     _stop_where_unusable(orders, table, query)
     kind = _kind(orders)
     if isinstance(orders, Address) and kind is object_store:
         root, name = object_store.split(orders)
         return Copy(f"{folder}/{name}", str(folder), root, lambda: object_store.download(orders, folder))
+    if isinstance(orders, CatalogTable):
+        assert rows_of  # the command line stops where no Spark will run
+        return _in_one_file(orders, lambda: rows_of(orders), str(orders), folder)
     if kind is None:
         return None
+    return _in_one_file(orders, lambda: kind.rows(orders, table, query), f"{table or 'the query'} of {orders}", folder)
+
+
+def _in_one_file(
+    orders: Path | Address, rows: Callable[[], AbstractContextManager[pa.RecordBatchReader]], called: str, folder: Path
+) -> Copy:
     file = folder / "orders.parquet"
 
     def fetch() -> None:
         folder.mkdir()
         try:
-            with kind.rows(orders, table, query) as rows:
-                parquet.write(rows, file)
+            with rows() as batches:
+                parquet.write(batches, file)
         except parquet.Unreadable as error:
             said = orders.plain(error) if isinstance(orders, Address) else str(error)
             raise ClvError(f"Cannot read from {orders}: {said}") from None
 
-    return Copy(str(file), str(file), f"{table or 'the query'} of {orders}", fetch)
+    return Copy(str(file), str(file), called, fetch)
 
 
 def _stop_where_unusable(orders: Path | Address, table: str, query: str) -> None:
@@ -82,7 +96,9 @@ def _stop_where_unusable(orders: Path | Address, table: str, query: str) -> None
 
 
 def _kind(orders: Path | Address) -> ModuleType | None:
-    """The module that knows such a place; None for files that are here."""
+    """The module that knows such a place; None for files that are here, and for tables that only Spark knows."""
+    if isinstance(orders, CatalogTable):
+        return None
     if isinstance(orders, Postgres):
         return postgres
     if isinstance(orders, Path):

@@ -72,8 +72,12 @@ def test_a_variable_may_carry_the_prefix_and_an_option_goes_before_both(typed, t
 
 def test_spark_is_not_asked_for_in_vain(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("WAREHOUSE", str(tmp_path))
+    table = "table:shop.lines"
     for command, variable, value, instead in [
         ("build", "SPARK_MASTER", "local[2]", f"make build WAREHOUSE={tmp_path} ENGINE=spark SPARK_MASTER='local[2]'"),
+        ("build", "ORDERS", table, f"make build ORDERS={table} WAREHOUSE={tmp_path} ENGINE=spark"),
+        ("inspect", "ORDERS", table, f"make inspect ORDERS={table} ENGINE=spark"),
+        ("train", "ORDERS", table, f"make train ORDERS=order_lines WAREHOUSE={tmp_path}"),
         ("train", "ENGINE", "spark", f"env -u ENGINE make train WAREHOUSE={tmp_path}"),
         ("work", "CLV_ENGINE", "spark", f"env -u CLV_ENGINE make work WAREHOUSE={tmp_path}"),
     ]:
@@ -81,7 +85,7 @@ def test_spark_is_not_asked_for_in_vain(tmp_path, monkeypatch, capsys):
         assert main([command]) == 2
         monkeypatch.delenv(variable)
         told = capsys.readouterr().err.strip()
-        assert told.startswith(f"{variable}={value} ") and told.endswith(f"type: {instead}")
+        assert told.startswith(f"{variable}={value} ") and told.endswith(f": {instead}")
         assert run("sh", "-c", instead.replace("make", "make -n")).returncode == 0
     assert not list(tmp_path.iterdir())
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import dill
+import duckdb
 import pytest
 
 from tests.pipeline.conftest import Shop
@@ -75,10 +76,13 @@ def test_the_tables_are_the_same_though_an_executor_dies_while_it_predicts(maste
     model.write_bytes(dill.dumps(notebook["Model"](), recurse=True))
     given: dict[str, Any] = {"MODEL": str(model), "MODEL_MANIFESTS": str(tmp_path / "manifests")}
     on_duckdb.run("register", **given)
-    for shop in (on_duckdb, on_spark):
-        shop.write_orders({f"c{number:03}": number for number in range(1, 200)})
-    on_duckdb.run(**given)
+    on_duckdb.write_orders({f"c{number:03}": number for number in range(1, 200)})
+    (tmp_path / "lines").mkdir()
+    file = tmp_path / "lines" / "orders.parquet"
+    duckdb.sql(f"copy (from read_csv('{on_duckdb.orders}', all_varchar = true)) to '{file}' (format parquet)")
+    on_duckdb.run(**given, ORDERS=str(file))
 
+    given["ORDERS"] = f"table:parquet.`{file.parent}`"
     build = on_spark.start(ENGINE="spark", SPARK_MASTER=master, SPARK_LOCAL_IP="127.0.0.1", **given)
     until(lambda: executor_that_predicts(tmp_path / "work") or build.poll() is not None)
     executor = executor_that_predicts(tmp_path / "work")
