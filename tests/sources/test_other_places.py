@@ -150,7 +150,7 @@ def test_a_duckdb_file_is_read_and_one_that_is_written_to_is_said_to_be(tmp_path
     assert list(row) == ["customer_id", "order_id", "revenue", "day", "place", "id"]
     assert str(row["day"]) == "2024-01-01 23:30:00"
     given = {"ORDERS": str(path)}
-    assert "1 lines of 1 customers" in command("inspect", QUERY="from sales.lines;", **given)
+    assert "1 line of 1 customer, " in command("inspect", QUERY="from sales.lines;", **given)
     assert 'Did you mean "sales.lines"' in command("inspect", 1, TABLE="lines", **given)
     assert "TABLE=name or QUERY=" in command("inspect", 2, **given)
     path.write_text("no database")
