@@ -235,7 +235,7 @@ def _stop_where_the_engine_cannot_run(command: str, settings: Settings, given: d
         meant = f"SPARK_MASTER={settings.spark_master} says where Spark runs"
     if meant:
         typed = command_line(command, settings, ENGINE="spark")
-        raise UsageError(f"{meant}, and without ENGINE it is DuckDB that does. To have Spark run, type: {typed}")
+        raise UsageError(f"{meant}, and without ENGINE=spark it is DuckDB that does. To have Spark run, type: {typed}")
 
 
 def _stop_where_spark_is_meant(command: str, settings: Settings) -> None:

@@ -42,7 +42,11 @@ def _spark(settings: Settings, folder: Path) -> Iterator[sources.RowsOf]:
     engine = OnSpark(settings, Warehouse(folder), log)
     is_named = False
     try:
-        yield engine.rows_of
+        try:
+            yield engine.rows_of
+        except Exception:
+            engine.stop_where_it_has_ended()
+            raise
     except ClvError as error:
         is_named = str(log) in str(error)
         raise

@@ -79,17 +79,27 @@ class OnSpark:
     @contextmanager
     def rows_of(self, table: CatalogTable) -> Iterator[pa.RecordBatchReader]:
         """The rows of a table of Spark's, which its executors write to files here; those are gone afterwards."""
-        from pyarrow.dataset import dataset
+        from py4j.protocol import Py4JJavaError
+        from pyarrow.dataset import ParquetFileFormat, dataset
         from pyspark.errors import PySparkException
 
         folder = self._folder / "table"
         try:
-            self._session.sql(f"select * from {table.name}").write.parquet(str(folder), compression="lz4")
-        except PySparkException as error:
-            said = re.sub(r"^\[[A-Z_.]+\] ", "", str(error).splitlines()[0])
+            rows = self._session.sql(f"select * from {table.name}")
+            # No column of an order line has such a type, and Parquet cannot hold it.
+            rows = rows.drop(*(column.name for column in rows.schema if column.dataType.typeName() == "interval"))
+            rows.write.parquet(str(folder), compression="lz4")
+        except (PySparkException, Py4JJavaError) as error:
+            java = getattr(error, "java_exception", None)
+            said = str(java.getMessage() if java else error).strip().partition("\n")[0]
+            said = re.sub(r"^\[[A-Z_.]+\] | SQLSTATE: \w+$", "", said)
             raise ClvError(f"Spark cannot read {table}: {said} See {self._log}.") from None
-        yield dataset(folder, format="parquet").scanner(batch_size=_BATCH).to_reader()
-        shutil.rmtree(folder)
+        # Spark writes moments in nanoseconds, of which 64 bits hold three centuries: read so, others would wrap around.
+        files = ParquetFileFormat(coerce_int96_timestamp_unit="us")
+        try:
+            yield dataset(folder, format=files).scanner(batch_size=_BATCH).to_reader()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def bring_orders(self, source: orders.Source) -> None:
         """Reads the orders into the build file, by the same reader as on DuckDB, and hands them to Spark."""

@@ -32,6 +32,7 @@ def start(master: str, memory: str, folder: Path, log: Path) -> SparkSession:
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # of the executors: one that has pyarrow, numpy and dill
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)  # only Arrow is used
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # a hundred lines for each refused statement
     from pyspark import SparkConf, SparkContext
     from pyspark.java_gateway import launch_gateway
     from pyspark.sql import SparkSession
@@ -124,4 +125,3 @@ def let_dbt_use(session: SparkSession) -> None:
     SparkCredentials.__post_init__ = with_ansi
     SparkAdapter.python_submission_helpers = property(lambda adapter: {"session": InThisSession})
     SparkAdapter.default_python_submission_method = property(lambda adapter: "session")
-    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # a hundred lines for each refused statement

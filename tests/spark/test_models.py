@@ -105,15 +105,31 @@ def test_a_table_of_a_catalog_is_read_with_its_types(project: OnOneSession) -> N
         (".driver", "org.apache.derby.iapi.jdbc.AutoloadedDriver"),
     ):
         ask(f"set `spark.sql.catalog.lake{key}` = `{value}`")
+    ask("set `spark.sql.catalog.iceberg` = `no.such.Catalog`")
     ask("create schema lake.shop")
     ask("create table lake.shop.lines (customer string, paid timestamp, revenue decimal(12, 2), day date)")
     ask("insert into lake.shop.lines values ('007', timestamp '2017-01-01 23:59:59.5', 12.3, date '2017-01-02')")
     with project.engine.rows_of(CatalogTable("table:lake.shop.lines", "")) as rows:
         found = [tuple(row.values()) for row in rows.read_all().to_pylist()]
     assert found == [("007", datetime(2017, 1, 1, 23, 59, 59, 500_000), Decimal("12.30"), date(2017, 1, 2))]
-    none = CatalogTable("table:lake.shop.none", "table:lake.shop.none")
-    with pytest.raises(ClvError, match=r"^Spark cannot read table:lake.shop.none: "), project.engine.rows_of(none):
-        pass
+    days = ("0001-01-01", "1600-01-01", "9999-12-31")
+    values = ", ".join(f"(date '{day}')" for day in days)
+    moments = (
+        "(select cast(cast(day as timestamp_ntz) as timestamp_ltz) as moment, make_interval(1) as years "
+        f"from values {values} as days(day) order by day)"
+    )
+    with project.engine.rows_of(CatalogTable(moments, "")) as rows:
+        found = rows.read_all()
+    assert found.column_names == ["moment"]
+    assert [str(moment)[:10] for moment in found["moment"].cast(pa.date32()).to_pylist()] == [*days]
+    for name, said in (
+        ("lake.shop.none", "The table or view `lake`.`shop`.`none` cannot be found"),
+        ("my-lake.lines", "The unquoted identifier my-lake is invalid"),
+        ("iceberg.shop.lines", "Cannot load catalog 'iceberg' with the plugin class 'no.such.Catalog'"),
+    ):
+        words = f"^Spark cannot read table:{name}: {said}.* See "
+        with pytest.raises(ClvError, match=words), project.engine.rows_of(CatalogTable(name, f"table:{name}")):
+            pass
 
 
 def test_no_step_of_a_model_or_a_test_is_one_task_over_everything(project: OnOneSession, ended: list[Any]) -> None:
@@ -166,7 +182,7 @@ def test_ranks_deciles_and_quantiles_are_those_of_duckdb(project: OnOneSession, 
         values = [0.0, 0.0, 7.5, -3.25, chance.lognormvariate(3, 2), chance.lognormvariate(0, 9)]
         clvs = [chance.choice(values) if n % 3 else chance.lognormvariate(3, 2) for n in range(customers)]
         file = tmp_path / f"{customers}.parquet"
-        pq.write_table(pa.table({"customer_id": [f"c{n:04}" for n in range(customers)], "predicted_clv": clvs}), file)
+        pq.write_table(pa.table({"customer_id": [f"c{n:07}" for n in range(customers)], "predicted_clv": clvs}), file)
         project.engine.ask(f"create or replace temporary view given using parquet options (path '{file}')")
         with duckdb.connect() as memory:
             memory.execute(f"create view given as from '{file}'")

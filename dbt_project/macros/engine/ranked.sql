@@ -17,8 +17,8 @@
 
 {#
   A window over everybody would be one task. So customers are numbered within pieces, and to that is added how many stand
-  above the piece: of those there are a few thousand. The only value that very many may share is 0; those customers are
-  in order of their ids, and are divided by how these begin.
+  above the piece. The value that very many share is mostly 0; those customers are in order of their ids, and are divided
+  by how these begin: where nearly all begin alike, or each in its own way, that is one task over them after all.
 #}
 {% macro default__ranked(relation) %}
     with
