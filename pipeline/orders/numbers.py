@@ -206,16 +206,17 @@ def computed_sql(
     ]
     fields = [literal(str(each)) if isinstance(each, Decimal) else each for each in operands]
     terms = [numbers[0]]
-    signs = []
+    signs: list[str] = []
     following = [*operators[1:], ""]
     for operator, number, column, after in zip(operators, numbers[1:], fields[1:], following, strict=True):
+        # Where there is no discount, nothing is taken off.
+        nothing = f"coalesce(lower(trim({column})), '') in ({', '.join(map(literal, MISSING))})"
+        or_nothing = f"case when {nothing} then 0 else {number} end"
         if operator == "*":
-            terms[-1] = f"{terms[-1]} * {number}"
+            terms[-1] = f"{terms[-1]} * {or_nothing if signs else number}"
         else:
             signs.append(operator)
-            # Where there is no discount, nothing is taken off.
-            nothing = f"coalesce(lower(trim({column})), '') in ({', '.join(map(literal, MISSING))})"
-            terms.append(number if after == "*" else f"case when {nothing} then 0 else {number} end")
+            terms.append(number if after == "*" else or_nothing)
     total = terms[0] + "".join(f" {sign} {term}" for sign, term in zip(signs, terms[1:], strict=True))
     exact = f"try_cast({total} as decimal(18, 6))"
     spelled = " || ' ' || ".join(

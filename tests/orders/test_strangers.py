@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -247,6 +248,12 @@ def test_files_in_folders_within_a_folder_are_named_by_the_pattern_that_is_shown
     read = reader.read(str(stopped.value).split("ORDERS=")[1].strip("'"))
     assert (read.customers, read.revenue, len(read.rows)) == ({"c01", "c02"}, 20, 4)
     assert [row["source_file"] for row in read.rows if row["malformed_line"]] == ["01/orders.csv", "02/orders.csv"]
+
+
+def test_a_mapping_that_is_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(pipe := tmp_path / "orders.yml")
+    with pytest.raises(orders.NoSuchOrders, match="is a pipe, not a file"):
+        orders.load_mapping(pipe)
 
 
 def run_as_shown(command: str) -> None:

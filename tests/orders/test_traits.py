@@ -92,6 +92,13 @@ def test_money_that_is_alike_on_all_lines_of_enough_orders_may_be_the_order_s(re
     assert reader.read(few).revenue == money
 
 
+@pytest.mark.parametrize("discounts, revenue", [(("0.1", "", "0.25"), "60.5"), (("10%", "", "25%"), "70")])
+def test_a_discount_in_shares_is_asked_about_as_one(reader, discounts, revenue):
+    lines = (f"{n},{n},{2 if n == 1 else 1},{n}0,{each},2024-01-15\n" for n, each in enumerate(discounts, 1))
+    path = reader.write("orders.csv", f"customer_id,order_id,quantity,unit_price,discount,date\n{''.join(lines)}")
+    assert reader.answered(path).revenue == Decimal(revenue)
+
+
 def test_a_known_export_says_what_it_does_not_take_off_and_how_to(reader):
     path = reader.write("orders.csv", SHOPIFY)
     read, taken = reader.read(path), ""

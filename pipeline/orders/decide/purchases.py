@@ -74,7 +74,7 @@ class _Examined:
         if amount and self.reading.export:
             self.deductions[guard.name] = amount
         elif amount:
-            self.questions.append(_of_deduction(guard.name, amount, self._revenue))
+            self.questions.append(_of_deduction(guard.name, values, amount, self._revenue))
 
 
 def _all_names(reading: Reading) -> list[str]:
@@ -120,18 +120,25 @@ def _of_cents(name: str, currency: str, revenue: str) -> Question:
     )
 
 
-def _of_deduction(name: str, amount: Decimal, revenue: str) -> Question:
+def _of_deduction(name: str, values: Sequence[Value], amount: Decimal, revenue: str) -> Question:
     ignore = (line("ignore", [name]), "the price is what was paid")
-    if re.search("percent|pct|rate", names.normalised(name)):
+    if re.search("percent|pct|rate", names.normalised(name)) or any("%" in value.text for value in values):
         return Question(
             f"The column {plain(name)} says that less was paid than {plain(revenue)}. What was paid for a line "
             "has to stand in a column of its own.",
             (ignore,),
         )
     taken_off = line("columns", {"revenue": f"{revenue} {'-' if amount > 0 else '+'} {name}"})
+    money = (taken_off, "it is money, of the line")
+    is_product = not re.search(r"\s[+-]\s", revenue)
+    if is_product and all(re.fullmatch(r"0?[.,]\d+|[01]?([.,]0*)?", value.text) for value in values):
+        share = line("columns", {"revenue": f"{revenue} - {revenue} * {name}"})
+        return Question(
+            f"The column {plain(name)} holds shares of a price or small amounts, which {plain(revenue)} leaves out.",
+            ((share, "it is a share: 0.2 is 20 % off"), money, ignore),
+        )
     return Question(
-        f"The column {plain(name)} holds {amount:,.2f} in all, which {plain(revenue)} leaves out.",
-        ((taken_off, "it is money, of the line"), ignore),
+        f"The column {plain(name)} holds {amount:,.2f} in all, which {plain(revenue)} leaves out.", (money, ignore)
     )
 
 
