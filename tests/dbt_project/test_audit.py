@@ -146,6 +146,8 @@ def test_every_oddity_is_said_just_above_its_threshold_and_stops_a_strict_build(
         insert into orders select 1;
         update stg_orders set order_id = 'o2' where customer_id = 'c1';
         update stg_orders set customer_id = 'C 4' where customer_id = 'c3';
+        update stg_orders set customer_id = case customer_id when 'c7' then '007' else '7' end
+            where customer_id in ('c7', 'c8');
         update stg_orders set created_at_date = date '2017-01-01' - 3650 where customer_id in ('c5', 'c6');
     """
     last_build = f"""
@@ -154,7 +156,7 @@ def test_every_oddity_is_said_just_above_its_threshold_and_stops_a_strict_build(
     assert audit(last_build, lines=lines, as_of=TODAY + timedelta(3), strict=strict) == {
         "as_of_date_is_not_before_the_last_builds": 1,
         "as_of_date_is_not_in_the_future": 3,
-        "customer_ids_differ_in_more_than_case": 1,
+        "customer_ids_differ_in_more_than_case": 2,
         "customers_are_about_as_many_as_in_the_last_build": 31,
         "predicted_value_is_near_the_last_builds": 31,
         "order_lines_are_not_repeated": 1,

@@ -66,6 +66,10 @@ CASES = {  # name: (file, words of the question, revenue with the first answer, 
         file("a,1,1,10.00,2024-01-01,False", "b,2,1,500.00,2024-01-02,True", header=f"{HEADER},is_test"),
         ("is_test", "True: 1 line, 500.00"), "10", "510",
     ),
+    "a mark of what is no test": (
+        file("a,1,1,10.00,2024-01-01,true", "b,2,1,500.00,2024-01-02,false", header=f"{HEADER},Livemode"),
+        ("Livemode", "false: 1 line, 500.00"), "10", "510",
+    ),
     "amounts given back": (
         file("a,1,1,10.00,2024-01-01,0.00", "b,2,1,500.00,2024-01-02,100.00", header=f"{HEADER},refunded_amount"),
         ("refunded_amount",), "410", "510",

@@ -2,7 +2,7 @@
     config(
         meta={
             'code': 'ids_alike',
-            'message': "customers whose ids differ only by case or blanks: {n}, such as {examples}; each spelling counts as a customer of its own"
+            'message': "customers whose ids differ only by case, blanks or leading zeros: {n}, such as {examples}; each spelling counts as a customer of its own"
         }
     )
 }}
@@ -13,9 +13,19 @@ customers as (
 
     select
         customer_id,
-        {{ row_digest(["lower(replace(customer_id, ' ', ''))"]) }} as digest
+        trim(leading '0' from lower(replace(customer_id, ' ', ''))) as bare_id
 
     from {{ ref('customer_features') }}
+
+),
+
+digested as (
+
+    select
+        *,
+        {{ row_digest(['bare_id']) }} as digest
+
+    from customers
 
 ),
 
@@ -23,7 +33,7 @@ alike as (
 
     select digest
 
-    from customers
+    from digested
 
     group by digest
 
@@ -33,14 +43,14 @@ alike as (
 
 final as (
 
-    select min(customers.customer_id) || ' and ' || max(customers.customer_id) as example
+    select min(digested.customer_id) || ' and ' || max(digested.customer_id) as example
 
-    from customers
+    from digested
 
     inner join alike
-        on customers.digest = alike.digest
+        on digested.digest = alike.digest
 
-    group by lower(replace(customers.customer_id, ' ', ''))
+    group by digested.bare_id
 
     having count(*) > 1
 

@@ -33,7 +33,9 @@ _NOT_ORDERS = re.compile(
 _FLAG = re.compile(
     r"istest|^test$|testorder|testmode|deleted|fraud|cancel|annul|stornier|storno|void|refund|erstattet|rembours|reembols|chargeback|returned|returnamount|returnvalue|isreturn|^returns?$|devuelto|devolvido|reso$|restituit|rimbors|terugbetaal|retour|unavailable"
 )
-_PAID = re.compile(r"(is|was|order)?(paid|captured|confirmed|completed|valid|bezahlt|paye|pagado|pago|pagato|betaald)")
+_PAID = re.compile(
+    r"(is|was|order)?(paid|captured|confirmed|completed|valid|live|livemode|bezahlt|paye|pagado|pago|pagato|betaald)"
+)
 _DEDUCTION = re.compile(
     r"(lineitem|line|item|order|total)?(discounts?|rabatt|remise|descuento|desconto|sconto|korting)(amount|betrag|value|total|percent|percentage|pct|rate)?"
 )
@@ -199,7 +201,7 @@ def _paid(guard: Guard, values: Sequence[Value]) -> Doubt | None:
     false = [value.text for value in values if value.text and normal(value.text) in _FALSE]
     if not false:
         return None
-    return Doubt(guard, "says that some lines were not paid", tuple(values), (("leave_out", {guard.name: false}),))
+    return Doubt(guard, "says that some lines are no purchases", tuple(values), (("leave_out", {guard.name: false}),))
 
 
 def _flag(guard: Guard, values: Sequence[Value], revenue: str) -> Doubt | None:
