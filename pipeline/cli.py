@@ -242,10 +242,9 @@ def _stop_where_spark_is_meant(command: str, settings: Settings) -> None:
     """Raises UsageError: what the environment says for builds would go unheard by a command that knows no ENGINE."""
     names = [name for name in (PREFIX + "ENGINE", "ENGINE") if os.environ.get(name) == "spark"]
     if names:
-        without = " ".join(f"-u {name}" for name in names)
         raise UsageError(
             f"{names[0]}=spark is set in the environment, and {command} runs on DuckDB only. "
-            f"To have it do so, type: env {without} {command_line(command, settings)}"
+            f"To have it do so, type this first: unset {' '.join(names)}"
         )
     if isinstance(settings.orders, CatalogTable):
         raise UsageError(
