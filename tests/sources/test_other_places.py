@@ -247,3 +247,9 @@ def test_a_type_that_any_driver_may_give_comes_as_a_plain_one_and_what_is_no_val
             "nothing": None,
         }
     ]
+
+
+def test_what_others_say_of_an_address_is_shown_without_its_secrets_as_written_and_as_meant():
+    address = Address.of("snowflake://shop:se%40cret@host/sales?token=to%2Fken&role=r")
+    said = f"{address.uri}: se@cret and se%40cret are wrong, and so are to/ken and to%2Fken"
+    assert address.hide(said) == f"{address}: *** and *** are wrong, and so are *** and ***"
