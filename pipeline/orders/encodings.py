@@ -32,7 +32,6 @@ _ENCODINGS = {  # the most usual first: it is taken where others fit as well
     "windows-1254": _TURKISH,
     "windows-1257": _BALTIC,
     "iso-8859-2": _CENTRAL,
-    "iso-8859-15": _WESTERN,
     "cp850": _WESTERN,
     "mac-roman": _WESTERN,
 }

@@ -56,9 +56,11 @@ class Mapping:
 
 def load(path: Path) -> Mapping:
     """The mapping in a file. Raises OrdersError where a person has to mend it, NoSuchOrders where there is none."""
-    if path.is_fifo():  # nobody may ever write into it
-        raise NoSuchOrders(f"{path} is a pipe, not a file. Write the mapping into a file: make inspect OUT=orders.yml")
     try:
+        if path.is_fifo():  # nobody may ever write into it
+            raise NoSuchOrders(
+                f"{path} is a pipe, not a file. Write the mapping into a file: make inspect OUT=orders.yml"
+            )
         content = _read(path)
     except (FileNotFoundError, IsADirectoryError):
         raise NoSuchOrders(f"There is no mapping {path}. make inspect ORDERS=… OUT=orders.yml writes one.") from None

@@ -64,7 +64,7 @@ def is_in_cents(name: str) -> bool:
 
 
 def ends_like(name: str) -> set[str]:
-    """Which of our columns, and `unit_price`, have a name that this one ends in, as `Contact email` does."""
+    """Which of our columns, and `unit_price`, have a name that this one ends in, as `Ticket price` does."""
     spelled = normalised(name)
     return {
         column

@@ -213,7 +213,7 @@ def computed_sql(
         nothing = f"coalesce(lower(trim({column})), '') in ({', '.join(map(literal, MISSING))})"
         or_nothing = f"case when {nothing} then 0 else {number} end"
         if operator == "*":
-            terms[-1] = f"{terms[-1]} * {or_nothing if signs else number}"
+            terms[-1] = f"{terms[-1]} * {or_nothing if signs and signs[-1] == '-' else number}"
         else:
             signs.append(operator)
             terms.append(number if after == "*" else or_nothing)

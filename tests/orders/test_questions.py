@@ -36,13 +36,14 @@ CASES = {  # name: (file, words of the question, revenue with the first answer, 
         ("status", "cancelled: 1 line, 500.00"), "10", "510",
     ),
     "a status by its words alone, in another language": (
-        file("a,1,1,10.00,2024-01-01,Выполнен", "b,2,1,500.00,2024-01-02,Отменён", header=f"{HEADER},Этап"),
-        ("Этап", "Отменён: 1 line, 500.00"), "10", "510",
+        file("a,1,1,10.00,2024-01-01,Выполнен", "b,2,1,500.00,2024-01-02,Отменён",
+             "c,3,1,1.00,2024-01-02,remove the test label", header=f"{HEADER},Этап"),
+        ("Этап", "Отменён: 1 line, 500.00"), "11", "511",
     ),
     "a column of another name that holds currencies": (
-        file("a,1,1,10.00,2024-01-01,EUR", "b,2,1,500.00,2024-01-02,JPY", "c,3,1,1.00,2024-01-02,EUR",
-             header=f"{HEADER},pays_in"),
-        ("pays_in", "JPY: 1 line, 500.00"), "11", "511",
+        file("a,1,1,10.00,2024-01-01,EUR", "b,2,1,500.00,2024-01-02,XAF", "c,3,1,1.00,2024-01-02,EUR",
+             "d,4,1,2.00,2024-01-02,NULL", header=f"{HEADER},pays_in"),
+        ("pays_in", "XAF: 1 line, 500.00"), "11", "513",
     ),
     "what stands on the first line of an order only": (
         file("a,1,10.00,2024-01-01,paid", ",1,20.00,,", "b,2,5.00,2024-01-02,paid", ",2,7.00,,",
@@ -137,6 +138,13 @@ def test_where_no_name_is_known_the_likeliest_columns_come_first_and_the_order_i
     assert (len(reader.answered(path).customers), reader.answered(path).revenue) == (7, Decimal(480))
 
 
+def test_a_price_may_be_what_was_paid_and_a_column_without_a_name_is_offered_for_nothing(reader):
+    path = reader.write("orders.csv", ",wer,wann,Ticket price\n0,a,2024-01-01,10.00\n1,b,2024-01-02,20.00\n")
+    likeliest = [question.answers[0][0] for question in reader.asked(path).questions[:2]]
+    assert likeliest == ["columns: {customer_id: wer}", "columns: {revenue: Ticket price}"]
+    assert (reader.answered(path).customers, reader.answered(path).revenue) == ({"a", "b"}, 30)
+
+
 def test_a_file_without_names_is_read_by_positions(reader):
     path = reader.write(
         "cdnow.txt", " 00001 19970101  1   11.77\n 00004 19970118 12   29.33\n 00004 19970802  1   14.96\n"
@@ -157,3 +165,27 @@ def test_columns_that_say_nothing_of_purchases_are_no_reason_to_ask(reader):
     )
     read = reader.read(reader.write("orders.csv", file(*lines, header=header)))
     assert (read.revenue, read.loaded.reading.mapping.currency) == (Decimal("30.00"), "EUR")
+
+
+def test_columns_that_look_like_others_are_no_reason_to_ask(reader):
+    header = "client,email,contact_email,invoice_no,document_no,date_created,date_created_gmt,qty,unit price,item cost"
+    others = {"deposit_type": ("Refundable", "No Deposit"), "Betaalmethode": ("Rembours", "iDEAL"),
+              "Forma de pago": ("Reembolso", "Tarjeta"), "brand": ("devolo", "AVM"),
+              "seller": ("Ron", "Bob")}  # fmt: skip
+    lines = (
+        ",".join(
+            [f"c{i},a{i}@x,k{i}@x,{i},7{i},2024-01-0{i},2024-02-0{i},{i},10,5", *(v[i % 2] for v in others.values())]
+        )
+        for i in range(1, 4)
+    )
+    read = reader.read(reader.write("orders.csv", file(*lines, header=f"{header},{','.join(others)}")))
+    found = read.used[0]
+    assert (read.revenue, found["order_id"], found["created_at_date"]) == (60, "1", "2024-01-01")
+
+
+def test_of_two_columns_of_one_name_the_one_that_says_so_is_shown_and_the_answer_works(reader):
+    lines = ("a,1,1,10.00,2024-01-01,Cancelled,x", "b,2,1,20.00,2024-01-02,y,x")
+    for header in ("Note,Note", "Note,Other"):
+        path = reader.write("orders.csv", file(*lines, header=f"{HEADER},{header}"))
+        assert "Cancelled: 1 line, 10.00" in str(reader.asked(path))
+        assert reader.answered(path).revenue == 20

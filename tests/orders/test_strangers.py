@@ -185,7 +185,8 @@ def test_money_in_cents_by_its_name_is_a_hundredth(reader, name):
 
 @pytest.mark.parametrize(
     ("encoding", "names"),
-    [(encoding, [name]) for encoding in OF_LANGUAGES for name in NAMES[encoding][:-1]] + [*NAMES.items()],
+    [(encoding, [name]) for encoding in OF_LANGUAGES for name in NAMES[encoding][:-1]]
+    + [*NAMES.items(), ("cp850", ["Muñoz"])],
 )
 def test_names_in_an_encoding_that_is_not_named_are_themselves(reader, encoding, names):
     lines = "".join(f"{name};{n};10;2024-01-15\n" for n, name in enumerate(names))

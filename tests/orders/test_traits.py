@@ -92,11 +92,20 @@ def test_money_that_is_alike_on_all_lines_of_enough_orders_may_be_the_order_s(re
     assert reader.read(few).revenue == money
 
 
-@pytest.mark.parametrize("discounts, revenue", [(("0.1", "", "0.25"), "60.5"), (("10%", "", "25%"), "70")])
+@pytest.mark.parametrize(
+    "discounts, revenue", [(("0.1", "NA", "0.25"), "60.5"), (("10%", "", "25%"), "70"), (("1", "0", "1"), "68")]
+)
 def test_a_discount_in_shares_is_asked_about_as_one(reader, discounts, revenue):
     lines = (f"{n},{n},{2 if n == 1 else 1},{n}0,{each},2024-01-15\n" for n, each in enumerate(discounts, 1))
     path = reader.write("orders.csv", f"customer_id,order_id,quantity,unit_price,discount,date\n{''.join(lines)}")
     assert reader.answered(path).revenue == Decimal(revenue)
+
+
+def test_a_line_without_a_price_has_no_money_though_its_shipping_is_known(reader):
+    lines = "1,1,5,2,10,2024-01-15\n2,2,5,2,,2024-01-16\n3,3,5,,10,2024-01-16\n"
+    path = reader.write("orders.csv", f"customer_id,order_id,shipping,qty,price,date\n{lines}")
+    read = reader.read(path, "columns: {revenue: shipping + qty * price}")
+    assert [row["revenue"] for row in read.used] == ["25.00", None, None]
 
 
 def test_a_known_export_says_what_it_does_not_take_off_and_how_to(reader):
@@ -314,7 +323,7 @@ def test_a_report_in_columns_is_read_by_its_blanks_though_its_amounts_have_comma
     assert (read.customers, read.revenue) == ({"C000101", "C000102"}, Decimal("2489.00"))
 
 
-def test_a_last_line_that_is_cut_its_money_is_no_order(reader):
+def test_a_last_line_that_is_cut_within_its_money_is_no_order(reader):
     lines = "a,2024-01-15,10.00,x,y\nb,2024-01-16,20.00\nc,2024-01-17,1"
     read = reader.read(reader.write("orders.csv", f"customer_id,date,revenue,note,more\n{lines}"))
     assert (read.customers, read.revenue) == ({"a", "b"}, 30)

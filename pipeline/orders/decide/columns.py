@@ -235,16 +235,20 @@ class _Chooser:
         another column do are none of them: `amazon-order-id` is no customer.
         """
         name = name or look
-        unknown = [i for i, title in enumerate(self._titles) if not names.known([title]) and self._values(i)]
+        unknown = [i for i, title in enumerate(self._titles) if title and not names.known([title]) and self._values(i)]
         ends = {i: names.ends_like(self._titles[i]) for i in unknown}
-        unknown = [i for i in unknown if not ends[i] or name in ends[i]]
+        could_be = {name, "unit_price"} if name == "revenue" else {name}  # a ticket's price may be all that was paid
+        unknown = [i for i in unknown if not ends[i] or could_be & ends[i]]
         looks = {i: _looks(self._values(i)) for i in unknown}
         alike = [i for i in unknown if looks[i] == look]
         if look == "created_at_date":  # long numbers may count seconds, and be those of orders
             return sorted(alike, key=lambda i: all(map(str.isdigit, self._values(i))))
         if look == "revenue":
             numbers = [i for i in unknown if all(map(PLAIN_NUMBER.fullmatch, self._values(i)))]
-            return sorted(alike or numbers, key=lambda i: (name not in ends[i], self._is_like_a_number_of_something(i)))
+            return sorted(
+                alike or numbers,
+                key=lambda i: (ends[i] == {"unit_price"}, name not in ends[i], self._is_like_a_number_of_something(i)),
+            )
         alike += [i for i in unknown if looks[i] == "created_at_date" and all(map(str.isdigit, self._values(i)))]
         keys = [i for i in alike if not guards.find([self._titles[i]], ()) and self._differing(i) > 0.01]
         return sorted(keys, key=lambda i: (name not in ends[i], *self._unlikely_customer(i)))

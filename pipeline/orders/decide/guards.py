@@ -10,17 +10,24 @@ from typing import Any
 
 from pipeline.orders.mapping import NOT_EMPTY
 from pipeline.orders.names import normalised
-from pipeline.orders.numbers import NumberFormat
+from pipeline.orders.numbers import MISSING, NumberFormat
 
 _CURRENCY = re.compile(
     r"(.*currency(code|iso)?|cur|curr|ccy|wkz|waers|waerk|wahrung|waehrung|wahrg|devise|moneda|moeda|divisa|valuta)"
 )
-_CURRENCIES = {
-    "AED", "ARS", "AUD", "BGN", "BRL", "CAD", "CHF", "CLP", "CNY", "COP", "CZK", "DKK", "EGP", "EUR",
-    "GBP", "HKD", "HUF", "IDR", "ILS", "INR", "JPY", "KES", "KRW", "MXN", "MYR", "NGN", "NOK", "NZD",
-    "PEN", "PHP", "PKR", "PLN", "RON", "RSD", "RUB", "SAR", "SEK", "SGD", "THB", "TRY", "TWD", "UAH",
-    "USD", "VND", "ZAR",
+_CURRENCIES = {  # of ISO 4217
+    "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BHD", "BIF",
+    "BMD", "BND", "BOB", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CLP", "CNY", "COP", "CRC",
+    "CUP", "CVE", "CZK", "DJF", "DKK", "DOP", "DZD", "EGP", "ERN", "ETB", "EUR", "FJD", "FKP", "GBP", "GEL", "GHS",
+    "GIP", "GMD", "GNF", "GTQ", "GYD", "HKD", "HNL", "HRK", "HTG", "HUF", "IDR", "ILS", "INR", "IQD", "IRR", "ISK",
+    "JMD", "JOD", "JPY", "KES", "KGS", "KHR", "KMF", "KPW", "KRW", "KWD", "KYD", "KZT", "LAK", "LBP", "LKR", "LRD",
+    "LSL", "LYD", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP", "MRU", "MUR", "MVR", "MWK", "MXN", "MYR", "MZN",
+    "NAD", "NGN", "NIO", "NOK", "NPR", "NZD", "OMR", "PAB", "PEN", "PGK", "PHP", "PKR", "PLN", "PYG", "QAR", "RON",
+    "RSD", "RUB", "RWF", "SAR", "SBD", "SCR", "SDG", "SEK", "SGD", "SHP", "SLE", "SOS", "SRD", "SSP", "STN", "SVC",
+    "SYP", "SZL", "THB", "TJS", "TMT", "TND", "TOP", "TRY", "TTD", "TWD", "TZS", "UAH", "UGX", "USD", "UYU", "UZS",
+    "VES", "VND", "VUV", "WST", "XAF", "XCD", "XOF", "XPF", "YER", "ZAR", "ZMW", "ZWL",
 }  # fmt: skip
+_WORDS = {"ALL", "BAM", "BOB", "COP", "CUP", "GEL", "MAD", "MOP", "PEN", "RON", "SOS", "TOP", "TRY"}  # and names
 _STATUS = re.compile(
     r".*(status|statut|eventtype|eventname|transactiontype|ordertype|invoicetype|orderstate|zustand|belegart|documenttype)|status.*|state|type|kind|event|action|metric|activity|estado|estado(del?)?pedido|etat|etat(de)?(la)?commande|tipo|typ|stato.*|situacao.*|situacion.*|sh|sollhaben.*|drcr|crdr|debitcredit.*|creditdebit.*"
 )
@@ -58,13 +65,20 @@ _NO_PURCHASE = re.compile(
     r"avbrut|makuler|återbetal|kanseller|afbrudt|peruttu|palautettu|zrušen|stornov|töröl|visszatér|"
     r"ακυρ|επιστρ|huỷ|hủy|ยกเลิก|מבוטל|ملغ"
 )  # fmt: skip
-# What hardly stands in a column for any other reason; in a column of any name.
+# What hardly stands in a column for any other reason; in a column of any name. What can be refunded is not, and the
+# bare Rembours and Reembolso are ways to pay.
 _SAYS_SO = re.compile(
-    r"(order |wc-|payment )?(cancel|annul|stornier|refund|erstatt|rembours|reembols|devol(?!ution)|devuel|rimbors|"
-    r"terugbetaal|geannul|anulowan|zwrócon|отмен|возвра[тщ]|キャンセル|取消|已取消|交易关闭|已退款|취소|환불|주문취소|"
-    r"avbrut|makuler|återbetal|kanseller|peruttu|zrušen|stornov|töröl|ακυρ|hủy)\w{0,5}|"
+    r"(order |wc-|payment )?("
+    r"cancel(l?ed|lation|ad[oa]s?)?|annul(l?ed|[ée]e?s?|lat[oa]|iert|leret|lert|lation)|stornier(t|te|ung)|"
+    r"refund(ed|s)?|erstattet|erstattung|rembours[ée]e?s?|reembolsad[oa]s?|"
+    r"devolvid[oa]s?|devoluci[oó]n(es)?|devolu[cç][aã]o|devuelt[oa]s?|rimborsat[oa]|rimborso|"
+    r"terugbetaald|geannuleerd|anulowan\w|zwrócon\w|"
+    r"отмена|отмен[её]н(а|о|ы|ный|ная|ное)?|возврат|возвращ[её]н(а|о|ы)?|"
+    r"キャンセル(済み?)?|取消(済み?|订单|訂單)?|已取消|交易关闭|已退款|(주문 ?)?취소(됨|완료)?|환불(됨|완료)?|"
+    r"avbrut(en|et|na|t)|makuler(ad|at|t)|återbetal(ad|d|t|ning)|kanseller(ad|t)|peruttu|zrušen\w?|stornov[aá]n\w?|"
+    r"töröl(t|ve)|ακυρω(μέν\w{1,2}|ση)|ακυρώθηκε|ακύρωση|hủy)|"
     r"(i\u0307|ı|i)?ptal( edildi)?|i\u0307?ade( edildi)?"
-)
+)  # fmt: skip
 _PURCHASE = re.compile(
     r"complete[d]?|paid|partially.?paid|partial|shipped|delivered|fulfilled|unfulfilled|closed|processing|processed|succeeded|success|successful|active|"
     r"approved|done|finished|finali[sz]ed|invoiced|confirmed|captured|settled|received|resolved|in.?process|authori[sz]ed|ok|sold|purchased?|"
@@ -77,15 +91,20 @@ _PURCHASE = re.compile(
 _TRUE = {"true", "1", "yes", "y", "t", "ja", "oui", "si", "sim", "x", "1.0"}
 _FALSE = {"false", "0", "no", "n", "f", "nein", "non", "nao", "", "0.0"}
 MOST_VALUES = 60
+_NOTHING = {word.upper() for word in MISSING}
 
 
 @dataclass(frozen=True)
 class Guard:
-    """A column of the file that has to be looked at: `kind` is currency, status, paid, deduction or flag."""
+    """A column of the file that has to be looked at: `kind` is currency, status, paid, deduction or flag.
+
+    Where it is looked at for what it holds only, `by_words`, its other words may say anything.
+    """
 
     name: str
     position: int
     kind: str
+    by_words: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,10 +164,14 @@ def telling(names: Sequence[str], rows: Sequence[Sequence[str | None]], known: C
                 break
         else:
             if any(_SAYS_SO.fullmatch(normal(value)) for value in values):
-                found.append(Guard(name, position, "status"))
-            elif len(values - {""}) > 1 and values - {""} <= _CURRENCIES:
+                found.append(Guard(name, position, "status", by_words=True))
+            elif len(named := {value.strip().upper() for value in values} - _NOTHING) > 1 and _are_currencies(named):
                 found.append(Guard(name, position, "currency"))
     return found
+
+
+def _are_currencies(named: set[str]) -> bool:
+    return named <= _CURRENCIES and not named <= _WORDS
 
 
 def judge(guard: Guard, values: Sequence[Value], revenue: str) -> Doubt | None:
@@ -180,7 +203,8 @@ def _currencies(guard: Guard, values: Sequence[Value]) -> Doubt | None:
 def _status(guard: Guard, values: Sequence[Value]) -> Doubt | None:
     if len(values) > MOST_VALUES:
         return None
-    bad = [value for value in values if _NO_PURCHASE.search(normal(value.text))]
+    says_no = _SAYS_SO.fullmatch if guard.by_words else _NO_PURCHASE.search
+    bad = [value for value in values if says_no(normal(value.text))]
     strange = [
         value for value in values if value.text and value not in bad and not _PURCHASE.fullmatch(normal(value.text))
     ]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -16,6 +17,7 @@ from pipeline.orders.decide import guards
 from pipeline.orders.decide.guards import Doubt, Guard, Value
 from pipeline.orders.decide.questions import Question, line
 from pipeline.orders.errors import OrdersError, plain
+from pipeline.orders.numbers import MISSING
 from pipeline.orders.reading import Reading
 
 _WITHOUT_CENTS = ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF",
@@ -62,7 +64,7 @@ class _Examined:
         if is_amount and (is_of_the_price or guard.name in self.discounts):
             self._take_deduction(guard, values)
         elif doubt:
-            self.questions.append(_question(doubt))
+            self.questions.append(_question(doubt, self.reading.layouts[0].names))
         elif guard.kind == "currency" and not self.currency:
             named = {value.text.upper() for value in values if value.text}
             self.currency = named.pop() if len(named) == 1 else None
@@ -97,16 +99,25 @@ def _settled(reading: Reading) -> list[str]:
         if expression and first.names
         for position in expression.positions
     ]
-    return [*used, *map(str, stated.leave_out), *map(str, stated.only), *stated.ignore]
+    by_position = dict(enumerate(first.names, 1))
+    stated_of = [by_position.get(column, "") if isinstance(column, int) else column
+                 for column in (*stated.leave_out, *stated.only)]  # fmt: skip
+    return [*used, *stated_of, *stated.ignore]
 
 
-def _question(doubt: Doubt) -> Question:
+def _question(doubt: Doubt, names: Sequence[str]) -> Question:
     shown = [value.shown for value in doubt.values if value.text][:8]
     name = doubt.guard.name
+    answers: tuple[tuple[str, dict[Any, Any]], ...] = doubt.answers
+    if names.count(name) > 1:
+        place = _place(doubt.guard, names) + 1
+        answers = tuple(
+            (setting, value if setting == "columns" else {place: value[name]}) for setting, value in answers
+        )
     return Question(
         f"The column {plain(name)} {doubt.says}: {plain('; '.join(shown), 400)}.",
         (
-            *((line(setting, value), "") for setting, value in doubt.answers),
+            *((line(setting, value), "") for setting, value in answers),
             (line("ignore", [name]), f"take all lines; the same as IGNORE={shlex.quote(plain(name))}"),
         ),
     )
@@ -131,7 +142,7 @@ def _of_deduction(name: str, values: Sequence[Value], amount: Decimal, revenue: 
     taken_off = line("columns", {"revenue": f"{revenue} {'-' if amount > 0 else '+'} {name}"})
     money = (taken_off, "it is money, of the line")
     is_product = not re.search(r"\s[+-]\s", revenue)
-    if is_product and all(re.fullmatch(r"0?[.,]\d+|[01]?([.,]0*)?", value.text) for value in values):
+    if is_product and _are_shares([value.text for value in values]):
         share = line("columns", {"revenue": f"{revenue} - {revenue} * {name}"})
         return Question(
             f"The column {plain(name)} holds shares of a price or small amounts, which {plain(revenue)} leaves out.",
@@ -142,19 +153,25 @@ def _of_deduction(name: str, values: Sequence[Value], amount: Decimal, revenue: 
     )
 
 
+def _are_shares(texts: Sequence[str]) -> bool:
+    """Whether all are between 0 and 1, and one is neither: where there are ones only, they are money or marks."""
+    there = [text for text in texts if text.lower() not in MISSING]
+    return all(re.fullmatch(r"0?[.,]\d+|[01]([.,]0*)?", text) for text in there) and any(
+        re.fullmatch(r"0?[.,]0*[1-9]\d*", text) for text in there
+    )
+
+
 def _values(reading: Reading, found: list[Guard], folder: Path) -> dict[Guard, list[Value]]:
     """The values of these columns over all lines that are not left out, the most frequent first."""
     totals: dict[Guard, dict[str, tuple[int, Decimal | None]]] = {guard: {} for guard in found}
     with duckdb.connect() as memory:
         for each in reading.layouts:
-            places = {name: i for i, name in enumerate(each.names)}
-            here = [guard for guard in found if guard.name in places]
+            here = [guard for guard in found if guard.name in each.names]
             if not here:
                 continue
+            places = [_place(guard, each.names) for guard in here]
             with layout.opened(each, folder) as path:
-                fields = ", ".join(
-                    f"trim(coalesce(field_{places[g.name]}, '')) as value_{i}" for i, g in enumerate(here)
-                )
+                fields = ", ".join(f"trim(coalesce(field_{place}, '')) as value_{i}" for i, place in enumerate(places))
                 counted = ", ".join(f"value_{i}, grouping(value_{i})" for i in range(len(here)))
                 sets = ", ".join(f"(value_{i})" for i in range(len(here)))
                 rows = memory.execute(
@@ -176,3 +193,9 @@ def _values(reading: Reading, found: list[Guard], folder: Path) -> dict[Guard, l
         )
         for guard, values in totals.items()
     }
+
+
+def _place(guard: Guard, names: Sequence[str]) -> int:
+    """Where the column stands in a file: of two of one name, where it was found in the first file."""
+    there = names[guard.position : guard.position + 1]
+    return guard.position if guard.name in there else names.index(guard.name)
