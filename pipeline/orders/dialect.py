@@ -149,8 +149,10 @@ def _delimiter(lines: list[str], quote: str) -> str:
         return " " if alike(" ")[1] > 1 else ","  # names and texts have blanks in them, whatever divides the fields
     by_names = {delimiter: of_names(delimiter) for delimiter in dividing}
     best = max(by_names.values())
-    if best < 2 and of_names(" ") > 2:  # a report in columns, whose amounts have commas in them
-        return " "
+    if best < 2 and alike(" ")[0] >= max(alike(delimiter)[0] for delimiter in dividing):
+        undivided = [line for line in lines[:10] if not any(delimiter in line for delimiter in dividing)]
+        if any(known_names.known(split(line, " ")) > 2 for line in undivided):
+            return " "  # a report in columns, whose amounts have commas in them
     return max([each for each, count in by_names.items() if count == best] if best > 1 else dividing, key=alike)
 
 

@@ -156,10 +156,23 @@ def short_lines(layout: Layout, least: int) -> tuple[int, int]:
     """How many lines of the sample end after `least` fields or more and before the last one; and how many there are."""
     seen = text.sample(layout.part)
     lines = text.to_utf8(seen.head + seen.pieces, layout.encoding, layout.ends, False).split(b"\n")[layout.skipped : -1]
-    mark = layout.delimiter.encode()
-    few = [line for line in lines if line.count(mark) < layout.fields - 1 and line.strip()]
-    whole = (line.decode(errors="replace") for line in few if line.count(b'"') % 2 == 0)  # others go on
-    return sum(least <= len(dialect.split(line, layout.delimiter)) < layout.fields for line in whole), len(lines)
+    whole = _without_quoted(lines, layout)
+    few = (line.decode(errors="replace") for line, delimiters in whole if delimiters < layout.fields - 1)
+    return sum(least <= len(dialect.split(line, layout.delimiter)) < layout.fields for line in few), len(lines)
+
+
+def _without_quoted(lines: list[bytes], layout: Layout) -> Iterator[tuple[bytes, int]]:
+    """The lines without a piece of a text that goes on over several, with how many delimiters are in each."""
+    mark, is_quoted = layout.delimiter.encode(), False
+    for line in lines:
+        quotes, delimiters = line.count(b'"'), line.count(mark)
+        if quotes % 2:
+            is_quoted = not is_quoted
+            continue
+        # A piece of a large file may begin within a text: then what seems to be quoted has all its fields.
+        is_quoted = is_quoted and (quotes > 0 or delimiters != layout.fields - 1)
+        if not is_quoted and line.strip():
+            yield line, delimiters
 
 
 def is_habit(short: int, lines: int) -> bool:

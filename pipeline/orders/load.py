@@ -63,13 +63,16 @@ def load(
         if encoding:
             reading = decide(source, stated, folder=folder, encoding=encoding)
             loaded = _Loader(connection, table, folder).into_table(reading)
-    if short := loaded.short:  # what is left out at their end may be looked at, so all is decided with them again
+    short = {each.part: each.least_fields for each in reading.layouts if each.least_fields}
+    if loaded.short:  # what is left out at their end may be looked at, so all is decided with them again
+        seen_before, short = short, short | loaded.short
         before = _malformed(connection, table)
         reading = decide(source, stated, folder=folder, encoding=reading.mapping.encoding, short=short)
         loaded = _Loader(connection, table, folder).into_table(reading)
         if _malformed(connection, table) == before:  # what is short is a last line that no line end follows
-            reading = replace(reading, layouts=tuple(replace(each, least_fields=0) for each in reading.layouts))
-            short = {}
+            short = seen_before
+            layouts = (replace(each, least_fields=short.get(each.part, 0)) for each in reading.layouts)
+            reading = replace(reading, layouts=tuple(layouts))
     doubts = _doubts(connection, table, reading)
     if doubts:
         known = reading.mapping.encoding

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import zipfile
@@ -318,9 +319,20 @@ def test_a_number_of_the_order_that_stands_nowhere_is_none(reader):
 
 def test_a_report_in_columns_is_read_by_its_blanks_though_its_amounts_have_commas(reader):
     head = "ACME LTD   SALES REGISTER   PAGE {}\n\nCUSTOMER  ORDER     DATE        QTY     AMOUNT\n"
-    page = head + "C000101   SO0001  15/01/2024    3   1,234.50\nC000102   SO0002  16/01/2024    1      10.00\n"
-    read = reader.read(reader.write("report.txt", page.format(1) + page.format(2)))
-    assert (read.customers, read.revenue) == ({"C000101", "C000102"}, Decimal("2489.00"))
+    lines = "C000101   SO0001  15/01/2024    3   1,234.50\n" * 6 + "C000102   SO0002  16/01/2024    1      10.00\n"
+    read = reader.read(reader.write("report.txt", "".join(head.format(page) + lines for page in (1, 2))))
+    assert (read.customers, read.revenue) == ({"C000101", "C000102"}, Decimal("14834.00"))
+
+
+@pytest.mark.parametrize(("head", "text"), [
+    ("Client ref,Posting date,Sales value total", ""), ("Amount per customer and order date\nWer,Wann,Wieviel", ""),
+    ("Wer,Wann,Wieviel,Text", ",for the customer with order and date"),
+], ids=["names of several words", "a title", "a text in each line"])  # fmt: skip
+def test_words_within_fields_do_not_make_a_report_in_columns(reader, head, text):
+    lines = "".join(f"c{n},2024-01-{n},10.50{text}\n" for n in range(10, 20))
+    who, day, money, *_ = head.split("\n")[-1].split(",")
+    stated = f"columns: {{customer_id: {who}, created_at_date: {day}, revenue: {money}}}\n"
+    assert reader.read(reader.write("orders.csv", f"{head}\n{lines}"), stated).revenue == 105
 
 
 def test_a_last_line_that_is_cut_within_its_money_is_no_order(reader):
@@ -367,3 +379,17 @@ def test_lines_that_end_before_columns_that_nobody_needs_are_whole_and_others_ar
     path = reader.write("orders.csv", "\r\n".join([header, *lines[:2], cancelled, ""]).encode(encoding))
     assert "cancelled_at" in str(reader.asked(path))
     assert reader.answered(path).revenue == Decimal("30.50")
+
+
+def test_lines_of_a_quoted_text_are_no_short_lines(reader):
+    lines = "".join(f'c{n},10,2024-01-15,"Hello,\nring, please, twice\nthanks",x\n' for n in range(10))
+    path = reader.write("orders.csv", f"customer_id,revenue,date,note,more\n{lines}")
+    assert not [line for line in reader.read(path).read_as if line.startswith("short lines")]
+
+
+def test_short_lines_that_only_the_load_meets_leave_those_of_another_file_whole(reader):
+    header, short = "customer_id,revenue,date,note\n", "a,10,2024-01-16\n" * 10
+    reader.write("months/1.csv", header + short)
+    beginning = f"a,10,2024-01-15,{'x' * 2000}\n" * 1100  # all that is looked at of a packed file
+    reader.write("months/2.csv.gz", gzip.compress((header + beginning + short).encode(), 1))
+    assert len(reader.read(reader.folder / "months").used) == 1120
