@@ -147,7 +147,10 @@ def _checked(key: str, value: Any, where: str) -> Any:
         if not isinstance(value, dict):
             raise wrong("a column with its values, such as `status: [cancelled, refunded]`.")
         return {column: _texts(values) for column, values in value.items()}
-    if key in ("dates", "fill_down", "once", "ignore", "silence"):
+    if key in ("fill_down", "once"):
+        named = value if isinstance(value, list | tuple) else (value,)
+        return tuple(each if type(each) is int else _texts(each)[0] for each in named)
+    if key in ("dates", "ignore", "silence"):
         texts = _texts(value)
         if key == "dates" and texts != (EXCEL,) and not all(re.search("%[a-zA-Z]", text) for text in texts):
             raise wrong(

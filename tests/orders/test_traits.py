@@ -393,3 +393,42 @@ def test_short_lines_that_only_the_load_meets_leave_those_of_another_file_whole(
     beginning = f"a,10,2024-01-15,{'x' * 2000}\n" * 1100  # all that is looked at of a packed file
     reader.write("months/2.csv.gz", gzip.compress((header + beginning + short).encode(), 1))
     assert len(reader.read(reader.folder / "months").used) == 1120
+
+
+SUBTOTALS = "customer_id,order_id,date,product,revenue\n" + "a,1,2024-01-15,p,10\nb,2,2024-01-16,p,20\n,,,Sum,30\n" * 2
+
+
+@pytest.mark.parametrize("stated", [
+    "leave_out: {customer_id: empty}", "leave_out: {product: Sum}", "only: {product: p}", "only: {3: not empty}",
+])  # fmt: skip
+def test_lines_that_the_mapping_leaves_out_are_not_asked_about(reader, stated):
+    assert reader.read(reader.write("orders.csv", SUBTOTALS), f"{stated}\n").revenue == 60
+
+
+def test_a_status_that_stands_on_first_lines_only_does_not_settle_whose_the_others_are(reader):
+    lines = "a,1,2024-01-15,paid,10\n,,,,5\nb,2,2024-01-16,void,20\n,,,,7\n"
+    path = reader.write("orders.csv", f"customer_id,order_id,date,status,revenue\n{lines}")
+    assert "on the first line of an order only" in str(reader.asked(path, "only: {status: paid}\n"))
+
+
+def test_a_total_at_the_end_of_each_file_is_no_order_that_goes_on(reader):
+    for month in "12":
+        reader.write(f"months/{month}.csv", SUBTOTALS[: SUBTOTALS.index("Sum,30") + 7])
+    assert reader.read(reader.folder / "months").revenue == 60
+
+
+@pytest.mark.parametrize(("begun", "asked"), [(19, True), (18, False)])
+def test_one_order_in_twenty_may_begin_where_nobody_looked(reader, begun, asked):
+    lines = "".join(f"a,{n},2024-01-15,10\n,{n},,5\n" for n in range(begun))
+    path = reader.write("orders.csv", f"customer_id,order_id,date,revenue\n{lines},99,,5\n")
+    if asked:
+        assert "fill_down" in str(reader.asked(path))
+    else:
+        assert reader.read(path).revenue == 180
+
+
+def test_of_two_columns_of_one_name_the_answer_takes_the_position(reader):
+    lines = "1,a,2024-01-15,10,x\n,,,5,\n2,b,2024-01-16,20,x\n,,,7,\n"
+    path = reader.write("orders.csv", f"Order,Customer,Date,Total,Date\n{lines}")
+    stated = "columns: {created_at_date: 3}\n"
+    assert [reader.answered(path, stated, choose).revenue for choose in (0, 1)] == [42, 30]

@@ -82,7 +82,7 @@ def _read(
         return None, asked
     parts.stop_where_columns_differ(source, layouts, stated, chosen)
     expressions = _resolved(chosen, first, where)
-    asked += first_lines.ask(first.names, whole, expressions, seen.rows)
+    asked += first_lines.ask(first, whole, expressions, seen.files)
     if "revenue" not in whole.columns and chosen["revenue"] not in stated.once:
         asked += totals.ask(first.names, chosen, expressions, seen.rows)
 

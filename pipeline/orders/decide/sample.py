@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -19,16 +20,20 @@ _ROWS = 20_000
 
 @dataclass(frozen=True)
 class Sample:
-    """`rows` are of all files, as the columns of the first one lie; `is_whole` where there are no others.
+    """`files` are the rows of each, as the columns of the first one lie; `is_whole` where there are no others.
 
     `unread` are values, by column of ours, that an earlier reading of the same files could not read. `numbers` are the
     positions of columns that are numbers by their type, in every file.
     """
 
-    rows: Rows
+    files: Sequence[Rows]
     is_whole: bool
     unread: Sequence[tuple[str, str]] = field(default=())
     numbers: frozenset[int] = frozenset()
+
+    @cached_property
+    def rows(self) -> Rows:
+        return [row for file in self.files for row in file]
 
     def values(self, name: str, expression: Expression | None) -> list[str]:
         """What stands in the columns of which `name` is made."""
@@ -47,11 +52,12 @@ class Sample:
 
 def take(layouts: Sequence[Layout], folder: Path, unread: Sequence[tuple[str, str]]) -> Sample:
     """Reads as many rows of each file. Raises OrdersError where one cannot be read."""
-    found: list[tuple[str | None, ...]] = []
+    found: list[list[tuple[str | None, ...]]] = []
     is_whole = all(each.sampled_whole for each in layouts)
     share = max(200, _ROWS // len(layouts))
     with duckdb.connect() as memory:
         for each in layouts:
+            found.append([])
             order = _as_in(layouts[0], each)
             with layout.sampled(each, folder) as files:
                 for path, before in files:
@@ -62,7 +68,7 @@ def take(layouts: Sequence[Layout], folder: Path, unread: Sequence[tuple[str, st
                     except duckdb.Error as error:
                         raise OrdersError(f"{each.part.path} cannot be read: {str(error).splitlines()[0]}") from None
                     is_whole &= len(seen) < share
-                    found += seen
+                    found[-1] += seen
     typed = ({i for i, place in _places(layouts[0], each).items() if place in each.numbers} for each in layouts)
     return Sample(found, is_whole, unread, frozenset.intersection(*map(frozenset, typed)))
 
