@@ -335,6 +335,14 @@ def test_words_within_fields_do_not_make_a_report_in_columns(reader, head, text)
     assert reader.read(reader.write("orders.csv", f"{head}\n{lines}"), stated).revenue == 105
 
 
+def test_what_stands_behind_a_quote_that_breaks_off_is_looked_at_too(reader):
+    lines = 'a,"",2024-01-15,1.50\n"a"b,1,2024-01-15,2\nc,7,2024-01-15,3\nc,7,2024-01-16,4\nd,8,2024-01-17,"1,50"\n'
+    path = reader.write("orders.csv", f"customer_id,order_id,date,revenue\n{lines}")
+    assert "1.50" in str(reader.asked(path)) and "1,50" in str(reader.asked(path))
+    read = reader.read(reader.write("orders.csv", path.read_text().replace('"1,50"', "5")))
+    assert [row["order_id"] for row in read.rows if not row["malformed_line"]] == [None, "7", "7", "8"]
+
+
 def test_a_last_line_that_is_cut_within_its_money_is_no_order(reader):
     lines = "a,2024-01-15,10.00,x,y\nb,2024-01-16,20.00\nc,2024-01-17,1"
     read = reader.read(reader.write("orders.csv", f"customer_id,date,revenue,note,more\n{lines}"))

@@ -10,6 +10,7 @@ from pipeline.orders import names
 from pipeline.orders.dates import ISO, date_readings
 from pipeline.orders.decide import guards
 from pipeline.orders.decide.questions import Question, line
+from pipeline.orders.decide.sample import Sample
 from pipeline.orders.errors import plain
 from pipeline.orders.exports import Export
 from pipeline.orders.layout import Layout
@@ -23,15 +24,15 @@ _NOBODY = ("", "0", "0.0", "-1", "na", "null", "none", "nan", "guest")
 _NEEDED = {"customer_id": "the customer", "revenue": "the money", "created_at_date": "the date"}
 
 
-def choose(first: Layout, stated: Mapping, export: Export | None, rows: Rows) -> tuple[Columns, list[Question]]:
+def choose(first: Layout, stated: Mapping, export: Export | None, seen: Sample) -> tuple[Columns, list[Question]]:
     """The column for each of ours, None where there is none, and what has to be asked.
 
     `stated` is what the mapping and the known export say.
     """
     found: Columns = {name: stated.columns.get(name) for name in COLUMNS}
     if not first.names:
-        return found, _positions_missing(found, rows)
-    chooser = _Chooser(first.names, stated, rows)
+        return found, _positions_missing(found, seen.rows)
+    chooser = _Chooser(first.names, stated, seen)
     for name in COLUMNS:
         if name in stated.columns:
             continue
@@ -45,8 +46,8 @@ def choose(first: Layout, stated: Mapping, export: Export | None, rows: Rows) ->
 
 
 class _Chooser:
-    def __init__(self, titles: tuple[str, ...], stated: Mapping, rows: Rows):
-        self._titles, self._stated, self._rows = titles, stated, rows
+    def __init__(self, titles: tuple[str, ...], stated: Mapping, seen: Sample):
+        self._titles, self._stated, self._rows, self._saw_all = titles, stated, seen.rows, seen.is_whole
         self.questions: list[Question] = []
 
     def choose(self, name: str) -> Column | None:
@@ -78,7 +79,7 @@ class _Chooser:
             if filled := [i for i in group if any(needs.search(row[i] or "") for row in self._rows)]:
                 return filled
         # A number of the order that stands nowhere is none; what is needed is told by its empty column.
-        return groups[0] if groups and name != "order_id" else []
+        return groups[0] if groups and not (name == "order_id" and self._saw_all) else []
 
     def _ask_where_many_are_missing(self, chosen: int) -> None:
         """Guests have no number, and an address all the same: whether they are customers is the shop's to say."""

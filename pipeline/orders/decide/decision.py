@@ -77,7 +77,7 @@ def _read(
     whole = stated.over(export.mapping) if export else stated
     seen = sample.take(layouts, folder, unread)
 
-    chosen, asked = columns.choose(first, whole, export, seen.rows)
+    chosen, asked = columns.choose(first, whole, export, seen)
     if asked and not first.names:
         return None, asked
     parts.stop_where_columns_differ(source, layouts, stated, chosen)

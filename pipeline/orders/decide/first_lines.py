@@ -35,9 +35,14 @@ def ask(
         return
     bare = {i for i in range(len(titles)) if titles[i] and not any(row[i] for row in following)}
     if order is not None and order not in bare:
-        begun = {row[order] for row in rows if row[day]}
-        # The pieces that are looked at of a large file may begin within an order.
-        if sum(row[order] not in begun for row in following) * 20 > len(following):
+        begun: set[str | None] = set()
+        without = 0
+        for row in rows:
+            if row[day]:
+                begun.add(row[order])
+            elif not is_settled(row):
+                without += row[order] not in begun
+        if without * 20 > len(following):  # the pieces that are looked at of a large file may begin within an order
             return
     elif customer not in bare or not any(
         _begins_after([row for row in file if row[day] or not is_settled(row)], day) for file in files
