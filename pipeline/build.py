@@ -76,13 +76,8 @@ class _Build:
         self._warnings = Warnings(orders_file.mapping(settings).silence, settings.strict, listener)
 
     def run(self) -> Built:
-        try:
+        with self._engine.running():
             return self._run()
-        except Exception:
-            self._engine.stop_where_it_has_ended()
-            raise
-        finally:
-            self._engine.stop()
 
     def _run(self) -> Built:
         settings, warehouse, step = self._settings, self._warehouse, self._steps.step

@@ -42,16 +42,12 @@ def _spark(settings: Settings, folder: Path) -> Iterator[sources.RowsOf]:
     engine = OnSpark(settings, Warehouse(folder), log)
     is_named = False
     try:
-        try:
+        with engine.running():
             yield engine.rows_of
-        except Exception:
-            engine.stop_where_it_has_ended()
-            raise
     except ClvError as error:
         is_named = str(log) in str(error)
         raise
     finally:
-        engine.stop()
         if not is_named:
             log.unlink(missing_ok=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import predictor
@@ -35,8 +36,6 @@ class OnDuckDB:
     def take_back(self, results: list[Any]) -> None:
         """Nothing: what dbt made is in the build file."""
 
-    def stop_where_it_has_ended(self) -> None:
-        """Raises ClvError where what runs the models is gone: that says more than what came of it."""
-
-    def stop(self) -> None:
-        """Nothing is kept running."""
+    def running(self) -> AbstractContextManager[None]:
+        """Within it the engine runs. Raises ClvError where it is gone: that says more than what came of it."""
+        return nullcontext()

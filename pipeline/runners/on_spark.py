@@ -164,18 +164,25 @@ class OnSpark:
             f"from read_parquet({literal(files)}, hive_partitioning = false)"
         )
 
-    def stop_where_it_has_ended(self) -> None:
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception:
+            self._stop_where_java_has_ended()
+            raise
+        finally:
+            if self._started:
+                with suppress(Exception):  # where Java has ended, what the build says of that counts
+                    self._session.stop()
+
+    def _stop_where_java_has_ended(self) -> None:
         if not self._started:
             return
         java = self._session.sparkContext._gateway.proc
         with suppress(subprocess.TimeoutExpired):
             java.wait(1)  # its connections are closed before it is gone
             raise ClvError(f"Spark's Java has ended, perhaps for want of memory (MEMORY=). See {self._log}.")
-
-    def stop(self) -> None:
-        if self._started:
-            with suppress(Exception):  # where Java has ended, what the build says of that counts
-                self._session.stop()
 
 
 def _describe(build: duckdb.DuckDBPyConnection, node: Any, kind: str) -> None:

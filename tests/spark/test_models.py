@@ -68,8 +68,8 @@ class OnOneSession(Project):
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnOneSession]:
     project = OnOneSession(tmp_path_factory.mktemp("project"))
-    yield project
-    project.engine.stop()
+    with project.engine.running():
+        yield project
 
 
 @settings(fresh, max_examples=2)

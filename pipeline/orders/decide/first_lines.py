@@ -30,7 +30,11 @@ def ask(
     if not titles or stated.fill_down or day is None or not rows or not rows[0][day]:
         return
     is_settled = _settled(first, stated)
-    following = [row for row in rows if not row[day] and not is_settled(row)]
+
+    def is_undated(row: Sequence[str | None]) -> bool:
+        return not row[day] and not is_settled(row)
+
+    following = [row for row in rows if is_undated(row)]
     if len(following) * 100 <= len(rows):
         return
     bare = {i for i in range(len(titles)) if titles[i] and not any(row[i] for row in following)}
@@ -40,12 +44,12 @@ def ask(
         for row in rows:
             if row[day]:
                 begun.add(row[order])
-            elif not is_settled(row):
-                without += row[order] not in begun
+            elif row[order] not in begun:
+                without += is_undated(row)
         if without * 20 > len(following):  # the pieces that are looked at of a large file may begin within an order
             return
     elif customer not in bare or not any(
-        _begins_after([row for row in file if row[day] or not is_settled(row)], day) for file in files
+        _begins_after([row for row in file if row[day] or is_undated(row)], day) for file in files
     ):
         return  # nothing begins after them: they are totals
     told = guards.find(titles, ()) + guards.telling(titles, rows, ())
@@ -66,20 +70,23 @@ def ask(
 def _settled(first: Layout, stated: Mapping) -> Callable[[Sequence[str | None]], bool]:
     """Whether the mapping leaves a line out by what stands on it, or by words about what is empty."""
 
-    def value(row: Sequence[str | None], column: mapping.Column) -> str:
+    def place(column: mapping.Column) -> int | None:
         if isinstance(column, str) and column not in first.names:  # it is of other files
-            return ""
-        where = str(first.part.path)
-        return (row[mapping.resolve(column, first.names, first.fields, where).positions[0]] or "").strip()
+            return None
+        return mapping.resolve(column, first.names, first.fields, str(first.part.path)).positions[0]
+
+    def text(row: Sequence[str | None], place: int | None) -> str:
+        return "" if place is None else (row[place] or "").strip()
 
     def is_one(text: str, values: Collection[str]) -> bool:
         return (NOT_EMPTY if text else EMPTY) in values or text in map(str.strip, values)
 
+    leave_out = [(place(column), values) for column, values in stated.leave_out.items()]
+    only = [(place(column), values) for column, values in stated.only.items()]
+
     def is_settled(row: Sequence[str | None]) -> bool:
-        return any(is_one(value(row, column), values) for column, values in stated.leave_out.items()) or any(
-            not is_one(text, values)
-            for column, values in stated.only.items()
-            if (text := value(row, column)) or NOT_EMPTY in values
+        return any(is_one(text(row, place), values) for place, values in leave_out) or any(
+            not is_one(found, values) for place, values in only if (found := text(row, place)) or NOT_EMPTY in values
         )
 
     return is_settled
