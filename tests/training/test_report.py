@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 
 import numpy as np
@@ -55,6 +56,7 @@ def test_it_says_whether_the_total_is_too_high_or_too_low(factor, said):
         ({1: 1.24, 10: 0.81}, "each tenth of customers brought what was predicted for it"),
         ({1: 1.3}, "in tenth 1 it is too high by over a quarter"),
         ({10: 0.7}, "in tenth 10 it is too low"),
+        ({10: 0.0}, "in tenth 10 it is too low"),
         ({2: 0.79, 1: 0.75}, "in tenths 1, 2 it is too low"),
         ({1: 1.3, 10: 0.5}, "in tenths 1, 10 it is too high or too low"),
     ],
@@ -148,10 +150,39 @@ def test_page_and_json_say_the_sentences_of_the_last_test_and_show_every_figure(
     assert "50% too low" in page and "too high" not in page
     assert "abcdef012345" in page and written["model_id"] == "abcdef012345"
     assert "&lt;shop&gt;.csv" in page and "<shop>" not in page
-    for test in written["tests"]:
+    facts = re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", page)
+    assert dict(facts) == {
+        "Orders": "&lt;shop&gt;.csv: 1,234 orders of 200 customers",
+        "Known": "2019-01-01 to 2020-04-10, nothing later",
+        "Value": "revenue of the next 100 days, discounted at 10% a year to the day",
+        "Learned from": "1 past dates with the 50 days after each",
+        "Model": "abcdef012345. Plain.",
+    }
+    tables = re.findall("<table>.*?</table>", page)
+    for test, table in zip((written["tests"][1], written["tests"][0]), tables, strict=True):  # the last one comes first
         assert test["as_of"] == "2020-01-01" and test["until"] == "2020-04-10"
-        for figures in test["metrics"].values():
-            assert f"<td>{figures['rmse']:,.2f}</td>" in page and f"<td>{figures['calibration']:.2f}</td>" in page
+        shown = {
+            name: re.findall("<td>(.*?)</td>", row) for name, row in re.findall("<th>([^<]+)</th>(<td>.*?)</tr>", table)
+        }
+        assert re.findall('<th title="[^"]+">([^<]+)</th>', table) == [
+            "Gini",
+            "Spearman",
+            "RMSE",
+            "MAE",
+            "Total",
+            "Top 10 %",
+        ]
+        assert shown == {
+            name: [
+                report.figure(each["gini"], ".3f"),
+                report.figure(each["spearman"], ".3f"),
+                report.figure(each["rmse"], ",.2f"),
+                report.figure(each["mae"], ",.2f"),
+                report.figure(each["calibration"], ".2f"),
+                report.figure(each["top_decile"], ".3f"),
+            ]
+            for name, each in test["metrics"].items()
+        }
 
 
 def test_cumulative_gains_at_the_percents_are_those_of_the_customers_predicted_highest():
