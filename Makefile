@@ -38,6 +38,7 @@ endif
 passed := $(sort $(foreach goal,$(goals),$($(goal).takes)))
 $(foreach name,$(passed),$(eval override $(name) := $$(value $(name))))
 export $(passed)
+unexport $(addprefix CLV_,$(given)) # what is typed goes before what is set
 
 asked_engine = $(if $(filter spark,$(ENGINE)),$(VENV)/spark)
 

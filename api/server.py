@@ -42,7 +42,8 @@ def serve(settings: Settings) -> None:
         with socket.create_server((settings.host, settings.port), family=family):
             pass
     except OSError as error:
-        raise CannotServe(f"{address} cannot be served on: {error.strerror}. Try another PORT.") from None
+        another = f"PORT={settings.port % 65_535 + 1}"
+        raise CannotServe(f"{address} cannot be served on: {error.strerror}. Try another one: {another}") from None
     os.register_at_fork(before=_hold_signals, after_in_parent=_take_signals, after_in_child=_end_when_told)
     _allow_files(CONNECTIONS + 1_000)
     server = Granian(

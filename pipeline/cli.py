@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
@@ -167,9 +168,10 @@ def train(**given: Any) -> None:
 def register(MODEL: Path | None = None, **given: Any) -> None:
     from pipeline.commands.register import register
 
+    settings = _settings(given)
     if MODEL is None:
-        raise UsageError("Say which model: make register MODEL=handed-over.dill")
-    register(_settings(given | {"MODEL": MODEL}))
+        raise UsageError(f"Say which model: {command_line('register', settings, MODEL='handed-over.dill')}")
+    register(replace(settings, model=MODEL))
 
 
 @_command("work", "Builds what was uploaded, one after another, until it is told to stop.")

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -22,9 +21,9 @@ from pipeline.engines.sql import literal, quoted
 from pipeline.errors import ClvError, UsageError
 from pipeline.events import Delivered, Listener
 from pipeline.postgres import Postgres
+from pipeline.published import published_file
 from pipeline.settings import Settings, command_line
 from pipeline.warehouse import parquet
-from pipeline.warehouse.folder import PUBLISHED_FILE
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Cursor
@@ -37,6 +36,7 @@ KEYS = {
     "build_info": "build_id",
 }
 OTHER_NAMES = {"DOUBLE": "double precision", "TINYINT": "smallint", "VARCHAR": "text"}  # all other types have the same
+_MEMORY: dict[str, str | bool | int | float | list[str]] = {"memory_limit": "512MB"}
 BATCH = 32_768  # rows that are in memory at a time
 
 # Whoever comes after a lock that waits has to wait too, so it waits briefly, and again. Postgres looks for deadlocks
@@ -60,9 +60,11 @@ DATES_THERE = """
 def deliver(settings: Settings, listener: Listener) -> None:
     """Delivers what is published, and says so. Raises ClvError where that cannot be done now."""
     if not settings.deliver_to:
-        raise UsageError("Say where to: make deliver DELIVER_TO=postgresql://user@host/database")
+        somewhere = command_line("deliver", settings, DELIVER_TO="postgresql://user@host/database")
+        raise UsageError(f"Say where to: {somewhere}")
+    published_file(settings)
     try:
-        done = send(settings.warehouse / PUBLISHED_FILE, settings.deliver_to, settings.schema, settings.tables)
+        done = send(settings, settings.deliver_to)
     except ClvError as error:
         again = command_line("deliver", settings)
         raise ClvError(f"{error}\nWhat is published stays so. Deliver it again: {again}") from error
@@ -71,38 +73,34 @@ def deliver(settings: Settings, listener: Listener) -> None:
     print(f"Delivered build {done.build_id} into {done.to}: {rows}; {done.seconds:.1f} seconds")
 
 
-def send(published: Path, address: Postgres, schema: str, tables: Sequence[str]) -> Delivered:
-    """Makes these tables of the schema, and `build_info`, those of the published build, in one transaction.
+def send(settings: Settings, address: Postgres) -> Delivered:
+    """Makes the tables of the settings, and `build_info`, those of the published build, in one transaction.
 
     Raises ClvError where that cannot be done now; the tables are then as they were.
     """
     started = time.perf_counter()
     with address.transaction("deliver to") as cursor:
-        target = _Target(cursor, address, schema)
+        target = _Target(cursor, address, settings.schema)
         target.wait_for_other_deliveries()
         # Opened only now: what was published while another delivery went on is what has to go.
-        with _opened(published) as file:
+        with _opened(settings) as file:
             build_id = file.sql("select build_id from build_info").fetchall()[0][0]
-            described = [_Table.described(file, name) for name in dict.fromkeys([*tables, "build_info"])]
+            described = [_Table.described(file, name) for name in dict.fromkeys([*settings.tables, "build_info"])]
             parts = [target.stage(file, table) for table in described]
         target.swap(parts)
     rows = {part.table.name: part.rows for part in parts}
-    return Delivered(build_id, f"schema {schema} of {address}", rows, time.perf_counter() - started)
+    return Delivered(build_id, f"schema {settings.schema} of {address}", rows, time.perf_counter() - started)
 
 
 @contextmanager
-def _opened(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    if not published.exists():
-        raise ClvError(f"Nothing is published in {published.parent} yet. Build first: make build")
+def _opened(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    published = published_file(settings)
     try:
-        with duckdb.connect(
-            published, read_only=True, config={"memory_limit": "512MB"} | parquet.searching(published.parent)
-        ) as file:
+        with duckdb.connect(published, read_only=True, config=_MEMORY | parquet.searching(settings.warehouse)) as file:
             yield file
     except duckdb.Error as error:
-        raise ClvError(
-            f"{published} cannot be read: {str(error).splitlines()[0]}. Build it again: make build"
-        ) from error
+        why, build = str(error).splitlines()[0], command_line("build", settings)
+        raise ClvError(f"{published} cannot be read: {why}. Build it again: {build}") from error
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -14,7 +14,7 @@ from pipeline import orders, sources
 from pipeline.errors import ClvError, UsageError
 from pipeline.events import Warned
 from pipeline.events.warnings import stop_at_unknown_codes
-from pipeline.settings import Settings
+from pipeline.settings import Settings, command_line
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,11 @@ def find(settings: Settings, folder: Path, rows_of: sources.RowsOf | None = None
 def mapping(settings: Settings) -> orders.Mapping:
     """What is stated of how the orders are read. Raises ClvError where the file that states it cannot be used."""
     with plain_errors():
-        stated = orders.Mapping() if settings.mapping is None else orders.load_mapping(settings.mapping)
+        try:
+            stated = orders.Mapping() if settings.mapping is None else orders.load_mapping(settings.mapping)
+        except orders.NoMapping as error:
+            inspect = command_line("inspect", replace(settings, mapping=None), OUT=settings.mapping)
+            raise UsageError(f"{error} This writes one: {inspect}") from None
     stop_at_unknown_codes(stated.silence, settings.mapping)
     return stated.ignoring(settings.ignore)
 

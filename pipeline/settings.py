@@ -12,9 +12,11 @@ import predictor
 from pipeline.address import Address
 from pipeline.engines.duckdb_settings import USUAL_MEMORY
 from pipeline.postgres import Postgres
+from predictor.options import PREFIX
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINES = ("duckdb", "spark")
+MAKEFILE = ROOT / "Makefile"
 DEMO_ORDERS = ROOT / "dbt_project" / "seeds" / "orders.csv"
 
 _ORDERS = ("ORDERS", "TABLE", "QUERY")
@@ -153,10 +155,14 @@ def command_line(command: str, settings: Settings, **changed: object) -> str:
         words = [f"{variable}={shlex.quote(_text(value))}" for variable, value in changed.items()]
         return " ".join([*words, "for the worker"] if words and command == "build" else ["make", command, *words])
     at_root = Path.cwd() == ROOT
-    words = ["make", command] if at_root else ["make", "-C", shlex.quote(str(ROOT)), command]
-    for variable, value in _given(command, replace(settings, json=None), changed):
-        words.append(f"{variable}={shlex.quote(short(value) if isinstance(value, Path) and at_root else _text(value))}")
-    return " ".join(words)
+    given = [
+        f"{variable}={shlex.quote(short(value) if isinstance(value, Path) and at_root else _text(value))}"
+        for variable, value in _given(command, replace(settings, json=None), changed)
+    ]
+    if not MAKEFILE.exists():  # as in the container, whose own variables have the prefix too
+        program = ["python", "-m", *(["api"] if command == "serve" else ["pipeline", command])]
+        return " ".join([*(PREFIX + each for each in given), *program])
+    return " ".join(["make", *([] if at_root else ["-C", shlex.quote(str(ROOT))]), command, *given])
 
 
 def in_their_words(text: str, settings: Settings) -> str:

@@ -57,20 +57,20 @@ def score_command(
 
     The file has a column customer_id and the columns that the model was registered with; others are ignored.
     """
-    with _told_plainly(log), read_features(input) as features:
+    with _told_plainly(predictor_settings, log), read_features(input) as features:
         opened = open_model(model or DEFAULT_MODEL, predictor_settings.manifests)
         rows = write_predictions(score(features, opened, predictor_settings), output)
         print(f"{rows} customers", file=sys.stderr)
 
 
 @contextlib.contextmanager
-def _told_plainly(printed: Path | None = None) -> Iterator[None]:
+def _told_plainly(settings: Settings, printed: Path | None) -> Iterator[None]:
     """Shows what happens on standard error, and ends with status 1 where the data or the model stands in the way."""
     _log_to_terminal(printed)
     try:
         yield
     except ModelError as problem:
-        print("\n".join(filter(None, (str(problem), advice(problem, _command)))), file=sys.stderr)
+        print("\n".join(filter(None, (str(problem), advice(problem, settings, _command)))), file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:  # whoever read the output has seen enough
         sys.stdout = None
@@ -92,9 +92,8 @@ def _command(name: str | None, **changes: str) -> str:
             others += [parameter.opts[0], value] if parameter.param_type_name == "option" else [value]
     variables |= {each.lower(): value for each, value in changes.items()}
     options = [word for each, value in variables.items() for word in (f"--{each.replace('_', '-')}", value)]
-    if name:
-        return shlex.join(["python", "-m", "pipeline", name, *options])
-    return shlex.join(["python", "-m", "predictor", "score", *options, *others])
+    program = [sys.executable, "-m", *(["pipeline", name] if name else ["predictor", "score"])]
+    return shlex.join([*program, *options, *([] if name else others)])
 
 
 class _Terminal(logging.Handler):

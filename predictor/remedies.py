@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from predictor.sandbox.errors import ModelError, Remedy
+from predictor.settings import Settings
+
+MEMORY, TIMEOUT = 8, 3600  # GB and seconds that are enough for nearly every model; else twice what was given
 
 
-def advice(error: ModelError, command: Callable[..., str]) -> str:
+def advice(error: ModelError, settings: Settings, command: Callable[..., str]) -> str:
     """The line that says what to type next; empty where the error itself says it, or nothing can be typed.
+
+    `settings` are those that the model failed with: more is given than there was.
 
     `command(name, **variables)` writes a command with the arguments that were given and these ones changed: the command
     "register" of the same model, or, for None, the one that failed.
@@ -21,7 +27,9 @@ def advice(error: ModelError, command: Callable[..., str]) -> str:
         case Remedy.OTHER_PYTHON:
             return f"Or name a Python that has what it needs: {command('register', MODEL_PYTHON='…')}"
         case Remedy.MORE_MEMORY:
-            return f"Give it more: {command(None, MODEL_MEMORY='8G')}"
+            gigabytes = max(MEMORY, math.ceil(2 * settings.memory / 2**30))
+            return f"Give it more: {command(None, MODEL_MEMORY=f'{gigabytes}G')}"
         case Remedy.MORE_TIME:
-            return f"Give it more: {command(None, MODEL_TIMEOUT='3600')}"
+            seconds = max(TIMEOUT, math.ceil(2 * settings.timeout))
+            return f"Give it more: {command(None, MODEL_TIMEOUT=f'{seconds}')}"
     return ""

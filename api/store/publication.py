@@ -65,7 +65,9 @@ class Publication:
         try:
             identity = Identity.of(self.path)
         except FileNotFoundError:
-            self._trouble(f"Nothing is published: {self.path.name} is not there; `make build` publishes it.")
+            self._trouble(
+                f"Nothing is published: {self.path.name} is not there; a build into this warehouse publishes it."
+            )
             return
         except OSError as error:
             self._trouble(f"{self.path.name} cannot be reached: {error.strerror}.")

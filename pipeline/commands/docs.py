@@ -6,9 +6,9 @@ import os
 import socket
 from typing import Any
 
-from pipeline.commands.sql import published_file
 from pipeline.dbt import run_dbt
 from pipeline.errors import ClvError
+from pipeline.published import published_file
 from pipeline.settings import Settings, command_line
 
 HOST = "127.0.0.1"

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from pipeline.commands.extras import stop_unless_installed
 from pipeline.engines.sql import literal
-from pipeline.errors import ClvError
-from pipeline.settings import Settings, command_line
+from pipeline.published import published_file
+from pipeline.settings import Settings
 from pipeline.warehouse import parquet
-from pipeline.warehouse.folder import PUBLISHED_FILE
 
 
 def query(settings: Settings, sql: str) -> None:
@@ -23,12 +22,3 @@ def query(settings: Settings, sql: str) -> None:
     if parquet.is_moved_out(published.resolve().parent):  # its views need it; patterns of one's own would be lost by it
         command += ["-cmd", f"set file_search_path = {literal(settings.warehouse)}"]
     os.execv(program, [*command, *(["-c", sql] if sql else [])])
-
-
-def published_file(settings: Settings) -> Path:
-    published = settings.warehouse / PUBLISHED_FILE
-    if not published.exists():
-        raise ClvError(
-            f"Nothing is published in {settings.warehouse} yet. Build first: {command_line('build', settings)}"
-        )
-    return published

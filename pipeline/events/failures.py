@@ -146,7 +146,11 @@ def plain_errors(command: str, settings: Settings) -> Iterator[None]:
     try:
         yield
     except predictor.ModelError as error:
-        advice = predictor.advice(error, lambda name, **changed: command_line(name or command, settings, **changed))
+        advice = predictor.advice(
+            error,
+            settings.predictor,
+            lambda name, **changed: command_line(name or command, settings, **changed),
+        )
         raise ClvError("\n".join(filter(None, (str(error), advice)))) from error
     except (OSError, duckdb.Error) as error:
         if disk_is_full(str(error)):

@@ -138,7 +138,7 @@ class Jobs:
         if build.state == "held" and self.reading(build):
             return None
         if not self.has_worker():
-            return "No worker runs on this warehouse. Start one there: make work"
+            return "No worker runs on this warehouse. `make work`, with the same WAREHOUSE, starts one."
         if build.state == "held":
             return "It is being looked at."
         before = self.ledger.before(build)

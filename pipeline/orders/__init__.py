@@ -1,7 +1,7 @@
 """Any shop's orders into one table: what holds them is looked at, decided, shown, or asked about; never guessed."""
 
 from pipeline.orders.decide import Question, decide
-from pipeline.orders.errors import NoSuchOrders, OrdersError, Undecided
+from pipeline.orders.errors import NoMapping, NoSuchOrders, OrdersError, Undecided
 from pipeline.orders.load import READING, Loaded, Warning, load, stop_where_lines_are_lost
 from pipeline.orders.mapping import Mapping
 from pipeline.orders.mapping import load as load_mapping
@@ -14,6 +14,7 @@ __all__ = [
     "Fingerprint",
     "Loaded",
     "Mapping",
+    "NoMapping",
     "NoSuchOrders",
     "OrdersError",
     "Question",

@@ -13,6 +13,10 @@ class NoSuchOrders(OrdersError):
     """The argument itself cannot be used: nothing is there, or it cannot be opened."""
 
 
+class NoMapping(NoSuchOrders):
+    """There is no file of a mapping where one is named."""
+
+
 class Undecided(OrdersError):
     """More than one reading fits, and a person has to say which one; `questions` are the same as data."""
 

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from pipeline.orders.dates import EXCEL
-from pipeline.orders.errors import NoSuchOrders, OrdersError, plain
+from pipeline.orders.errors import NoMapping, NoSuchOrders, OrdersError, plain
 from pipeline.orders.names import COLUMNS
 
 EMPTY, NOT_EMPTY = "empty", "not empty"
@@ -58,12 +58,12 @@ def load(path: Path) -> Mapping:
     """The mapping in a file. Raises OrdersError where a person has to mend it, NoSuchOrders where there is none."""
     try:
         if path.is_fifo():  # nobody may ever write into it
-            raise NoSuchOrders(
-                f"{path} is a pipe, not a file. Write the mapping into a file: make inspect OUT=orders.yml"
-            )
+            raise NoSuchOrders(f"{path} is a pipe, not a file. Write the mapping into a file and name that.")
         content = _read(path)
-    except (FileNotFoundError, IsADirectoryError):
-        raise NoSuchOrders(f"There is no mapping {path}. make inspect ORDERS=… OUT=orders.yml writes one.") from None
+    except FileNotFoundError:
+        raise NoMapping(f"There is no mapping {path}.") from None
+    except IsADirectoryError:
+        raise NoSuchOrders(f"{path} is a folder, not a mapping. Name the file in it.") from None
     except PermissionError:
         raise NoSuchOrders(f"{path} cannot be read: permission denied. See who may: ls -l {path}") from None
     except UnicodeDecodeError:

@@ -114,7 +114,7 @@ def find(given: str, called: str = "") -> Source:
     else:
         files = [Path(each) for each in sorted(glob.glob(str(path), recursive=True)) if os.path.isfile(each)]
         if not files:
-            raise NoSuchOrders(f"There is no file {path}. Name the file of order lines: make build ORDERS=orders.csv")
+            raise NoSuchOrders(f"There is no file {path}. Name the file of order lines with ORDERS=orders.csv.")
     parts = [part for file in files for part in _parts(file)]
     if len({part.name for part in parts}) < len(parts):
         folder = Path(os.path.commonpath([file.parent for file in files]))

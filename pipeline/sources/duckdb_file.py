@@ -28,7 +28,7 @@ NO_ORDERS = ("BLOB", "JSON", "MAP", "STRUCT", "UNION", "VARIANT", "GEOMETRY")
 def rows(path: Path, table: str, query: str) -> Iterator[pa.RecordBatchReader]:
     """The rows of the table or the query. Raises ClvError where they cannot be had, UsageError where no file is."""
     if not path.is_file():
-        raise UsageError(f"There is no file {path}. Name the file of order lines: make build ORDERS=orders.csv")
+        raise UsageError(f"There is no file {path}. Name the file of order lines with ORDERS=orders.csv.")
     asked = sql.subquery(sql.quoted_path(table) if table else "", query)
     try:
         with duckdb.connect(path, read_only=True, config=CONFIG) as file:

@@ -167,7 +167,7 @@ def _stop_unless_damaged(published: Path, error: duckdb.Error) -> None:
     if file_is_locked(text):
         raise ClvError(
             f"{published} is open for writing in another program, so its history cannot be read. "
-            "Close it there, and open it read-only from now on: make sql"
+            "Close it there, and open it read-only from now on."
         ) from None
     if not os.access(published, os.R_OK):
         raise ClvError(

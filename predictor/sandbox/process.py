@@ -36,6 +36,7 @@ _WANTS_A_FRAME = re.compile(
     r"|only integers, slices",
     re.IGNORECASE,
 )
+_NO_ROOM = "failed to map segment"  # what the system says where a library does not fit into the memory that is left
 _LEFT_BEHIND = re.compile(r"Can't get attribute '([^']+)' on <module '__main__'")
 DOING = {"start": "starting", "load": "loading", "predict": "predicting"}
 
@@ -76,6 +77,7 @@ class Worker:
     def __init__(self, interpreter: str, columns: int, outputs: int, limits: Limits, modules: Path) -> None:
         self._interpreter = interpreter
         self._outputs = outputs
+        self.versions = {}
         self._python = ""
         self._limits = limits
         command = [interpreter, "-s", "-B", str(_WORKER), str(columns), str(outputs), str(modules)]
@@ -193,7 +195,7 @@ class Worker:
         if isinstance(versions := problem.get("versions"), dict):
             self.versions |= {plain(name): plain(version) for name, version in versions.items()}
         install = f"{shlex.quote(self._interpreter)} -m pip install"
-        if problem.get("out_of_memory"):
+        if problem.get("out_of_memory") or _NO_ROOM in line:
             text = f"The model ran out of memory while {doing}; its limit is {self._memory()}.\nIt last: {line}"
             return ModelError(text, Remedy.MORE_MEMORY)
         if problem.get("exit_status") is not None:
@@ -237,9 +239,12 @@ class Worker:
             return ModelError(f"The model started more processes than it may have at a time, while {DOING[stage]}.")
         self._threads[-1].join(timeout=1)  # what it printed last may still be on its way
         last = plain(self._last_lines[0]) if self._last_lines else ""
+        remedy = Remedy.MORE_MEMORY if _NO_ROOM in last else None
         last = f"\nThe last line it printed: {last}" if last else ""
         if status >= 0:
-            return ModelError(f"The model's process ended with exit status {status} while {DOING[stage]}.{last}")
+            return ModelError(
+                f"The model's process ended with exit status {status} while {DOING[stage]}.{last}", remedy
+            )
         name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
         why = {
             "SIGSEGV": ", a crash in compiled code, as bytecode of another Python or too little memory cause",

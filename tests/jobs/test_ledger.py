@@ -110,7 +110,7 @@ def test_who_waits_is_told_for_what_and_of_many_builds_the_newest_are_listed(tmp
     listed = client.get("/builds").json["builds"]
     assert [build["id"] for build in listed] == [f"build-{n}" for n in range(104, 4, -1)]
     assert (listed[3]["message"], listed[3]["name"], listed[3]["state"]) == ("why 101", "orders 101.csv", "failed")
-    assert listed[0]["message"] == "No worker runs on this warehouse. Start one there: make work"
+    assert listed[0]["message"] == "No worker runs on this warehouse. `make work`, with the same WAREHOUSE, starts one."
     with build_lock(jobs.lock_file, "worker"):
         told = [client.get(f"/builds/build-{n}").json["message"] for n in (102, 103, 104)]
         assert told == ["It is about to begin.", "1 build is before it.", "2 builds are before it."]

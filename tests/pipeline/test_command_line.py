@@ -7,6 +7,7 @@ import re
 import shlex
 import socket
 import subprocess
+import sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -68,6 +69,7 @@ def test_a_variable_may_carry_the_prefix_and_an_option_goes_before_both(typed, t
     other = {"WAREHOUSE": str(tmp_path / "other")}
     assert f"{nothing} yet" in typed("sql", CLV_WAREHOUSE=str(tmp_path), **other).stderr
     assert f"{nothing} yet" in typed("sql", "--warehouse", str(tmp_path), CLV_WAREHOUSE="x", **other).stderr
+    assert f"{nothing} yet" in run("make", "sql", f"WAREHOUSE={tmp_path}", CLV_WAREHOUSE="x").stderr
 
 
 def test_spark_is_not_asked_for_in_vain(tmp_path, monkeypatch, capsys):
@@ -155,6 +157,15 @@ def test_the_command_that_is_printed_gives_the_same_settings_again(tmp_path, mon
         assert f"There is no file {settings.orders}." in ended.stderr
     monkeypatch.chdir(ROOT)
     assert command_line("train", Settings()) == "make train"
+
+
+def test_where_there_is_no_makefile_as_in_the_container_python_is_to_be_typed(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.settings.MAKEFILE", tmp_path / "Makefile")
+    settings = Settings(warehouse=tmp_path / "a $b")
+    typed = command_line("sql", settings)
+    assert command_line("serve", settings) == f"CLV_WAREHOUSE='{tmp_path / 'a $b'}' python -m api"
+    ended = run("sh", "-c", typed, PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}", CLV_WAREHOUSE="x")
+    assert f"Nothing is published in {settings.warehouse} yet. Build first: make build WAREHOUSE='" in ended.stderr
 
 
 def test_documentation_on_a_port_in_use_names_another_one(built: Shop):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 import sys
 
@@ -66,8 +65,8 @@ def test_a_model_that_is_registered_can_score_at_once(make_model, parquet, tmp_p
     refused = predictor_command("score", "--model", model, parquet, **manifests)
     assert refused.returncode == 1
     assert b"is not registered" in refused.stderr
-    typed = shlex.split(refused.stderr.decode().partition("If you trust who gave it to you: python -m pipeline")[2])
-    registered = predictor_command(*typed)
+    typed = refused.stderr.decode().partition("If you trust who gave it to you: ")[2]
+    registered = subprocess.run(["sh", "-c", typed], cwd=PROJECT, env={"PATH": "/usr/bin:/bin"}, capture_output=True)
     assert registered.returncode == 0, registered.stderr
     next_line = f"Build with it: make build MODEL={model} MODEL_MANIFESTS={manifests['MODEL_MANIFESTS']}"
     assert next_line in registered.stderr.decode()
@@ -94,6 +93,15 @@ def test_what_can_not_be_used_is_told_in_one_or_two_lines_without_a_traceback(pa
         assert done.returncode == 1
         assert says in done.stderr.decode()
         assert 1 <= len(done.stderr.decode().splitlines()) <= 2
+
+
+@pytest.mark.parametrize("memory", ["5M", "20M", "60M"])
+def test_too_little_memory_for_the_interpreter_itself_is_told_as_that(memory, tmp_path):
+    given = ("--model-memory", memory, "--model-manifests", tmp_path)
+    done = predictor_command("register", "--model", REFERENCE_MODEL, *given)
+    assert done.returncode == 1
+    last = done.stderr.decode().splitlines()[-1]
+    assert last.startswith("Give it more: make register ") and " MODEL_MEMORY=8G " in last
 
 
 def test_unusable_arguments_give_status_2_and_help_explains(parquet):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy
 import pytest
 
+import predictor
 from predictor import ModelError
 from predictor.sandbox import process
 from predictor.sandbox.errors import Remedy
@@ -92,6 +93,10 @@ def test_memory_past_the_limit_names_the_limit(score):
     with pytest.raises(ModelError, match="ran out of memory while predicting; its limit is 1 GB") as caught:
         score(model("return np.ones(2 ** 30)"), memory=2**30)
     assert caught.value.remedy is Remedy.MORE_MEMORY
+    for given, next_time in ((1, "8G"), (12.5, "25G")):  # where much was too little, what is named is more
+        settings = predictor.Settings(memory=int(given * 2**30))
+        typed = predictor.advice(caught.value, settings, lambda name, **changed: f"{changed}")
+        assert typed == f"Give it more: {{'MODEL_MEMORY': '{next_time}'}}"
 
 
 def test_an_endless_loop_ends_at_the_time_limit_and_names_it(score):

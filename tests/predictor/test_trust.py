@@ -79,7 +79,7 @@ def test_a_file_that_is_not_registered_is_not_loaded_and_the_command_is_named(ma
     with pytest.raises(ModelError, match="is not registered") as caught:
         scoring(path, settings)
     command = f"make register MODEL='{path}'"
-    assert predictor.advice(caught.value, lambda name: f"make {name} MODEL='{path}'").endswith(command)
+    assert predictor.advice(caught.value, settings, lambda name: f"make {name} MODEL='{path}'").endswith(command)
 
 
 def test_a_file_that_changed_by_one_byte_is_not_loaded_and_both_digests_are_named(make_model, trust, settings):

@@ -36,6 +36,7 @@ def in_words(given: str, questions: Sequence[Question]) -> str:
             text += [f"    {line:<{width}}{f'  # {why}' if why else ''}".rstrip() for line, why in question.answers]
     if any(question.answers for question in questions):
         text.append(
-            "Write the lines that are right into a file, orders.yml, and add MAPPING=orders.yml to the command."
+            "Write the lines that are right into your mapping; where you have none, into a new file, orders.yml, "
+            "and add MAPPING=orders.yml to the command."
         )
     return "\n".join(text)
