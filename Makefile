@@ -15,7 +15,7 @@ each_build := $(orders) MAPPING IGNORE MODEL WAREHOUSE MAX_REJECTED HISTORY_DAYS
 build.takes := $(each_build) AS_OF ENGINE SPARK_MASTER JSON
 work.takes := $(each_build) SCHEDULE TZ ON_FAILURE ON_WARNING QUEUE KEEP_UPLOADS CONFIG CHECK
 inspect.takes := $(orders) MAPPING IGNORE ENGINE SPARK_MASTER OUT JSON
-train.takes := $(orders) MAPPING IGNORE AS_OF HORIZON DISCOUNT_RATE MODEL WAREHOUSE STRICT MEMORY JSON $(model)
+train.takes := $(orders) MAPPING IGNORE AS_OF HORIZON DISCOUNT_RATE MODEL WAREHOUSE STRICT MEMORY ENGINE SPARK_MASTER JSON $(model)
 serve.takes := HOST PORT WAREHOUSE API_TOKENS API_TOKENS_FILE UPLOAD_TOKENS UPLOAD_TOKENS_FILE UPLOADS UPLOAD_LIMIT QUEUE LOG_CUSTOMERS SAFE_CELLS CORS_ORIGINS
 sql.takes := Q WAREHOUSE
 docs.takes := PORT WAREHOUSE
@@ -47,7 +47,7 @@ asked_engine = $(if $(filter spark,$(ENGINE)),$(VENV)/spark)
 inspect: $(VENV)/runtime $(asked_engine) ## how a file of orders would be read, and what has to be decided
 	@$(BIN)/python -m pipeline inspect
 
-train: $(VENV)/train ## make a model from the orders, test it, register it
+train: $(VENV)/train $(asked_engine) ## make a model from the orders, test it, register it
 	@$(BIN)/python -m pipeline train
 
 build: $(VENV)/runtime $(asked_engine) ## order lines to published predictions

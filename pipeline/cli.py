@@ -143,7 +143,7 @@ def inspect(OUT: Path | None = None, **given: Any) -> None:
 @_command("train", "Makes a model from the orders, tests it on past dates and registers it.")
 def train(**given: Any) -> None:
     settings = _settings(given)
-    _stop_where_spark_is_meant("train", settings)
+    _stop_where_the_engine_cannot_run("train", settings, given)
     stop_unless_installed("train")
     from pipeline.training.command import train
     from pipeline.training.summary import show

@@ -7,19 +7,22 @@ not part of its digest: a shop's exports write that in more than one way.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import duckdb
 
 _ORDERS = 256  # so that even a twentieth of them, which is what is left of a year after eleven months, is a dozen
 _HEX = 8  # of each digest: long enough to tell orders apart, too short to prove that one was there
-_DIGEST = f"left(md5(concat_ws('|', customer_id, order_date, cast(revenue as decimal(38, 6)))), {_HEX})"
+_TEXT = "concat_ws('|', customer_id, cast(order_date as string), cast(cast(revenue as decimal(38, 6)) as string))"
+_DIGEST = f"left(md5({_TEXT}), {_HEX})"
 
 
-def take(orders: duckdb.DuckDBPyConnection) -> str:
-    """The digests of `int_customer_orders`, in hex, one behind the other."""
+def take(ask: Callable[[str], list[tuple[Any, ...]]]) -> str:
+    """The digests of `int_customer_orders`, in hex, one behind the other. `ask` gives the rows of a query."""
     smallest = f"select {_DIGEST} as digest from int_customer_orders order by digest limit {_ORDERS}"
-    return "".join(digest for (digest,) in orders.execute(smallest).fetchall())
+    return "".join(digest for (digest,) in ask(smallest))
 
 
 def is_of(sample: str, first: date, last: date, orders: duckdb.DuckDBPyConnection) -> bool:

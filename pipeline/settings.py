@@ -56,6 +56,8 @@ TAKES = {  # which variables each command takes; they are its options, and make'
         "WAREHOUSE",
         "MEMORY",
         "STRICT",
+        "ENGINE",
+        "SPARK_MASTER",
         "JSON",
         *_MODEL_RUNS,
     ),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import duckdb
+
 import predictor
 from pipeline import orders
 from pipeline.warehouse.folder import Warehouse
@@ -29,6 +31,15 @@ class OnDuckDB:
         """The rows that a query of a dbt node gives."""
         with self._warehouse.read(self._warehouse.build_file) as build:
             return build.execute(sql).fetchall()
+
+    def give(self, build: duckdb.DuckDBPyConnection, **values: str) -> None:
+        """Has the views of a training answer for other values, by name, each a constant of SQL."""
+        for name, value in values.items():
+            build.execute(f"set variable {name} = {value}")
+
+    def rows(self, build: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:
+        """The rows of a query in words that both engines have, for DuckDB to go on with."""
+        return build.sql(sql)
 
     def bring_orders(self, source: orders.Source) -> None:
         """Nothing: dbt's seed reads them."""

@@ -76,6 +76,15 @@ class OnSpark:
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in self._session.sql(sql).collect()]
 
+    def give(self, build: duckdb.DuckDBPyConnection, **values: str) -> None:
+        """A view may ask no variable of a session, but it may ask another view."""
+        columns = ", ".join(f"{value} as {name}" for name, value in values.items())
+        self._session.sql(f"create or replace view {SCHEMA}.session_values as select {columns}")
+
+    def rows(self, build: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:
+        """They are brought into memory."""
+        return build.from_arrow(self._session.sql(sql).toArrow())
+
     @contextmanager
     def rows_of(self, table: CatalogTable) -> Iterator[pa.RecordBatchReader]:
         """The rows of a table of Spark's, which its executors write to files here; those are gone afterwards."""
@@ -106,6 +115,7 @@ class OnSpark:
         let_dbt_use(self._session)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._session.sql(f"create schema {SCHEMA}")
+        self._session.sql(f"use {SCHEMA}")
         with self._warehouse.open_build() as build:
             with plain_errors():
                 orders.load(build, _ORDERS, source, mapping(self._settings), self._warehouse.folder)
@@ -114,6 +124,8 @@ class OnSpark:
             if _LAST_BUILD in there:
                 self._bring(build, _LAST_BUILD, f"from {_LAST_BUILD}")
             self._bring_history(build, is_there=_HISTORY in there)
+            # The views of a training are made before it gives them a day.
+            self.give(build, as_of="cast(null as date)", label_days="cast(null as bigint)")
 
     def _bring(self, build: duckdb.DuckDBPyConnection, table: str, rows: str) -> None:
         file = self._folder / f"{table}.parquet"

@@ -11,12 +11,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pipeline import orders, orders_file
+from pipeline import orders, orders_file, orders_sample
 from pipeline.errors import UsageError
 from pipeline.events import Listener, Trained, Warned
 from pipeline.events.failures import plain_errors
 from pipeline.events.steps import Steps
 from pipeline.events.warnings import Warnings
+from pipeline.runners.on_duckdb import OnDuckDB
+from pipeline.runners.on_spark import OnSpark
 from pipeline.settings import Settings, command_line
 from pipeline.training import doubts
 from pipeline.training.plan import make_plan
@@ -41,7 +43,10 @@ class Training:
 def train(settings: Settings, listener: Listener) -> Training:
     """Writes and registers a model and its report. Raises ClvError, whose text is for people."""
     warehouse = Warehouse(settings.warehouse)
-    there = orders_file.find(settings, warehouse.training / "orders")
+    scratch = Warehouse(warehouse.training, settings.memory)
+    on_spark = settings.engine == "spark"
+    engine = OnSpark(settings, scratch, warehouse.training_log) if on_spark else OnDuckDB(scratch)
+    there = orders_file.find(settings, warehouse.training / "orders", engine.rows_of)
     if not settings.model.parent.is_dir():
         raise UsageError(
             f"There is no folder {settings.model.parent}. Name a file to write the model to: "
@@ -53,8 +58,11 @@ def train(settings: Settings, listener: Listener) -> Training:
         _stop_unless_writable(settings.model)
         warehouse.create()
         with build_lock(warehouse.folder / "training.lock", "training"):
+            warehouse.logs.mkdir(exist_ok=True)
+            warehouse.new_training_folder()
             try:
-                content = _train(settings, there, warehouse.new_training_folder(), steps, warnings)
+                with engine.running():
+                    content = _train(settings, there, engine, scratch, steps, warnings)
             finally:
                 warehouse.discard_training()
     listener(Trained(str(settings.model), content["model_id"]))
@@ -74,7 +82,12 @@ def _stop_unless_writable(model: Path) -> None:
 
 
 def _train(
-    settings: Settings, there: orders_file.Found, scratch: Path, steps: Steps, warnings: Warnings
+    settings: Settings,
+    there: orders_file.Found,
+    engine: OnDuckDB | OnSpark,
+    scratch: Warehouse,
+    steps: Steps,
+    warnings: Warnings,
 ) -> dict[str, Any]:
     """What the report is made of."""
     horizon, rate = settings.horizon, settings.discount_rate
@@ -82,14 +95,14 @@ def _train(
         with steps.step("load lines"), orders_file.plain_errors():
             source = there.fetch()
             fingerprint = orders.fingerprint(source)
-            snapshots = opened.enter_context(open_orders(settings, Path(source.given), scratch))
+            snapshots = opened.enter_context(open_orders(settings, source, engine, scratch))
             orders.stop_where_changed(source, fingerprint)
         doubts.stop_where_orders_lie_ahead(snapshots, settings, date.today())
         plan = make_plan(snapshots.first_day, snapshots.last_day, settings)
         with steps.step("features"):
             at = {each: snapshots.at(*each) for each in plan.labelled}
-            now, sample = snapshots.at(plan.last_day), snapshots.sample()
-            warnings.add(*orders_file.doubts(snapshots.warehouse), *doubts.about_orders(snapshots, now))
+            now, sample = snapshots.at(plan.last_day), orders_sample.take(snapshots.ask)
+            warnings.add(*orders_file.doubts(snapshots.build), *doubts.about_orders(snapshots, now))
     with steps.step("test"):
         past = [at[each, plan.test.days] for each in plan.test.cutoffs]
         test = backtest(at[plan.test.as_of, horizon], past, rate, [at[each, horizon] for each in plan.test.year_ago])
@@ -99,6 +112,11 @@ def _train(
     with steps.step("fit"):
         past = [at[each, plan.final.days] for each in plan.final.cutoffs]
         fitted, notes = fit(now, past, horizon, rate, [at[each, horizon] for each in plan.final.year_ago])
+        if (looked_at := len(now.customers)) < snapshots.customers:
+            notes.append(
+                f"Learned from {looked_at:,} of {snapshots.customers:,} customers and tested on them, chosen by a "
+                "digest of their ids."
+            )
     content = {
         "orders_file": source.name,
         "orders_sha256": fingerprint.sha256,
@@ -107,14 +125,14 @@ def _train(
         "horizon_days": horizon,
         "discount_rate": rate,
         "orders": snapshots.orders,
-        "customers": len(now.customers),
+        "customers": snapshots.customers,
         "cutoffs": [each.isoformat() for each in plan.final.cutoffs],
         "label_days": plan.final.days,
         "notes": notes,
         "tests": tests,
     }
     with steps.step("register"):
-        content["model_id"] = write_model(fitted, now, content, sample, settings, scratch).model_id
+        content["model_id"] = write_model(fitted, now, content, sample, settings, scratch.folder).model_id
     with steps.step("report"):
         report.write(content, test, settings.warehouse)
     return content

@@ -7,13 +7,12 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
-import duckdb
 import numpy as np
 
 from pipeline.errors import ClvError
 from pipeline.events import Warned
 from pipeline.settings import Settings, command_line, short
-from pipeline.training.snapshots import Snapshots
+from pipeline.training.snapshots import Snapshots, some_of
 from predictor.training import backtest
 from predictor.training.snapshot import Snapshot
 
@@ -21,7 +20,7 @@ _FAR_APART = 10 * 365  # days without any order, which no shop has
 _FEW_COME_BACK = 0.05  # of the customers; 1 in 2 or 3 is usual
 _REGULAR = 0.3  # spread over mean of a customer's intervals; of purchases at random times it is near 1
 _INTERVALS = 3  # that a customer needs to be looked at
-_LOOKED_AT = 30  # customers, below which regularity is chance
+_FEWEST, _MOST = 30, 100_000  # customers: of fewer, regularity is chance; more say the same
 _FAR_OFF = 2.0  # times, predicted over actual or the other way round
 
 
@@ -39,7 +38,7 @@ def about_orders(snapshots: Snapshots, now: Snapshot) -> Iterator[Warned]:
     """What is unusual in the orders, all of them up to the last day."""
     yield from _days_far_apart(snapshots)
     yield from _few_come_back(now)
-    yield from _regular_purchases(snapshots.warehouse)
+    yield from _regular_purchases(snapshots)
 
 
 def about_test(test: Mapping[str, Any]) -> Iterator[Warned]:
@@ -55,10 +54,10 @@ def about_test(test: Mapping[str, Any]) -> Iterator[Warned]:
 
 
 def _days_far_apart(snapshots: Snapshots) -> Iterator[Warned]:
-    lines_by_day = snapshots.warehouse.execute(
-        "select created_at_date, count(*) from stg_orders where created_at_date <= ? group by all order by all",
-        [snapshots.last_day],
-    ).fetchall()
+    lines_by_day = snapshots.ask(
+        f"select created_at_date, count(*) from stg_orders where created_at_date <= date '{snapshots.last_day}' "
+        "group by created_at_date order by created_at_date"
+    )
     lines = 0
     for (day, count), (next_day, _) in pairwise(lines_by_day):
         lines += count
@@ -83,14 +82,14 @@ def _few_come_back(now: Snapshot) -> Iterator[Warned]:
         )
 
 
-def _regular_purchases(warehouse: duckdb.DuckDBPyConnection) -> Iterator[Warned]:
-    customers, spread = warehouse.execute(
+def _regular_purchases(snapshots: Snapshots) -> Iterator[Warned]:
+    snapshots.rows(
+        "select customer_id, order_date from int_customer_orders "
+        f"where {some_of(snapshots.customers, _MOST)} group by customer_id, order_date having sum(revenue) > 0"
+    ).create("purchase_days")
+    customers, spread = snapshots.build.execute(
         f"""
-        with purchase_days as (
-            select customer_id, order_date from int_customer_orders
-            group by customer_id, order_date having sum(revenue) > 0
-        ),
-        intervals as (
+        with intervals as (
             select customer_id, order_date - lag(order_date) over (partition by customer_id order by order_date) as days
             from purchase_days
         ),
@@ -101,7 +100,7 @@ def _regular_purchases(warehouse: duckdb.DuckDBPyConnection) -> Iterator[Warned]
         select count(*), median(spread) from customers
         """
     ).fetchall()[0]
-    if customers >= _LOOKED_AT and spread < _REGULAR:
+    if customers >= _FEWEST and spread < _REGULAR:
         yield Warned(
             "purchases_at_regular_intervals",
             f"Customers who come back do so at regular intervals (half of them vary by less than {spread:.0%}), as "

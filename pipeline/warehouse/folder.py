@@ -44,6 +44,7 @@ class Warehouse:
         self.target = folder / "target"
         self.temporary = folder / ".clv-temporary"
         self.training = folder / ".clv-training"
+        self.training_log = self.logs / "spark-training.log"
         self.published_file = folder / PUBLISHED_FILE
         self.current = folder / "current"
         self.builds = folder / "builds"
@@ -67,7 +68,7 @@ class Warehouse:
 
     def _stop_at_links(self) -> None:
         """Raises ClvError where a link would have something written, or removed, in another place."""
-        logs = (self.logs / name for name in ("dbt.log", "model.log", "spark.log"))
+        logs = (self.logs / name for name in ("dbt.log", "model.log", "spark.log", self.training_log.name))
         reports = (self.folder / f"training_report.{kind}" for kind in ("html", "json"))
         for path in (self.builds, self.logs, self.target, self.temporary, self.training, *logs, *reports):
             if path.is_symlink():

@@ -79,8 +79,8 @@ def test_spark_is_not_asked_for_in_vain(tmp_path, monkeypatch, capsys):
         ("build", "SPARK_MASTER", "local[2]", f"make build WAREHOUSE={tmp_path} ENGINE=spark SPARK_MASTER='local[2]'"),
         ("build", "ORDERS", table, f"make build ORDERS={table} WAREHOUSE={tmp_path} ENGINE=spark"),
         ("inspect", "ORDERS", table, f"make inspect ORDERS={table} ENGINE=spark"),
-        ("train", "ORDERS", table, f"make train ORDERS=order_lines WAREHOUSE={tmp_path}"),
-        ("train", "ENGINE", "spark", "unset ENGINE"),
+        ("train", "ORDERS", table, f"make train ORDERS={table} WAREHOUSE={tmp_path} ENGINE=spark"),
+        ("work", "ORDERS", table, f"make work ORDERS=order_lines WAREHOUSE={tmp_path}"),
         ("work", "CLV_ENGINE", "spark", "unset CLV_ENGINE"),
     ]:
         monkeypatch.setenv(variable, value)

@@ -114,7 +114,7 @@ def test_a_shop_is_known_again_by_its_orders_and_no_other_is_taken_for_it(count)
         training = {
             "trained_from": "2020-01-01",
             "trained_as_of": "2020-12-30",
-            "orders_sample": orders_sample.take(file),
+            "orders_sample": orders_sample.take(lambda query: file.execute(query).fetchall()),
             "orders": count,
             "customers": len({customer for customer, *_ in ours}),
         }

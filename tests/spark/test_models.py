@@ -23,6 +23,7 @@ from pipeline.dbt import run_dbt
 from pipeline.errors import ClvError
 from pipeline.runners.on_spark import OnSpark
 from pipeline.settings import DEMO_ORDERS, Settings
+from pipeline.training.snapshots import some_of
 from pipeline.warehouse.folder import Warehouse
 from tests.dbt_project.conftest import Parsed, Project
 from tests.dbt_project.test_features import agrees, fresh, order_files
@@ -130,6 +131,16 @@ def test_a_table_of_a_catalog_is_read_with_its_types(project: OnOneSession) -> N
         words = f"^Spark cannot read table:{name}: {said}.* See "
         with pytest.raises(ClvError, match=words), project.engine.rows_of(CatalogTable(name, f"table:{name}")):
             pass
+
+
+def test_the_customers_of_a_training_are_those_that_duckdb_chooses(project: OnOneSession) -> None:
+    ids = "select customer_id from (values ('c1'), ('007'), ('Åse'), (' '), ('c2'), ('c3')) as ids(customer_id)"
+    query = f"{ids} where {some_of(2, most=1)} order by customer_id"
+    with duckdb.connect() as memory:
+        chosen = memory.execute(query).fetchall()
+        with_spark = project.engine.rows(memory, query).fetchall()
+    assert 0 < len(chosen) < 6
+    assert with_spark == chosen
 
 
 def test_no_step_of_a_model_or_a_test_is_one_task_over_everything(project: OnOneSession, ended: list[Any]) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import duckdb
 import numpy as np
 import pytest
 
+from pipeline.runners.on_duckdb import OnDuckDB
 from pipeline.training import doubts
 from pipeline.training.snapshots import Snapshots
+from pipeline.warehouse.folder import Warehouse
 from predictor.training.backtest import OURS
 from predictor.training.snapshot import Snapshot
 from tests.training.test_make_train import train, write
@@ -27,7 +30,9 @@ def found(purchases: list[tuple[str, int]], came_back: int = 500, customers: int
     days = [FIRST + timedelta(day) for _, day in purchases]
     frequency = np.where(np.arange(customers) < came_back, 2.0, 0.0)
     now = Snapshot(max(days), np.arange(customers), {"frequency": frequency})
-    return {each.code: each.text for each in doubts.about_orders(Snapshots(min(days), max(days), 1, orders), now)}
+    engine = OnDuckDB(Warehouse(Path("unused")))
+    snapshots = Snapshots(engine, orders, min(days), max(days), orders=1, customers=customers, chosen="true")
+    return {each.code: each.text for each in doubts.about_orders(snapshots, now)}
 
 
 def test_sound_orders_leave_no_doubt():

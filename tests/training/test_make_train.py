@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -18,9 +19,12 @@ import pyarrow as pa
 import pytest
 
 import predictor
+from pipeline import orders as order_lines
 from pipeline import orders_sample
+from pipeline.runners.on_duckdb import OnDuckDB
 from pipeline.settings import Settings
-from pipeline.training.snapshots import open_orders
+from pipeline.training.snapshots import Snapshots, open_orders
+from pipeline.warehouse.folder import Warehouse
 from predictor.reference_model import REFERENCE_MODEL
 from predictor.training.value_model import FEATURES, OUTPUTS
 
@@ -58,11 +62,20 @@ def train(folder: Path, orders: Path, status: int = 0, **given: str) -> str:
         env={**clean, **own, "MODEL_MANIFESTS": str(models), **given},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == status, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout + done.stderr
+
+
+def opened(file: Path, folder: Path, most_customers: int = 500_000) -> AbstractContextManager[Snapshots]:
+    """The orders of a file, as a training on DuckDB looks at them."""
+    scratch = Warehouse(folder)
+    source = order_lines.find(str(file))
+    return open_orders(
+        Settings(orders=file, warehouse=folder), source, OnDuckDB(scratch), scratch, most_customers=most_customers
+    )
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +104,7 @@ def test_the_model_is_registered_with_what_it_was_made_of(trained, lines):
             "create view int_customer_orders as select *, created_at_date as order_date "
             f"from read_csv('{folder / 'orders.csv'}')"
         )
-        assert manifest.training["orders_sample"] == orders_sample.take(file)
+        assert manifest.training["orders_sample"] == orders_sample.take(lambda query: file.execute(query).fetchall())
     made = dill.loads((folder / "models" / "model.dill").read_bytes())
     assert (made.horizon, made.discount_rate) == (120, 0.05)
     assert 0 < manifest.training["metrics"]["gini"] < 1
@@ -152,9 +165,30 @@ def test_no_later_order_changes_a_byte_of_the_features_at_a_past_date(lines, tmp
         folder = tmp_path / name
         folder.mkdir()
         orders = write(folder / "orders.csv", content)
-        with open_orders(Settings(orders=orders, warehouse=folder), orders, folder) as snapshots:
+        with opened(orders, folder) as snapshots:
             seen.append({name: column.tobytes() for name, column in snapshots.at(day).features.items()})
     assert seen[0] == seen[1] == seen[2]
+
+
+@pytest.mark.slow
+def test_of_many_customers_some_are_looked_at_the_same_at_each_date_and_by_what_is_known_of_all(lines, tmp_path):
+    day = date(2021, 1, 31)
+    orders = write(tmp_path / "orders.csv", lines)
+    seen = []
+    for most in (10_000, 800):
+        folder = tmp_path / str(most)
+        folder.mkdir()
+        with opened(orders, folder, most) as snapshots:
+            numbers = dict(
+                snapshots.build.execute("select customer_number, customer_id from customer_numbers").fetchall()
+            )
+            at = snapshots.at(day, 30)
+            assert set(at.customers) <= set(snapshots.at(snapshots.last_day).customers) == set(numbers)
+            columns = (*at.features.values(), at.actual)
+            seen.append({numbers[who]: row for who, *row in zip(at.customers, *columns, strict=True)})
+        assert snapshots.customers == 2500
+    assert 700 < len(numbers) < 900
+    assert seen[1] == {who: row for who, row in seen[0].items() if who in numbers.values()}
 
 
 @pytest.mark.slow
@@ -169,7 +203,7 @@ def test_the_label_is_the_discounted_revenue_of_the_days_after_the_date(tmp_path
         ("c", "7", "1", "1", "30.00", "2020-03-10"),  # not a customer yet
     ]
     orders = write(tmp_path / "orders.csv", lines)
-    with open_orders(Settings(orders=orders, warehouse=tmp_path), orders, tmp_path) as snapshots:
+    with opened(orders, tmp_path) as snapshots:
         assert (snapshots.first_day, snapshots.last_day) == (date(2020, 1, 1), date(2020, 4, 1))
         assert snapshots.orders == 7
         actual = snapshots.at(date(2020, 3, 1), 30).actual
