@@ -15,7 +15,7 @@ COLUMNS = ("customer_id", "order_id", "order_item_id", "num_items", "revenue", "
 
 _TAX = re.compile(
     r"[\s_-]*[(\[]?(inc|ex|ink|zzgl|with|without|con|sin|sem|com|ohne|mit)[a-z.]*[\s_]*"
-    r"(tax|taxes|vat|gst|mwst|ust|iva|btw|tva)\.?[)\]]?$|[\s_-]+(incl?|excl?)$",
+    r"(tax|taxes|vat|gst|mwst|ust|iva|btw|tva)\.?[)\]]?$|[\s_-]+[(\[]?(incl?|excl?|netto|brutto|ht|ttc)[)\]]?$",
     re.IGNORECASE,
 )
 _CENTS = re.compile(
@@ -28,7 +28,7 @@ def normalised(name: str) -> str:
     """The name without case, accents, what separates words, or a currency behind: `Kunden-Nr. (EUR)` is `kundennr`."""
     spelled = _UNIT.sub("", name.strip()).lower().replace("ß", "ss").replace("n°", "no ").replace("nº", "no ")
     bare = "".join(c for c in unicodedata.normalize("NFKD", spelled) if not unicodedata.combining(c))
-    return re.sub(r"[^a-z0-9]+", "", bare)
+    return re.sub(r"[\W_]+", "", bare)
 
 
 @cache

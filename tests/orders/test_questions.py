@@ -40,6 +40,23 @@ CASES = {  # name: (file, words of the question, revenue with the first answer, 
              "c,3,1,1.00,2024-01-02,remove the test label", header=f"{HEADER},Этап"),
         ("Этап", "Отменён: 1 line, 500.00"), "11", "511",
     ),
+    "lines that take back what was paid": (
+        file("a,1,1,10.00,2024-01-01,Payment", "b,2,1,50.00,2024-01-02,Payment", "b,3,1,-50.00,2024-01-03,Refund",
+             header=f"{HEADER},Event Type"),
+        ("Refund: 1 line, -50.00",), "10", "60",
+    ),
+    "a mark in another language": (
+        file("a,1,1,10.00,2024-01-01,N", "b,2,1,500.00,2024-01-02,J", header=f"{HEADER},Storniert"),
+        ("Storniert marks lines", "J: 1 line, 500.00"), "10", "510",
+    ),
+    "amounts with a sign that may have to be taken off": (
+        file("a,1,1,10.00,2024-01-01,$0.00", "b,2,1,50.00,2024-01-02,$20.00", header=f"{HEADER},Partial Refunds"),
+        ("Partial Refunds holds amounts",), "40", "60",
+    ),
+    "offers beside orders": (
+        file("a,1,1,10.00,2024-01-01,Sales Order", "b,2,1,50.00,2024-01-02,Quotation", header=f"{HEADER},Status"),
+        ("Quotation: 1 line, 50.00",), "10", "60",
+    ),
     "a column of another name that holds currencies": (
         file("a,1,1,10.00,2024-01-01,EUR", "b,2,1,500.00,2024-01-02,XAF", "c,3,1,1.00,2024-01-02,EUR",
              "d,4,1,2.00,2024-01-02,NULL", header=f"{HEADER},pays_in"),
@@ -131,11 +148,44 @@ def test_a_column_that_is_missing_is_asked_for_beside_those_that_are_there(reade
 def test_where_no_name_is_known_the_likeliest_columns_come_first_and_the_order_is_asked_for_too(reader):
     """Numbers of orders grow, and could be seconds since 1970; customers come again; names may end in known ones."""
     lines = [f"{2000000000 + n}\t;{100 + n % 7};{n + 1:02}.01.2024;{1 + n % 2};{n + 1},50;x{n}" for n in range(30)]
-    path = reader.write("orders.csv", "\n".join(["注文番号;会員番号;注文日;個数;合計;amazon-order-id", *lines]) + "\n")
+    path = reader.write("orders.csv", "\n".join(["주문번호;회원번호;주문일;수량;합계;legacy-order-id", *lines]) + "\n")
     likeliest = [question.answers[0][0] for question in reader.asked(path).questions]
-    theirs = {"customer_id": "会員番号", "revenue": "合計", "created_at_date": "注文日", "order_id": "amazon-order-id"}
+    theirs = {"customer_id": "회원번호", "revenue": "합계", "created_at_date": "주문일", "order_id": "legacy-order-id"}
     assert likeliest == [f"columns: {{{name}: {column}}}" for name, column in theirs.items()]
     assert (len(reader.answered(path).customers), reader.answered(path).revenue) == (7, Decimal(480))
+
+
+def test_customers_and_orders_are_offered_where_an_order_is_of_one_of_them_and_of_one_day(reader):
+    path = reader.write("orders.csv", file(
+        "2024-01-01,7,m,red,AB,5.00,S1", "2024-01-01,7,n,blue,AB,6.00,S1", "2024-01-02,8,m,red,CD,7.00,S1",
+        "2024-01-03,9,n,red,AB,8.00,S1", header="SHOP_DATE,BASKET_ID,PROD_CODE,COLOUR,WHO_CODE,SPEND,STORE_CODE",
+    ))  # fmt: skip
+    (question,) = reader.asked(path).questions
+    assert [answer for answer, _ in question.answers] == [
+        "columns: {customer_id: WHO_CODE}", "columns: {customer_id: STORE_CODE}"
+    ]  # fmt: skip
+    path = reader.write("orders.csv", file(
+        "2024-01-01,a,m,7,5.00", "2024-01-01,a,n,7,6.00", "2024-01-02,b,m,8,7.00", "2024-01-03,a,n,9,8.00",
+        header="date,customer_id,label,basket,grams",
+    ))  # fmt: skip
+    assert [answer for answer, _ in reader.asked(path).questions[-1].answers] == [
+        "columns: {order_id: basket}", "columns: {order_id: null}"
+    ]  # fmt: skip
+
+
+def test_what_says_the_same_once_more_is_no_question(reader):
+    """The other number of each order, and the name beside a customer's number; where two have one name, or one two."""
+    header = "Rechnungsdatum,Rechnungsnummer,Bestellnummer,Kunde,Kundennummer,Betrag"
+    path = reader.write("orders.csv", file(
+        "2024-01-01,R1,B1,Ann,7,5.00", "2024-01-02,R2,B2,Bob,8,6.00", "2024-01-02,R2,B2,Bob,8,1.00",
+        "2024-01-03,R3,B3,Bob,9,7.00", header=header,
+    ))  # fmt: skip
+    read = reader.read(path)
+    assert (read.customers, {row["order_id"] for row in read.used}) == ({"7", "8", "9"}, {"B1", "B2", "B3"})
+    path.write_text(file("2024-01-01,R1,B1,Ann,7,5.00", "2024-01-02,R2,B1,Bob,7,6.00", header=header))
+    assert [question.text.split(":")[0] for question in reader.asked(path).questions] == [
+        "Two columns could be customer_id", "Two columns could be order_id"
+    ]  # fmt: skip
 
 
 def test_a_price_may_be_what_was_paid_and_a_column_without_a_name_is_offered_for_nothing(reader):

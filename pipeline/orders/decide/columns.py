@@ -21,6 +21,13 @@ from pipeline.orders.reading import Rows
 
 Columns = dict[str, Column | None]
 _NOBODY = ("", "0", "0.0", "-1", "na", "null", "none", "nan", "guest")
+# What hardly is a customer: what was sold, where, how it was paid or came there.
+_SOMETHING_ELSE = re.compile(
+    r"product|item|article|artikel|produit|prodotto|sku|asin|ean|gtin|brand|categor|dept|department|country|city|state|"
+    r"region|channel|store|shop|branch|warehouse|payment|method|service|fulfil|courier|carrier|ship|status|type|gender|"
+    r"title|coupon|promo"
+)
+_SOMEBODY = re.compile(r"(cust|client|buyer|user|member|shopper|household|kund|acheteur|comprador|klant)")
 _NEEDED = {"customer_id": "the customer", "revenue": "the money", "created_at_date": "the date"}
 
 
@@ -60,6 +67,8 @@ class _Chooser:
             if name in _NEEDED:
                 self._ask_for_missing(name)
             return None
+        if name in ("customer_id", "order_id"):
+            among = self._of_different_things(name, among)
         if len(among) > 1 and name != "order_item_id":
             self._ask_which(name, among)
         elif name == "customer_id":
@@ -80,6 +89,25 @@ class _Chooser:
                 return filled
         # A number of the order that stands nowhere is none; what is needed is told by its empty column.
         return groups[0] if groups and not (name == "order_id" and self._saw_all) else []
+
+    def _of_different_things(self, name: str, among: list[int]) -> list[int]:
+        """Without what says the same once more: an order's other number, or the name beside a customer's number."""
+        among = sorted(among, key=lambda i: sum(not row[i] for row in self._rows))  # of two, what is filled in
+        if name == "order_id":
+            return [*among[:1], *(i for i in among[1:] if not self._tells(among[0], i) or not self._tells(i, among[0]))]
+        spelled = {i: names.normalised(self._titles[i]) for i in among}
+        return [
+            i
+            for i in among
+            if not any(spelled[i] != spelled[j] and spelled[i] in spelled[j] and self._tells(j, i) for j in among)
+        ]
+
+    def _tells(self, key: int, position: int, letters: int | None = None) -> bool:
+        """Whether one value of `key` always stands beside one value of the other column, or its first letters."""
+        beside: dict[str | None, str] = {}
+        return all(
+            (value := (row[position] or "")[:letters]) == beside.setdefault(row[key], value) for row in self._rows
+        )
 
     def _ask_where_many_are_missing(self, chosen: int) -> None:
         """Guests have no number, and an address all the same: whether they are customers is the shop's to say."""
@@ -171,6 +199,8 @@ class _Chooser:
         return product
 
     def _ask_which(self, name: str, among: list[int]) -> None:
+        if name == "revenue":  # what are never more than 99, and whole, are pieces
+            among = sorted(among, key=lambda i: all(re.fullmatch(r"-?\d\d?", value) for value in self._values(i)))
         titles = [self._titles[i] for i in among]
         if len(set(titles)) < len(titles):
             self.questions.append(
@@ -217,7 +247,11 @@ class _Chooser:
 
     def ask_for_order(self) -> None:
         """Beside what has to be asked: where no name is known, the number of the order is there all the same."""
-        if likely := sorted(self._that_look_like("customer_id", "order_id"), key=lambda i: -self._differing(i)):
+        likely = sorted(self._that_look_like("customer_id", "order_id"), key=lambda i: -self._differing(i))
+        for name, letters in (("customer_id", None), ("created_at_date", len("2024-01-15"))):
+            for one in self._candidates(name)[:1]:  # an order is of one customer and of one day
+                likely = [i for i in likely if self._tells(i, one, letters)]
+        if likely:
             answers = (
                 *((self._column(i), f"such as {plain(self._values(i)[0], 40)}") for i in likely[:5]),
                 (None, "none of them: a customer's lines of one day are one order"),
@@ -252,6 +286,8 @@ class _Chooser:
             )
         alike += [i for i in unknown if looks[i] == "created_at_date" and all(map(str.isdigit, self._values(i)))]
         keys = [i for i in alike if not guards.find([self._titles[i]], ()) and self._differing(i) > 0.01]
+        if name == "customer_id" and (orders := self._candidates("order_id")):
+            keys = [i for i in keys if self._tells(orders[0], i)] or keys  # an order is one customer's
         return sorted(keys, key=lambda i: (name not in ends[i], *self._unlikely_customer(i)))
 
     def _is_like_a_number_of_something(self, position: int) -> bool:
@@ -264,11 +300,19 @@ class _Chooser:
         values = [row[position] for row in self._rows if row[position]]
         return len(set(values)) / len(values) if len(values) > 20 else 0.5
 
-    def _unlikely_customer(self, position: int) -> tuple[bool, bool, bool, float]:
-        """Whether nobody came again, as where lines are numbered; whether its name is not that of a key; how few."""
-        differing = self._differing(position)
+    def _unlikely_customer(self, position: int) -> tuple[bool, bool, bool, bool, bool, float]:
+        """Whether its name is not of somebody, and is of something else; whether nobody came again, as where lines are
+        numbered; whether its name is not that of a key; how few."""
+        differing, spelled = self._differing(position), names.normalised(self._titles[position])
         is_key = re.search(r"(?i)(id|key|no|nr|num|number|code|hash|name)[^a-z]*$", self._titles[position])
-        return differing == 1, not is_key, differing < 0.1, differing
+        return (
+            not _SOMEBODY.match(spelled),
+            _SOMETHING_ELSE.search(spelled) is not None,
+            differing == 1,
+            not is_key,
+            differing < 0.1,
+            differing,
+        )
 
 
 def _is_day(value: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.orders.mapping import NOT_EMPTY
 from pipeline.orders.names import normalised
-from pipeline.orders.numbers import MISSING, NumberFormat
+from pipeline.orders.numbers import MISSING, SIGNS, NumberEvidence, NumberFormat
 
 _CURRENCY = re.compile(
     r"(.*currency(code|iso)?|cur|curr|ccy|wkz|waers|waerk|wahrung|waehrung|wahrg|devise|moneda|moeda|divisa|valuta)"
@@ -56,7 +56,7 @@ _NO_PURCHASE = re.compile(
     r"in afwachting|openstaand|vervallen|concept|on.?hold|holded|"
     r"draft|entwurf|trash|\btest|fraud|charge.?back|"
     r"credit.?(note|memo)|gutschrift|avoir|not[ae] d[ei] cr[eé]dito|creditnota|creditfactuur|reversal|"
-    r"disput|expired|abandon|incomplete|unavailable|error|blocked|\bview|\bcart\b|add.?to.?cart|remove|quote|requires_|abgebrochen|canceled|"
+    r"disput|expired|abandon|incomplete|unavailable|error|blocked|\bview|\bcart\b|add.?to.?cart|remove|quot(e|ation)|angebot|\bdevis\b|presupuesto|cotizaci|orçamento|preventivo|offerte|requires_|abgebrochen|canceled|"
     r"\bopened\b|\bclick(?!.{0,5}collect)|"
     r"\b(un)?subscribed\b|\bbounced?\b|wish.?list|start(ed)? checkout|checkout started|"
     r"withdraw|\bpayout|^transfer$|\bfee$|not.?paid|awaiting.?payment|recusad|"
@@ -65,6 +65,10 @@ _NO_PURCHASE = re.compile(
     r"avbrut|makuler|återbetal|kanseller|afbrudt|peruttu|palautettu|zrušen|stornov|töröl|visszatér|"
     r"ακυρ|επιστρ|huỷ|hủy|ยกเลิก|מבוטל|ملغ"
 )  # fmt: skip
+_TAKES_BACK = re.compile(
+    r"refund|return|erstatt|rembours|reembols|rimbors|devol|devuel|retour|storno|"
+    r"credit.?(note|memo)|gutschrift|avoir|not[ae] d[ei] cr[eé]dito|creditnota|creditfactuur|reversal"
+)
 # What hardly stands in a column for any other reason; in a column of any name. What can be refunded is not, and the
 # bare Rembours and Reembolso are ways to pay.
 _SAYS_SO = re.compile(
@@ -86,10 +90,10 @@ _PURCHASE = re.compile(
     r"bezahlt|versendet|versandt|geliefert|abgeschlossen|erledigt|bezahlung.*|paye?e?|payee?|livree?|expediee?|terminee?|validee?|"
     r"completad[oa]|pagad[oa]|enviad[oa]|entregad[oa]|pago|entregue|concluid[oa]|finalizad[oa]|aprobad[oa]|aprovad[oa]|completat[oa]|"
     r"pagat[oa]|spedit[oa]|consegnat[oa]|evas[oa]|conclus[oa]|afgerond|voltooid|betaald|verzonden|geleverd|wc-completed|wc-processing|"
-    r"created|new|open"
+    r"created|new|open|sales orders?|locked"
 )  # fmt: skip
-_TRUE = {"true", "1", "yes", "y", "t", "ja", "oui", "si", "sim", "x", "1.0"}
-_FALSE = {"false", "0", "no", "n", "f", "nein", "non", "nao", "", "0.0"}
+_TRUE = {"true", "1", "yes", "y", "t", "ja", "j", "wahr", "oui", "o", "vrai", "si", "sí", "s", "sim", "x", "1.0"}
+_FALSE = {"false", "0", "no", "n", "f", "nein", "falsch", "non", "faux", "nao", "não", "", "0.0"}
 MOST_VALUES = 60
 _NOTHING = {word.upper() for word in MISSING}
 
@@ -123,12 +127,16 @@ class Value:
 
 @dataclass(frozen=True)
 class Doubt:
-    """What has to be asked of a column: its values, and the settings that answer."""
+    """What has to be asked of a column: its values, and the settings that answer.
+
+    Lines that take back what was paid, `takes_back`, are likelier to be counted than left out.
+    """
 
     guard: Guard
     says: str
     values: tuple[Value, ...]
     answers: tuple[tuple[str, dict[str, Any]], ...]
+    takes_back: bool = False
 
 
 def find(names: Sequence[str], settled: Sequence[str], discounts: Sequence[str] = ()) -> list[Guard]:
@@ -210,13 +218,14 @@ def _status(guard: Guard, values: Sequence[Value]) -> Doubt | None:
     ]
     if bad:
         says = "says that some lines are no purchases"
-    elif strange and len(values) > 1 and _SURE.fullmatch(normalised(guard.name)):
+    elif strange and sum(value.text != "" for value in values) > 1 and _SURE.fullmatch(normalised(guard.name)):
         says = "may say that some lines are no purchases"
     else:
         return None
     # The most frequent is hardly no purchase where nothing is known of any.
     proposed = [value.text for value in bad or (strange if len(strange) < len(values) else strange[1:])]
-    return Doubt(guard, says, tuple(values), (("leave_out", {guard.name: proposed}),))
+    takes_back = bool(bad) and all(_TAKES_BACK.search(normal(v.text)) and v.money and v.money < 0 for v in bad)
+    return Doubt(guard, says, tuple(values), (("leave_out", {guard.name: proposed}),), takes_back)
 
 
 def _paid(guard: Guard, values: Sequence[Value]) -> Doubt | None:
@@ -238,7 +247,8 @@ def _flag(guard: Guard, values: Sequence[Value], revenue: str) -> Doubt | None:
         if not true:
             return None
         return Doubt(guard, "marks lines that are no purchases", tuple(values), (("leave_out", {guard.name: true}),))
-    if all(re.fullmatch(r"[-+]?[0-9]*[.,]?[0-9]+", value.text.strip()) for value in filled):
+    amounts = NumberEvidence.of(value.text for value in filled)
+    if not amounts.others and amounts.marks.keys() <= SIGNS.keys():
         if not any(re.search("[1-9]", value.text) for value in filled):
             return None
         return Doubt(

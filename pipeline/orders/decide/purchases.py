@@ -114,12 +114,11 @@ def _question(doubt: Doubt, names: Sequence[str]) -> Question:
         answers = tuple(
             (setting, value if setting == "columns" else {place: value[name]}) for setting, value in answers
         )
+    of_lines = [(line(setting, value), "") for setting, value in answers]
+    ignore = (line("ignore", [name]), f"take all lines; the same as IGNORE={shlex.quote(plain(name))}")
     return Question(
         f"The column {plain(name)} {doubt.says}: {plain('; '.join(shown), 400)}.",
-        (
-            *((line(setting, value), "") for setting, value in answers),
-            (line("ignore", [name]), f"take all lines; the same as IGNORE={shlex.quote(plain(name))}"),
-        ),
+        (ignore, *of_lines) if doubt.takes_back else (*of_lines, ignore),
     )
 
 

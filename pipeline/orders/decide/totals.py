@@ -12,7 +12,9 @@ from pipeline.orders.errors import plain
 from pipeline.orders.mapping import Expression
 from pipeline.orders.reading import Rows
 
-_ORDER_TOTAL = re.compile(r"(?!.*(line|item|row)).*(order|grand|invoice|basket|cart).*|total|totalprice|totalamount")
+_ORDER_TOTAL = re.compile(
+    r"(?!.*(line|item|row)).*(order|grand|invoice|basket|cart|receipt).*|purchase(sum|total)|total|totalprice|totalamount"
+)
 
 
 def ask(
