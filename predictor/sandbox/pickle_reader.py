@@ -65,100 +65,123 @@ class Call:
 MARK = object()
 
 
+class StackMachine:
+    """The unpickler's stack and memo. Nothing is called: a call is put on the stack as what it is.
+
+    The opcodes are those of pickletools, protocols 0 to 5. What is fetched goes into `names`, and into `calls` what
+    makes code or imports a module.
+    """
+
+    def __init__(self, names: set[str], calls: list[Call]) -> None:
+        self._names = names
+        self._calls = calls
+        self._stack: list[Any] = []
+        self._memo: dict[Any, Any] = {}
+        self._steps = {
+            "MARK": lambda opcode, argument: self._stack.append(MARK),
+            "GLOBAL": lambda opcode, argument: self._push_global(*argument.split(" ", 1)),
+            "STACK_GLOBAL": self._fetch,
+            "INST": self._fetch_and_call,
+            "REDUCE": self._call,
+            "NEWOBJ": self._call,
+            "MEMOIZE": lambda opcode, argument: self._keep(len(self._memo)),
+            **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), lambda opcode, argument: self._keep(argument)),
+            **dict.fromkeys(
+                ("GET", "BINGET", "LONG_BINGET"), lambda opcode, argument: self._stack.append(self._memo[argument])
+            ),
+            "DUP": lambda opcode, argument: self._stack.append(self._stack[-1]),
+            "POP_MARK": lambda opcode, argument: self._pop_to_mark(),
+            "TUPLE": lambda opcode, argument: self._stack.append(tuple(self._pop_to_mark())),
+            **dict.fromkeys(("EMPTY_TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"), self._make_tuple),
+        }
+
+    def follow(self, opcode: pickletools.OpcodeInfo, argument: Any) -> None:
+        self._steps.get(opcode.name, self._replace)(opcode, argument)
+
+    def _fetch(self, opcode: pickletools.OpcodeInfo, argument: Any) -> None:
+        attribute, module = self._stack.pop(), self._stack.pop()
+        self._push_global(module, attribute)
+
+    def _fetch_and_call(self, opcode: pickletools.OpcodeInfo, argument: str) -> None:
+        arguments = tuple(self._pop_to_mark())
+        self._push_global(*argument.split(" ", 1))
+        self._push_call(self._stack.pop(), arguments)
+
+    def _call(self, opcode: pickletools.OpcodeInfo, argument: Any) -> None:
+        arguments, function = self._stack.pop(), self._stack.pop()
+        self._push_call(function, arguments)
+
+    def _make_tuple(self, opcode: pickletools.OpcodeInfo, argument: Any) -> None:
+        first = len(self._stack) - len(opcode.stack_before)
+        self._stack[first:] = [tuple(self._stack[first:])]
+
+    def _replace(self, opcode: pickletools.OpcodeInfo, argument: Any) -> None:
+        """All others push their argument, or take things off the stack, or put them into the container below."""
+        if not opcode.stack_before:
+            self._stack.extend([argument] * len(opcode.stack_after))
+            return
+        if pickletools.markobject in opcode.stack_before:
+            self._pop_to_mark()
+        below = takewhile(lambda kind: kind is not pickletools.markobject, opcode.stack_before)
+        taken = [self._stack.pop() for _ in below]
+        self._stack.extend((taken or [None])[-1:] * len(opcode.stack_after))
+
+    def _keep(self, number: int) -> None:
+        self._memo[number] = self._stack[-1]
+
+    def _pop_to_mark(self) -> list[Any]:
+        items = []
+        while (item := self._stack.pop()) is not MARK:
+            items.append(item)
+        return items[::-1]
+
+    def _push_global(self, module: Any, name: Any) -> None:
+        if not (isinstance(module, str) and isinstance(name, str)):
+            raise ValueError("the name of a global is not a text")
+        full = f"{module}.{name}"[:LONGEST_NAME]
+        if len(self._names) < MOST_NAMES:
+            self._names.add(full)
+        self._stack.append(Global(full))
+
+    def _push_call(self, function: Any, arguments: Any) -> None:
+        if isinstance(function, Global) and function.name == "_codecs.encode":  # bytes, in pickles of protocol 2
+            self._stack.append(arguments[0].encode("latin-1")[:LARGEST_CODE])
+            return
+        call = Call(function, arguments if isinstance(arguments, tuple) else ())
+        if call.name in CODE or call.name.endswith("._import_module"):
+            self._calls.append(call)
+        self._stack.append(call)
+
+
 class Reading:
-    """What is found on the way through a pickle's stack machine."""
+    """What is found in a pickle: `names` of globals, `calls` that matter here, and the versions it was `made_with`."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
         self.calls: list[Call] = []
         self.made_with: dict[str, str] = {}
+        self._version_of: str | None = None  # the package whose version is the next text
 
     def go_through(self, pickled: bytes) -> None:
-        """Follows every opcode as the unpickler would, but calls nothing: a call is put on the stack as what it is.
-
-        Raises whatever a pickle that is cut off or forged makes of that; what was found until then stays. The opcodes
-        are those of pickletools, protocols 0 to 5.
-        """
-        stack: list[Any] = []
-        memo: dict[Any, Any] = {}
-        version_of = None
-
-        def pop_to_mark() -> list[Any]:
-            items = []
-            while (item := stack.pop()) is not MARK:
-                items.append(item)
-            return items[::-1]
-
-        def push_global(module: Any, name: Any) -> None:
-            if not (isinstance(module, str) and isinstance(name, str)):
-                raise ValueError("the name of a global is not a text")
-            full = f"{module}.{name}"[:LONGEST_NAME]
-            if len(self.names) < MOST_NAMES:
-                self.names.add(full)
-            stack.append(Global(full))
-
-        def push_call(function: Any, arguments: Any) -> None:
-            if isinstance(function, Global) and function.name == "_codecs.encode":  # bytes, in pickles of protocol 2
-                stack.append(arguments[0].encode("latin-1")[:LARGEST_CODE])
-                return
-            call = Call(function, arguments if isinstance(arguments, tuple) else ())
-            if call.name in CODE or call.name.endswith("._import_module"):
-                self.calls.append(call)
-            stack.append(call)
-
-        argument: Any
+        """Raises whatever a pickle that is cut off or forged makes of that; what was found until then stays."""
+        machine = StackMachine(self.names, self.calls)
         for opcode, argument, _ in pickletools.genops(pickled):
-            name = opcode.name
-            if isinstance(argument, (bytes, bytearray)) and (version := XGBOOST.search(argument)):
-                self.made_with.setdefault("xgboost", ".".join(str(part[0]) for part in version.groups()))
-            if isinstance(argument, str) and (format := LIGHTGBM.match(argument)):
-                self.made_with.setdefault("lightgbm", format[1])
-            if isinstance(argument, (bytes, str)):
+            if isinstance(argument, (bytes, bytearray, str)):
+                self._look_for_versions(argument)
                 argument = argument[:LARGEST_CODE]
-                version_of = self._look_for_versions(argument, version_of)
-            if name == "MARK":
-                stack.append(MARK)
-            elif name == "GLOBAL":
-                push_global(*argument.split(" ", 1))
-            elif name == "STACK_GLOBAL":
-                attribute, module = stack.pop(), stack.pop()
-                push_global(module, attribute)
-            elif name == "INST":
-                arguments = pop_to_mark()
-                push_global(*argument.split(" ", 1))
-                push_call(stack.pop(), tuple(arguments))
-            elif name in ("REDUCE", "NEWOBJ"):
-                arguments, function = stack.pop(), stack.pop()
-                push_call(function, arguments)
-            elif name in ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"):
-                memo[len(memo) if name == "MEMOIZE" else argument] = stack[-1]
-            elif name in ("GET", "BINGET", "LONG_BINGET"):
-                stack.append(memo[argument])
-            elif name == "DUP":
-                stack.append(stack[-1])
-            elif name == "POP_MARK":
-                pop_to_mark()
-            elif name == "TUPLE":
-                stack.append(tuple(pop_to_mark()))
-            elif name in ("EMPTY_TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"):
-                size = len(opcode.stack_before)
-                items = tuple(stack[len(stack) - size :])
-                del stack[len(stack) - size :]
-                stack.append(items)
-            elif not opcode.stack_before:
-                stack.extend([argument] * len(opcode.stack_after))
-            else:  # all others take things off the stack, or put them into the container below
-                if pickletools.markobject in opcode.stack_before:
-                    pop_to_mark()
-                below = takewhile(lambda kind: kind is not pickletools.markobject, opcode.stack_before)
-                taken = [stack.pop() for _ in below]
-                stack.extend((taken or [None])[-1:] * len(opcode.stack_after))
+            machine.follow(opcode, argument)
 
-    def _look_for_versions(self, argument: bytes | str, version_of: str | None) -> str | None:
-        """Notes the text that follows the key of a version; returns the package whose version comes next."""
-        if version_of and isinstance(argument, str):
-            self.made_with.setdefault(version_of, argument[:LONGEST_NAME])
-        return VERSION_KEYS.get(argument) if isinstance(argument, str) else version_of
+    def _look_for_versions(self, argument: bytes | bytearray | str) -> None:
+        """In what a package has written of itself, or in the text after the key of a version."""
+        if not isinstance(argument, str):
+            if booster := XGBOOST.search(argument):
+                self.made_with.setdefault("xgboost", ".".join(str(part[0]) for part in booster.groups()))
+            return
+        if trees := LIGHTGBM.match(argument):
+            self.made_with.setdefault("lightgbm", trees[1])
+        if self._version_of:
+            self.made_with.setdefault(self._version_of, argument[:LONGEST_NAME])
+        self._version_of = VERSION_KEYS.get(argument)
 
     def imports(self) -> list[str]:
         """The names that are fetched, also by dill's own import function."""
