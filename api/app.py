@@ -12,7 +12,7 @@ from api.metrics import Metrics
 from api.places import Places
 from api.policy import LIMITS, Policies
 from api.routes import builds, customers, docs, health, metrics, page, predictions, segments, summary, training_report
-from api.schemas import Problem
+from api.schemas.common import Problem
 from api.settings import Settings
 from api.store.publication import Publication
 from pipeline.jobs import Jobs

@@ -12,17 +12,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException
 
-from api.schemas import (
-    CustomerQuery,
-    CustomersQuery,
-    ExportQuery,
-    ListingQuery,
-    LookupBody,
-    MappingBody,
-    Problem,
-    UploadForm,
-    UploadQuery,
-)
+from api.schemas.builds import MappingBody, UploadForm, UploadQuery
+from api.schemas.common import Problem
+from api.schemas.customers import CustomerQuery, CustomersQuery, ExportQuery, ListingQuery, LookupBody
 from api.store.changes import NotKept
 from api.store.errors import SnapshotError
 from api.store.publication import NotPublished

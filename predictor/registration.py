@@ -75,26 +75,35 @@ def register(
 
     trials = _Trials(pickled, inspection, list(features), list(outputs), settings)
     interpreter, trial = _find_interpreter(model, inspection, numpy.array(example, dtype="float64"), trials)
-    edges = {
-        "one row": trial.inputs[:1],
-        "zeros": numpy.zeros((1, len(trial.features))),
-        "large values": numpy.full((1, len(trial.features)), 1e6),
-    }
-    outcomes = trials.try_edges(interpreter, edges)
+    outcomes = trials.try_edges(interpreter, len(trial.features), trial.inputs[:1])
     for doubt in trial.doubts:
         log.warning("warning: %s", doubt.text)
     log.info("box: %s", trial.box)
+    manifest = _manifest(Path(model).name, trials, interpreter, trial, outcomes, dict(training or {}))
+    log.info("registered: %s", manifest.write(settings.manifests))
+    return manifest
 
-    manifest = Manifest(
-        file=Path(model).name,
-        sha256=digest_of(pickled),
-        size=len(pickled),
+
+def _manifest(
+    file: str,
+    trials: _Trials,
+    interpreter: Interpreter,
+    trial: _Trial,
+    outcomes: dict[str, object],
+    training: dict[str, Any],
+) -> Manifest:
+    """What was found, as it is written down."""
+    inspection, versions_there = trials.inspection, trial.versions
+    return Manifest(
+        file=file,
+        sha256=digest_of(trials.pickled),
+        size=len(trials.pickled),
         features=trial.features,
-        outputs=list(outputs),
+        outputs=trials.outputs,
         interpreter=None if interpreter.path == sys.executable else interpreter.path,
-        python=trial.versions["python"],
+        python=versions_there["python"],
         packages={
-            name: trial.versions[name] for name in ("dill", "numpy", *inspection.packages) if name in trial.versions
+            name: versions_there[name] for name in ("dill", "numpy", *inspection.packages) if name in versions_there
         },
         imports=list(inspection.imports),
         bytecode=list(inspection.bytecode),
@@ -104,10 +113,8 @@ def register(
         registered_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         registered_by=getpass.getuser(),
         doubts=[doubt.as_dict() for doubt in trial.doubts],
-        training=dict(training or {}),
+        training=training,
     )
-    log.info("registered: %s", manifest.write(settings.manifests))
-    return manifest
 
 
 def _look_at(model: str | Path, pickled: bytes, limits: Limits) -> Inspection:
@@ -192,11 +199,13 @@ class _Trials:
             doubts = self._doubts(worker, features, f"{interpreter}")
             return _Trial(worker.versions, worker.box, features, inputs, outputs, doubts)
 
-    def try_edges(self, interpreter: Interpreter, edges: dict[str, numpy.ndarray]) -> dict[str, object]:
+    def try_edges(self, interpreter: Interpreter, columns: int, one_row: numpy.ndarray) -> dict[str, object]:
         """The prediction for each odd row, or in words why there is none: they may be too odd for a good model."""
+        zeros = numpy.zeros((1, columns))
+        edges = {"one row": one_row, "zeros": zeros, "large values": zeros + 1e6}
         outcomes: dict[str, object] = {}
         while len(outcomes) < len(edges):  # a worker ends with the first row that its model fails on
-            with self._worker(interpreter, edges["zeros"].shape[1]) as worker:
+            with self._worker(interpreter, columns) as worker:
                 worker.start()
                 worker.load(self.pickled)
                 for number, (name, row) in enumerate(edges.items()):

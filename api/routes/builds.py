@@ -13,12 +13,13 @@ from flask import Response, abort, current_app, jsonify, request, url_for
 from pydantic import ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
-from api import schemas
 from api.policy import DETAILS, UPLOADS, policy
 from api.problems import from_validation, problem
 from api.routes.blueprint import api_blueprint
 from api.routes.form import PIECE, Repeated, parts
-from api.schemas import MAPPING_LIMIT, BuildPath, JobDetails, MappingBody, UploadForm, UploadQuery, problems
+from api.schemas.builds import MAPPING_LIMIT, BuildPath, JobDetails, MappingBody, UploadForm, UploadQuery
+from api.schemas.builds import Jobs as LatestJobs
+from api.schemas.common import problems
 from api.tokens import has_one_of
 from pipeline.jobs import MOST_QUEUED, Build, Incoming, Jobs, NoRoom, QueueFull, TooLarge, UploadError
 
@@ -72,7 +73,7 @@ def upload_orders(query: UploadQuery) -> Response:
     return response
 
 
-@routes.get("/builds", responses={200: schemas.Jobs, **problems(401, 503)})
+@routes.get("/builds", responses={200: LatestJobs, **problems(401, 503)})
 @policy(who="token", limit=DETAILS)
 def list_builds() -> dict[str, Any]:
     """The latest hundred builds that were asked for, the newest first"""

@@ -11,17 +11,8 @@ from api.policy import DETAILS, LONG, policy
 from api.routes.blueprint import api_blueprint
 from api.routes.csv_files import csv_file
 from api.routes.pages import CURSORS, cursor_of, paged
-from api.schemas import (
-    Customer,
-    CustomerPath,
-    CustomerQuery,
-    Customers,
-    CustomersQuery,
-    ExportQuery,
-    History,
-    Responses,
-    problems,
-)
+from api.schemas.common import Responses, problems
+from api.schemas.customers import Customer, CustomerPath, CustomerQuery, Customers, CustomersQuery, ExportQuery, History
 from api.store.changes import Changes
 from api.store.details import of_rows, pieces
 from api.store.listing import Cursor, page

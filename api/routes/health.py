@@ -11,7 +11,7 @@ from flask import current_app
 from api.places import Places
 from api.policy import policy
 from api.routes.blueprint import api_blueprint
-from api.schemas import Health
+from api.schemas.health import Health
 from api.store.publication import NotPublished, Publication
 from pipeline.jobs import Jobs
 

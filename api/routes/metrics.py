@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.policy import DETAILS, policy
 from api.routes.blueprint import api_blueprint
-from api.schemas import problems
+from api.schemas.common import problems
 
 routes = api_blueprint("metrics", tag="Operations")
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, abort, jsonify
 
 from api.routes.gzip import gzipped
-from api.schemas import ListingQuery
+from api.schemas.customers import ListingQuery
 from api.store.listing import Cursor
 
 CURSORS = """A cursor names the last customer of its page, so it leads on after a publish too. Every page names its

@@ -15,7 +15,8 @@ from api.routes.blueprint import api_blueprint
 from api.routes.csv_files import csv_file
 from api.routes.gzip import gzipped
 from api.routes.pages import CURSORS, cursor_of, paged
-from api.schemas import CustomerPath, Listing, ListingQuery, Lookup, LookupBody, Prediction, problems
+from api.schemas.common import problems
+from api.schemas.customers import CustomerPath, Listing, ListingQuery, Lookup, LookupBody, Prediction
 from api.store.columns import Columns
 from api.store.listing import page
 from api.store.publication import snapshot

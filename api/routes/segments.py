@@ -6,7 +6,8 @@ from typing import Any
 
 from api.policy import LONG, policy
 from api.routes.blueprint import api_blueprint
-from api.schemas import LIFECYCLES, TIERS, Segments, problems
+from api.schemas.common import LIFECYCLES, TIERS, problems
+from api.schemas.summary import Segments
 from api.store.publication import snapshot
 from api.store.snapshot import Snapshot
 

@@ -10,7 +10,8 @@ from flask import current_app
 
 from api.policy import LONG, policy
 from api.routes.blueprint import api_blueprint
-from api.schemas import Summary, problems
+from api.schemas.common import problems
+from api.schemas.summary import Summary
 from api.store import training_report
 from api.store.publication import snapshot
 from api.store.snapshot import Snapshot

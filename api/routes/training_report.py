@@ -7,7 +7,7 @@ from flask import Response, abort, current_app, request
 from api.assets import Asset
 from api.policy import LONG, policy
 from api.routes.blueprint import api_blueprint
-from api.schemas import problems
+from api.schemas.common import problems
 from api.store import training_report
 from api.store.publication import snapshot
 

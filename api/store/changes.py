@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import duckdb
 import pyarrow as pa
 
-from api.schemas import Filters
+from api.schemas.customers import Filters
 from api.store.details import PIECE
 from api.store.snapshot import Snapshot
 

@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from api.schemas import LIFECYCLES, TIERS
+from api.schemas.common import LIFECYCLES, TIERS
 from api.store.ids import BATCH, Ids, IdsInMemory, IdsInParquet, Unsorted, array
 
 VALUES = f"""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from api.schemas import Filters
+from api.schemas.customers import Filters
 from api.store.listing import wanted
 from api.store.snapshot import Snapshot
 

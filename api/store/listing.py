@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from api.schemas import LIFECYCLES, TIERS, Filters, ListingQuery
+from api.schemas.common import LIFECYCLES, TIERS
+from api.schemas.customers import Filters, ListingQuery
 from api.store.columns import Columns
 from api.store.snapshot import BUILD_ID
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from pipeline import orders, orders_file, sources
 from pipeline.errors import ClvError
 from pipeline.events import Inspected, Listener
+from pipeline.events.terminal import as_it_is, fact
 from pipeline.settings import Settings, command_line, short
 from pipeline.warehouse.folder import Warehouse
 
@@ -72,8 +73,7 @@ def _show(report: orders.Report, settings: Settings, out: Path | None) -> None:
 
     def show(title: str, *lines: str) -> None:
         for position, text in enumerate(lines):
-            console.print(f"[bold]{'' if position else title:<12}[/bold]", end="")
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
+            fact(console, "" if position else title, as_it_is(text))
 
     show("Orders", *report.orders)
     show("Read as", *report.read_as)

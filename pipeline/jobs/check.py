@@ -6,6 +6,7 @@ from datetime import datetime
 
 from rich.console import Console
 
+from pipeline.events.terminal import as_it_is, fact
 from pipeline.jobs.jobs import Jobs
 from pipeline.jobs.schedule import Schedule
 from pipeline.settings import Settings, command_line, short
@@ -16,8 +17,7 @@ def check(settings: Settings, schedule: Schedule | None) -> None:
     console = Console()
 
     def line(name: str, text: str) -> None:
-        console.print(f"[bold]{name:<12}[/bold]", end="")
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        fact(console, name, as_it_is(text))
 
     line("Builds", command_line("build", settings))
     if schedule:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.markup import escape
+from functools import partial
 
-from pipeline.events.terminal import printable
+from rich.console import Console
+
+from pipeline.events.summary import in_words
+from pipeline.events.terminal import as_it_is, fact, warning
 from pipeline.settings import Settings, command_line, short
 from pipeline.training.command import Training
 from predictor.training import report
@@ -13,11 +15,9 @@ from predictor.training import report
 
 def show(console: Console, settings: Settings, training: Training) -> None:
     """Prints what a training has made."""
-    content, seconds = training.content, training.seconds
+    content = training.content
 
-    def line(name: str, text: str) -> None:
-        console.print(f"[bold]{name:<12}[/bold]{text}", highlight=False, soft_wrap=True)
-
+    line = partial(fact, console)
     line("Orders", f"{content['orders']:,} of {content['customers']:,} customers, {content['first_order']} to "
          f"{content['trained_as_of']}")  # fmt: skip
     line("Value", f"of the next {content['horizon_days']} days, discounted at {content['discount_rate']:.0%} a year")
@@ -33,10 +33,10 @@ def show(console: Console, settings: Settings, training: Training) -> None:
     line(
         "", "[dim]total: predicted over actual; top 10 %: share of the revenue of the customers predicted highest[/dim]"
     )
-    line("Seconds", f"{sum(seconds.values()):.1f}: " + ", ".join(f"{name} {s:.1f}" for name, s in seconds.items()))
+    line("Seconds", in_words(training.seconds))
     for doubt in training.doubts:
-        console.print(f"[yellow]Warning[/yellow]     {escape(printable(doubt.text))}", highlight=False, soft_wrap=True)
+        warning(console, doubt.text)
     console.print()
     report_file = short(settings.warehouse / "training_report.html")
-    line("Written", f"{short(settings.model)}, registered; {report_file} and .json")
-    line("Next", command_line("build", settings))
+    line("Written", as_it_is(f"{short(settings.model)}, registered; {report_file} and .json"))
+    line("Next", as_it_is(command_line("build", settings)))

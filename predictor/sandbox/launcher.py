@@ -100,27 +100,10 @@ def run(command: list[str], memory: int, walls: set[str], folder: str, parent: i
 
     init = os.fork() if "processes" in walls else None
     if init == 0:
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody else collects what the model leaves behind
-        end_with_launcher()
-        os.close(parent)
-        leave_pipes()
-        while True:
-            signal.pause()
-
+        be_init(end_with_launcher, parent)
     worker = os.fork()
     if worker == 0:
-        try:
-            end_with_launcher()
-            os.setsid()
-            signal.set_wakeup_fd(-1)
-            for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
-                signal.signal(number, signal.SIG_DFL)
-            os.write(parent, " ".join(shut(folder, memory, walls)).encode() + b"\n")
-            os.execv(command[0], command)
-        except Exception as problem:
-            os.write(2, f"the worker can't be started: {problem}\n".encode(errors="replace"))
-        finally:
-            os._exit(127)  # it must not go on as a second launcher
+        be_worker(end_with_launcher, command, memory, walls, folder, parent)
 
     leave_pipes()
     status = wait(worker, init, memory, child_ended, parent)
@@ -133,6 +116,34 @@ def run(command: list[str], memory: int, walls: set[str], folder: str, parent: i
         except (ProcessLookupError, PermissionError):
             pass  # it has left nothing behind
     return status
+
+
+def be_init(end_with_launcher: Callable[[], None], parent: int) -> None:
+    """Stays, and does nothing, as the first process of the namespace, until it is ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody else collects what the model leaves behind
+    end_with_launcher()
+    os.close(parent)
+    leave_pipes()
+    while True:
+        signal.pause()
+
+
+def be_worker(
+    end_with_launcher: Callable[[], None], command: list[str], memory: int, walls: set[str], folder: str, parent: int
+) -> None:
+    """Becomes the command, in the box; never returns."""
+    try:
+        end_with_launcher()
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
+        os.write(parent, " ".join(shut(folder, memory, walls)).encode() + b"\n")
+        os.execv(command[0], command)
+    except Exception as problem:
+        os.write(2, f"the worker can't be started: {problem}\n".encode(errors="replace"))
+    finally:
+        os._exit(127)  # it must not go on as a second launcher
 
 
 def wait(worker: int, init: int | None, memory: int, child_ended: int, parent: int) -> int:

@@ -189,9 +189,7 @@ class Worker:
         return None
 
     def _what_failed(self, problem: dict[str, Any], stage: str) -> ModelError:
-        doing, python = DOING[stage], f"{self._interpreter} (Python {self._python})"
-        missing, line = problem.get("missing_module"), plain(problem.get("line"))
-        helps = f"\n{WRAP_IT}" if problem.get("helps") == "wrap" or _WANTS_A_FRAME.search(line) else ""
+        doing, line = DOING[stage], plain(problem.get("line"))
         if isinstance(versions := problem.get("versions"), dict):
             self.versions |= {plain(name): plain(version) for name, version in versions.items()}
         install = f"{shlex.quote(self._interpreter)} -m pip install"
@@ -204,27 +202,31 @@ class Worker:
             return ModelError(
                 f"{self._interpreter} can't run a model: {line}.\nInstall what it needs: {install} numpy dill"
             )
+        helps = f"\n{WRAP_IT}" if problem.get("helps") == "wrap" or _WANTS_A_FRAME.search(line) else ""
         if problem.get("unusable"):
             return ModelError(f"The model can't be used: {plain(problem['unusable'])}.{helps}")
-        if missing and stage == "load":
-            package = plain(missing)
+        if stage == "load":
+            return self._why_it_does_not_load(line, plain(problem.get("missing_module") or ""), install)
+        return ModelError(f"The model's predict() raised {line}{helps}")
+
+    def _why_it_does_not_load(self, line: str, missing: str, install: str) -> ModelError:
+        python = f"{self._interpreter} (Python {self._python})"
+        if missing:
             text = (
-                f"The model imports {package}, which {python} does not have ({line}).\n"
-                f"Install it there: {install} {shlex.quote(package.partition('.')[0])}"
+                f"The model imports {missing}, which {python} does not have ({line}).\n"
+                f"Install it there: {install} {shlex.quote(missing.partition('.')[0])}"
             )
             return ModelError(text, Remedy.OTHER_PYTHON)
-        if stage == "load" and (left_behind := _LEFT_BEHIND.search(line)):
+        if left_behind := _LEFT_BEHIND.search(line):
             return ModelError(
                 f"The file only names {left_behind[1]} of the script or notebook that wrote it, and does not hold it.\n"
                 "Write it again there with dill, which takes it along: dill.dump(model, file, recurse=True)"
             )
-        if stage == "load":
-            text = (
-                f"The model can't be loaded by {python}: {line}\n"
-                "Another Python may have made it, or other versions of its packages."
-            )
-            return ModelError(text, Remedy.OTHER_PYTHON)
-        return ModelError(f"The model's predict() raised {line}{helps}")
+        text = (
+            f"The model can't be loaded by {python}: {line}\n"
+            "Another Python may have made it, or other versions of its packages."
+        )
+        return ModelError(text, Remedy.OTHER_PYTHON)
 
     def _how_it_ended(self, stage: str) -> ModelError:
         try:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from werkzeug.test import Client
 
 from api import create_app
-from api.schemas import LIFECYCLES, TIERS, ListingQuery
+from api.schemas.common import LIFECYCLES, TIERS
+from api.schemas.customers import ListingQuery
 from api.settings import Settings
 from api.store import listing
 from api.store.columns import Columns

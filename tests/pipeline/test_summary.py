@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import date
 from io import StringIO
 from pathlib import Path
@@ -123,3 +124,14 @@ def test_what_the_model_was_trained_on_is_told_beside_what_a_value_covers(tmp_pa
 def test_a_warning_is_the_last_word_before_what_is_published_and_stays_plain_text(tmp_path):
     lines = printed(tmp_path, VALUES, warnings='[{"code": "x", "text": "[red]odd\\u001b[0m", "figures": {}}]')
     assert lines[lines.index("") - 1] == "Warning     [red]odd�[0m"
+
+
+def test_odd_names_are_printed_as_they_are_and_can_be_typed_again(tmp_path):
+    customer = r"c:cat:[red]\[b]\\"
+    folder = tmp_path / "it's :cat:[red]b"
+    folder.mkdir()
+    change = f"update customer_value set customer_id = '{customer}' where customer_id = 'c1'"
+    lines = printed(folder, VALUES, change)
+    assert lines[0] == f"Orders      {folder / 'orders.csv'}"
+    assert f"Top five          1,000.00  {customer}" in lines
+    assert f"WAREHOUSE={folder}" in shlex.split(lines[-1])

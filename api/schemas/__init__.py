@@ -1,0 +1,1 @@
+"""What goes in and out: validated, and shown in /openapi.json."""
