@@ -53,6 +53,19 @@ CASES = {  # name: (file, words of the question, revenue with the first answer, 
         file("a,1,1,10.00,2024-01-01,$0.00", "b,2,1,50.00,2024-01-02,$20.00", header=f"{HEADER},Partial Refunds"),
         ("Partial Refunds holds amounts",), "40", "60",
     ),
+    "payments that were not authorised": (
+        file("a,1,1,10.00,2024-01-01,Y", "b,2,1,500.00,2024-01-02,N", header=f"{HEADER},authorized_flag"),
+        ("authorized_flag", "N: 1 line, 500.00"), "10", "510",
+    ),
+    "events that are no purchase": (
+        file("a,1,1,10.00,2024-01-01,purchase", "b,2,1,0,2024-01-02,page_view", "b,3,1,7.00,2024-01-02,begin_checkout",
+             header=f"{HEADER},event_name"),
+        ("page_view: 1 line", "begin_checkout: 1 line, 7.00"), "10", "17",
+    ),
+    "deals that came to nothing": (
+        file("a,1,1,10.00,2024-01-01,Closed Won", "b,2,1,50.00,2024-01-02,Closed Lost", header=f"{HEADER},Stage"),
+        ("Closed Lost: 1 line, 50.00",), "10", "60",
+    ),
     "offers beside orders": (
         file("a,1,1,10.00,2024-01-01,Sales Order", "b,2,1,50.00,2024-01-02,Quotation", header=f"{HEADER},Status"),
         ("Quotation: 1 line, 50.00",), "10", "60",
@@ -171,6 +184,22 @@ def test_customers_and_orders_are_offered_where_an_order_is_of_one_of_them_and_o
     assert [answer for answer, _ in reader.asked(path).questions[-1].answers] == [
         "columns: {order_id: basket}", "columns: {order_id: null}"
     ]  # fmt: skip
+
+
+def test_keys_discounts_and_taxes_are_not_offered_as_the_money_before_what_may_be_it(reader):
+    header = "date,customer_id,ProductKey,user_pseudo_id,Rabatt %,MwSt,Zahlbar"
+    path = reader.write("orders.csv", file("2024-01-01,a,385,1026.45,0.50,1.90,11.90", header=header))
+    (question, *_) = reader.asked(path).questions
+    assert [answer for answer, _ in question.answers] == [
+        "columns: {revenue: Zahlbar}", "columns: {revenue: Rabatt %}", "columns: {revenue: MwSt}"
+    ]  # fmt: skip
+
+
+def test_money_in_a_currency_names_none(reader):
+    path = reader.write("orders.csv", file(
+        "a,1,1,10.00,2024-01-01,10.00", "b,2,1,20.00,2024-01-02,20.00", header=f"{HEADER},Total in Base Currency"
+    ))  # fmt: skip
+    assert reader.read(path).revenue == 30
 
 
 def test_what_says_the_same_once_more_is_no_question(reader):

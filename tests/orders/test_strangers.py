@@ -28,6 +28,7 @@ DATES = {  # two days as they are written: the first of them
     "lun. 15 janv. 2024|mer. 28 févr. 2024": "2024-01-15",
     "15/01/2024 10:30:00 a. m.|28/02/2024 01:30:00 p. m.": "2024-01-15",
     "mar 15 ene 2024|mié 16 ene 2024": "2024-01-15",
+    "15 de enero de 2024 10:00 hs.|16 de febrero de 2024 9:05 hs.": "2024-01-15",
     "15 gennaio 2024|3 maggio 2024": "2024-01-15",
     "15 mei 2024|3 maart 2024": "2024-03-03",
     "15 jan 2024 om 10.30|16 mrt 2024 om 9.05": "2024-01-15",

@@ -28,6 +28,11 @@ _SOMETHING_ELSE = re.compile(
     r"title|coupon|promo"
 )
 _SOMEBODY = re.compile(r"(cust|client|buyer|user|member|shopper|household|kund|acheteur|comprador|klant)")
+_KEY = re.compile(r"(?i)(id|key|no|nr|num|number|code|hash|name)[^a-z]*$")
+_SURE_KEY = re.compile(r"(?i:(^|[^a-z])(id|key|nr|num|number|code))$|[a-z](Id|ID|Key|Nr|Num|Number|Code)$")  # not paid
+_NO_PRICE = re.compile(
+    r"discount|rabatt|remise|descuento|desconto|sconto|korting|tax|vat|steuer|mwst|fee|shipping|versand|points"
+)
 _NEEDED = {"customer_id": "the customer", "revenue": "the money", "created_at_date": "the date"}
 
 
@@ -248,9 +253,10 @@ class _Chooser:
     def ask_for_order(self) -> None:
         """Beside what has to be asked: where no name is known, the number of the order is there all the same."""
         likely = sorted(self._that_look_like("customer_id", "order_id"), key=lambda i: -self._differing(i))
-        for name, letters in (("customer_id", None), ("created_at_date", len("2024-01-15"))):
-            for one in self._candidates(name)[:1]:  # an order is of one customer and of one day
-                likely = [i for i in likely if self._tells(i, one, letters)]
+        customers = self._candidates("customer_id")
+        days = self._candidates("created_at_date") or self._that_look_like("created_at_date")
+        for one, letters in (*((i, None) for i in customers[:1]), *((i, len("2024-01-15")) for i in days[:1])):
+            likely = [i for i in likely if self._tells(i, one, letters)]  # an order is of one customer and of one day
         if likely:
             answers = (
                 *((self._column(i), f"such as {plain(self._values(i)[0], 40)}") for i in likely[:5]),
@@ -275,14 +281,24 @@ class _Chooser:
         could_be = {name, "unit_price"} if name == "revenue" else {name}  # a ticket's price may be all that was paid
         unknown = [i for i in unknown if not ends[i] or could_be & ends[i]]
         looks = {i: _looks(self._values(i)) for i in unknown}
+        looks |= {i: "customer_id" for i in unknown if looks[i] == "revenue" and _SURE_KEY.search(self._titles[i])}
         alike = [i for i in unknown if looks[i] == look]
         if look == "created_at_date":  # long numbers may count seconds, and be those of orders
             return sorted(alike, key=lambda i: all(map(str.isdigit, self._values(i))))
         if look == "revenue":
-            numbers = [i for i in unknown if all(map(PLAIN_NUMBER.fullmatch, self._values(i)))]
+            numbers = [
+                i
+                for i in unknown
+                if all(map(PLAIN_NUMBER.fullmatch, self._values(i))) and not _SURE_KEY.search(self._titles[i])
+            ]
             return sorted(
                 alike or numbers,
-                key=lambda i: (ends[i] == {"unit_price"}, name not in ends[i], self._is_like_a_number_of_something(i)),
+                key=lambda i: (
+                    ends[i] == {"unit_price"},
+                    name not in ends[i],
+                    _NO_PRICE.search(names.normalised(self._titles[i])) is not None,
+                    self._is_like_a_number_of_something(i),
+                ),
             )
         alike += [i for i in unknown if looks[i] == "created_at_date" and all(map(str.isdigit, self._values(i)))]
         keys = [i for i in alike if not guards.find([self._titles[i]], ()) and self._differing(i) > 0.01]
@@ -304,12 +320,11 @@ class _Chooser:
         """Whether its name is not of somebody, and is of something else; whether nobody came again, as where lines are
         numbered; whether its name is not that of a key; how few."""
         differing, spelled = self._differing(position), names.normalised(self._titles[position])
-        is_key = re.search(r"(?i)(id|key|no|nr|num|number|code|hash|name)[^a-z]*$", self._titles[position])
         return (
             not _SOMEBODY.match(spelled),
             _SOMETHING_ELSE.search(spelled) is not None,
             differing == 1,
-            not is_key,
+            _KEY.search(self._titles[position]) is None,
             differing < 0.1,
             differing,
         )

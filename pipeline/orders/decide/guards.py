@@ -29,7 +29,7 @@ _CURRENCIES = {  # of ISO 4217
 }  # fmt: skip
 _WORDS = {"ALL", "BAM", "BOB", "COP", "CUP", "GEL", "MAD", "MOP", "PEN", "RON", "SOS", "TOP", "TRY"}  # and names
 _STATUS = re.compile(
-    r".*(status|statut|eventtype|eventname|transactiontype|ordertype|invoicetype|orderstate|zustand|belegart|documenttype)|status.*|state|type|kind|event|action|metric|activity|estado|estado(del?)?pedido|etat|etat(de)?(la)?commande|tipo|typ|stato.*|situacao.*|situacion.*|sh|sollhaben.*|drcr|crdr|debitcredit.*|creditdebit.*"
+    r".*(status|statut|eventtype|eventname|transactiontype|ordertype|invoicetype|orderstate|stage|zustand|belegart|documenttype)|status.*|state|type|kind|event|action|metric|activity|estado|estado(del?)?pedido|etat|etat(de)?(la)?commande|tipo|typ|stato.*|situacao.*|situacion.*|sh|sollhaben.*|drcr|crdr|debitcredit.*|creditdebit.*"
 )
 _SURE = re.compile(
     r"(order|payment|financial|transaction|sale|sales|invoice|bestell|auftrags)?(status|statut)|statut(de)?(la)?commande|orderstate|stato|statoordine|orderstatus|bestelstatus|estado|estado(del?)?pedido|etat(de)?(la)?commande|situacao|situacion|sh|sollhaben.*|drcr|crdr|debitcredit.*|creditdebit.*"
@@ -41,7 +41,8 @@ _FLAG = re.compile(
     r"istest|^test$|testorder|testmode|deleted|fraud|cancel|annul|stornier|storno|void|refund|erstattet|rembours|reembols|chargeback|returned|returnamount|returnvalue|isreturn|^returns?$|devuelto|devolvido|reso$|restituit|rimbors|terugbetaal|retour|unavailable"
 )
 _PAID = re.compile(
-    r"(is|was|order)?(paid|captured|confirmed|completed|valid|live|livemode|bezahlt|paye|pagado|pago|pagato|betaald)"
+    r"(is|was|order)?(paid|captured|confirmed|completed|authori[sz]ed|approved|valid|live|livemode|bezahlt|paye|pagado|"
+    r"pago|pagato|betaald)(flag)?"
 )
 _DEDUCTION = re.compile(
     r"(lineitem|line|item|order|total)?(discounts?|rabatt|remise|descuento|desconto|sconto|korting)(amount|betrag|value|total|percent|percentage|pct|rate)?"
@@ -56,10 +57,10 @@ _NO_PURCHASE = re.compile(
     r"in afwachting|openstaand|vervallen|concept|on.?hold|holded|"
     r"draft|entwurf|trash|\btest|fraud|charge.?back|"
     r"credit.?(note|memo)|gutschrift|avoir|not[ae] d[ei] cr[eé]dito|creditnota|creditfactuur|reversal|"
-    r"disput|expired|abandon|incomplete|unavailable|error|blocked|\bview|\bcart\b|add.?to.?cart|remove|quot(e|ation)|angebot|\bdevis\b|presupuesto|cotizaci|orçamento|preventivo|offerte|requires_|abgebrochen|canceled|"
+    r"disput|expired|abandon|incomplete|unavailable|error|blocked|(\b|_)view|begin.?checkout|session.?start|first.?visit|\bscroll|\bcart\b|add.?to.?cart|remove|quot(e|ation)|angebot|\bdevis\b|presupuesto|cotizaci|orçamento|preventivo|offerte|requires_|abgebrochen|canceled|"
     r"\bopened\b|\bclick(?!.{0,5}collect)|"
     r"\b(un)?subscribed\b|\bbounced?\b|wish.?list|start(ed)? checkout|checkout started|"
-    r"withdraw|\bpayout|^transfer$|\bfee$|not.?paid|awaiting.?payment|recusad|"
+    r"\blost\b|withdraw|\bpayout|^transfer$|\bfee$|not.?paid|awaiting.?payment|recusad|"
     r"anulowan|zwrot|zwróc|ptal( edildi)?$|^i\u0307?ade|отмен|возврат|"
     r"キャンセル|取消|返品|返金|关闭|退款|退货|취소|반품|환불|"
     r"avbrut|makuler|återbetal|kanseller|afbrudt|peruttu|palautettu|zrušen|stornov|töröl|visszatér|"
@@ -196,7 +197,9 @@ def judge(guard: Guard, values: Sequence[Value], revenue: str) -> Doubt | None:
 
 
 def _currencies(guard: Guard, values: Sequence[Value]) -> Doubt | None:
-    named = [value for value in values if value.text and value.text.upper() not in ("NA", "NULL", "NONE", "NAN")]
+    named = [value for value in values if value.text and value.text.upper() not in _NOTHING]
+    if any(re.search(r"\d", value.text) for value in named):  # it is money in a currency, and names none
+        return None
     if len({value.text.upper() for value in named}) < 2:
         return None
     most = max(named, key=lambda value: value.lines)
