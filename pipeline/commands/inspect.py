@@ -5,17 +5,22 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from pipeline import orders, orders_file, sources
+from pipeline import orders, orders_file
+from pipeline.address import CatalogTable
 from pipeline.errors import ClvError
 from pipeline.events import Inspected, Listener
 from pipeline.events.terminal import as_it_is, fact
 from pipeline.settings import Settings, command_line, short
 from pipeline.warehouse.folder import Warehouse
+
+if TYPE_CHECKING:
+    from pipeline.runners.on_spark import OnSpark
 
 _MOST_NAMES = 300  # characters of the names of columns that are not used
 
@@ -24,8 +29,13 @@ def inspect(settings: Settings, out: Path | None, listener: Listener) -> None:
     """Prints the report, writes the mapping to `out`. Raises ClvError where questions are open or nothing is read."""
     with tempfile.TemporaryDirectory(prefix="clv-inspect-") as name, ExitStack() as stack:
         folder = Path(name)
-        rows_of = stack.enter_context(_spark(settings, folder)) if settings.engine == "spark" else None
-        found = orders_file.find(settings, folder / "orders", rows_of)
+        looked_at, rows_of = settings, None
+        if settings.engine == "spark":
+            engine = stack.enter_context(_spark(settings, folder))
+            rows_of = engine.rows_of
+            if isinstance(settings.orders, CatalogTable):
+                looked_at = replace(settings, orders=engine.sample_of(settings.orders))
+        found = orders_file.find(looked_at, folder / "orders", rows_of)
         with found.called_by_its_origin():
             source = found.fetch()
             with orders_file.plain_errors():
@@ -35,8 +45,8 @@ def inspect(settings: Settings, out: Path | None, listener: Listener) -> None:
 
 
 @contextmanager
-def _spark(settings: Settings, folder: Path) -> Iterator[sources.RowsOf]:
-    """What gives the rows of Spark's tables. Its log is left where an error names it."""
+def _spark(settings: Settings, folder: Path) -> Iterator[OnSpark]:
+    """What knows Spark's tables. Its log is left where an error names it."""
     from pipeline.runners.on_spark import OnSpark  # imports what hardly anybody who inspects needs to wait for
 
     log = Path(tempfile.gettempdir()) / f"{folder.name}-spark.log"
@@ -44,7 +54,7 @@ def _spark(settings: Settings, folder: Path) -> Iterator[sources.RowsOf]:
     is_named = False
     try:
         with engine.running():
-            yield engine.rows_of
+            yield engine
     except ClvError as error:
         is_named = str(log) in str(error)
         raise

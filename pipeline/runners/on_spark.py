@@ -7,10 +7,9 @@ published need not know which engine made it. Spark's own catalog and files last
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from pipeline.address import CatalogTable
 from pipeline.engines.sql import literal
 from pipeline.errors import ClvError
 from pipeline.orders_file import mapping, plain_errors
+from pipeline.runners import spark_tables
 from pipeline.runners.spark_session import SCHEMA, let_dbt_use, start
 from pipeline.settings import Settings
 from pipeline.warehouse.folder import Warehouse
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 _ORDERS, _LAST_BUILD, _HISTORY = "orders", "last_build", "prediction_history"
 _DATE = "as_of_date"
-_BATCH = 65_536  # rows that are in memory at a time
 
 
 class OnSpark:
@@ -61,17 +60,23 @@ class OnSpark:
         return f"spark {self._session.version}"
 
     def box(self) -> predictor.Box:
-        """The walls that stand on every executor. Raises ClvError where one cannot run the project's Python."""
+        """The walls that stand on every executor.
+
+        Raises ClvError where one cannot run the project's Python, or does not share the warehouse's folder.
+        """
         session = self._session
         from pyspark.errors import PySparkException
 
         try:
-            return predictor.weakest_box(session)
+            box = predictor.weakest_box(session)
         except PySparkException as error:
             last = [line for line in str(error).splitlines() if re.match(r"[\w.]+(Error|Exception): ", line)][-1:]
             raise ClvError(
                 f"Spark cannot run the project's Python on its executors: {' '.join(last)} See {self._log}."
             ) from None
+        if not self._settings.spark_master.startswith("local"):
+            spark_tables.stop_unless_shared(session, self._folder / "shared")
+        return box
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in self._session.sql(sql).collect()]
@@ -85,30 +90,11 @@ class OnSpark:
         """They are brought into memory."""
         return build.from_arrow(self._session.sql(sql).toArrow())
 
-    @contextmanager
-    def rows_of(self, table: CatalogTable) -> Iterator[pa.RecordBatchReader]:
-        """The rows of a table of Spark's, which its executors write to files here; those are gone afterwards."""
-        from py4j.protocol import Py4JJavaError
-        from pyarrow.dataset import ParquetFileFormat, dataset
-        from pyspark.errors import PySparkException
+    def rows_of(self, table: CatalogTable) -> AbstractContextManager[pa.RecordBatchReader]:
+        return spark_tables.rows_of(self._session, table, self._folder / "table", self._log)
 
-        folder = self._folder / "table"
-        try:
-            rows = self._session.sql(f"select * from {table.name}")
-            # No column of an order line has such a type, and Parquet cannot hold it.
-            rows = rows.drop(*(column.name for column in rows.schema if column.dataType.typeName() == "interval"))
-            rows.write.parquet(str(folder), compression="lz4")
-        except (PySparkException, Py4JJavaError) as error:
-            java = getattr(error, "java_exception", None)
-            said = str(java.getMessage() if java else error).strip().partition("\n")[0]
-            said = re.sub(r"^\[[A-Z_.]+\] | SQLSTATE: \w+$", "", said)
-            raise ClvError(f"Spark cannot read {table}: {said} See {self._log}.") from None
-        # Spark writes moments in nanoseconds, of which 64 bits hold three centuries: read so, others would wrap around.
-        files = ParquetFileFormat(coerce_int96_timestamp_unit="us")
-        try:
-            yield dataset(folder, format=files).scanner(batch_size=_BATCH).to_reader()
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    def sample_of(self, table: CatalogTable) -> CatalogTable:
+        return spark_tables.sample_of(self._session, table, self._log)
 
     def bring_orders(self, source: orders.Source) -> None:
         """Reads the orders into the build file, by the same reader as on DuckDB, and hands them to Spark."""

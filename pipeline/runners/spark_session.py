@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "main"  # as DuckDB's is called: the query of a view means the same on both
 LOWEST_JAVA = 17
+_UNPACKED = "project"  # the folder in which each executor finds the package predictor, beside where it works
 COMPILE_ALL = "-XX:-DontCompileHugeMethods"  # Java interprets long methods, as what Spark writes for `base_orders` is
 
 
@@ -57,7 +59,6 @@ def _configuration(master: str, memory: str, folder: Path) -> dict[str, str]:
         "spark.driver.defaultJavaOptions": COMPILE_ALL,
         "spark.driver.memory": f"{in_megabytes(memory)}m",
         "spark.executor.defaultJavaOptions": COMPILE_ALL,
-        "spark.executorEnv.PYTHONPATH": str(ROOT),  # where executors find the package predictor
         "spark.sql.ansi.enabled": "true",  # without it, what does not fit its type is null, and nobody is told
         "spark.sql.catalogImplementation": "in-memory",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
@@ -76,7 +77,20 @@ def _configuration(master: str, memory: str, folder: Path) -> dict[str, str]:
         if "," not in str(folder):  # which would make two folders of it, to Spark
             # What Spark spills fills the warehouse's disk then, as what DuckDB spills does, and goes with the build.
             given["spark.local.dir"] = str(folder / "local")
+        given["spark.executorEnv.PYTHONPATH"] = str(ROOT)
+    else:
+        given["spark.archives"] = f"{_packed(folder / 'predictor.zip').as_uri()}#{_UNPACKED}"
+        given["spark.executorEnv.PYTHONPATH"] = _UNPACKED
     return given
+
+
+def _packed(archive: Path) -> Path:
+    """The package predictor for executors, which need not have this project's folder."""
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for path in sorted((ROOT / "predictor").rglob("*.py")):
+            file.write(path, path.relative_to(ROOT))
+    return archive
 
 
 def stop_without_java() -> None:

@@ -91,6 +91,7 @@ def test_the_tables_are_the_same_though_an_executor_dies_while_it_predicts(maste
     printed = build.communicate(timeout=900)[0]
     assert build.returncode == 0, printed
     assert "ExecutorLostFailure" in (on_spark.warehouse / "logs" / "spark.log").read_text()
+    assert list((tmp_path / "work").glob("*/*/project/predictor/spark.py"))  # shipped: none of this folder is read
     on_spark.assert_whole()
     assert rows_that_differ(on_duckdb, on_spark) == {}
 

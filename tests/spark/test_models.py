@@ -113,6 +113,7 @@ def test_a_table_of_a_catalog_is_read_with_its_types(project: OnOneSession) -> N
     with project.engine.rows_of(CatalogTable("table:lake.shop.lines", "")) as rows:
         found = [tuple(row.values()) for row in rows.read_all().to_pylist()]
     assert found == [("007", datetime(2017, 1, 1, 23, 59, 59, 500_000), Decimal("12.30"), date(2017, 1, 2))]
+    samples: list[list[int]] = []
     days = ("0001-01-01", "1600-01-01", "9999-12-31")
     values = ", ".join(f"(date '{day}')" for day in days)
     moments = (
@@ -123,6 +124,15 @@ def test_a_table_of_a_catalog_is_read_with_its_types(project: OnOneSession) -> N
         found = rows.read_all()
     assert found.column_names == ["moment"]
     assert [str(moment)[:10] for moment in found["moment"].cast(pa.date32()).to_pylist()] == [*days]
+    many, few = (
+        project.engine.sample_of(CatalogTable(text, text)) for text in ("table:range(900000)", "table:range(9)")
+    )
+    assert (str(many), str(few)) == ("a sample of table:range(900000)", "table:range(9)")
+    for _ in range(2):
+        with project.engine.rows_of(many) as rows:
+            samples.append(sorted(rows.read_all()["id"].to_pylist()))
+    assert samples[0] == samples[1]
+    assert 95_000 < len(samples[0]) < 105_000 and samples[0][0] < 100 and samples[0][-1] > 899_900
     for name, said in (
         ("lake.shop.none", "The table or view `lake`.`shop`.`none` cannot be found"),
         ("my-lake.lines", "The unquoted identifier my-lake is invalid"),

@@ -1,0 +1,84 @@
+"""The rows of Spark's tables, which its executors write to files that are read where the command runs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.address import CatalogTable
+from pipeline.errors import ClvError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyarrow.dataset import Dataset
+    from pyspark.sql import DataFrame, SparkSession
+
+LARGE = 100_000  # rows, above which a sample shows as much
+_BATCH = 65_536  # rows that are in memory at a time
+_PROBES = 4  # times as many files as there are cores: each executor writes some
+
+
+@contextmanager
+def rows_of(session: SparkSession, table: CatalogTable, folder: Path, log: Path) -> Iterator[pa.RecordBatchReader]:
+    """All rows of a table; the files in `folder`, a new one, are gone afterwards. Raises ClvError."""
+    try:
+        with _plain_errors(table, log):
+            rows = session.sql(f"select * from {table.name}")
+            # No column of an order line has such a type, and Parquet cannot hold it.
+            rows = rows.drop(*(column.name for column in rows.schema if column.dataType.typeName() == "interval"))
+            found = _written(rows, folder)
+        yield found.scanner(batch_size=_BATCH).to_reader()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sample_of(session: SparkSession, table: CatalogTable, log: Path) -> CatalogTable:
+    """Some rows from all over a large table, the same ones while it does not change; a small one itself."""
+    with _plain_errors(table, log):
+        ((rows,),) = session.sql(f"select count(*) from {table.name}").collect()
+    if rows <= LARGE:
+        return table
+    some = f"(select * from {table.name}) tablesample ({100 * LARGE / rows:.12f} percent) repeatable (19)"
+    return CatalogTable(f"table:{some}", f"a sample of {table}")
+
+
+def stop_unless_shared(session: SparkSession, folder: Path) -> None:
+    """Raises ClvError where what an executor writes to `folder`, a new one, is not found here."""
+    files = _PROBES * session.sparkContext.defaultParallelism
+    _written(session.range(0, files, 1, files), folder)
+    shutil.rmtree(folder)
+
+
+def _written(rows: DataFrame, folder: Path) -> Dataset:
+    from pyarrow.dataset import ParquetFileFormat, dataset
+    from pyspark.sql import Observation
+    from pyspark.sql.functions import count, lit
+
+    written = Observation()
+    rows.observe(written, count(lit(1)).alias("rows")).write.parquet(str(folder), compression="lz4")
+    # Spark writes moments in nanoseconds, of which 64 bits hold three centuries: read so, others would wrap around.
+    found = dataset(folder, format=ParquetFileFormat(coerce_int96_timestamp_unit="us"))
+    if (here := found.count_rows()) != (all_rows := written.get["rows"]):
+        raise ClvError(
+            f"Spark's executors wrote {all_rows:,} rows to {folder}, and {here:,} are there: it has to be on a file "
+            "system that all machines share. Choose a folder there: WAREHOUSE=folder, for make inspect TMPDIR=folder."
+        )
+    return found
+
+
+@contextmanager
+def _plain_errors(table: CatalogTable, log: Path) -> Iterator[None]:
+    from py4j.protocol import Py4JJavaError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except (PySparkException, Py4JJavaError) as error:
+        java = getattr(error, "java_exception", None)
+        said = str(java.getMessage() if java else error).strip().partition("\n")[0]
+        said = re.sub(r"^\[[A-Z_.]+\] | SQLSTATE: \w+$", "", said)
+        raise ClvError(f"Spark cannot read {table}: {said} See {log}.") from None
