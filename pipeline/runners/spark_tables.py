@@ -59,7 +59,8 @@ def _written(rows: DataFrame, folder: Path) -> Dataset:
     from pyspark.sql.functions import count, lit
 
     written = Observation()
-    rows.observe(written, count(lit(1)).alias("rows")).write.parquet(str(folder), compression="lz4")
+    # Not lz4: what Spark means by that, pyarrow reads of small pages only.
+    rows.observe(written, count(lit(1)).alias("rows")).write.parquet(str(folder), compression="snappy")
     # Spark writes moments in nanoseconds, of which 64 bits hold three centuries: read so, others would wrap around.
     found = dataset(folder, format=ParquetFileFormat(coerce_int96_timestamp_unit="us"))
     if (here := found.count_rows()) != (all_rows := written.get["rows"]):
