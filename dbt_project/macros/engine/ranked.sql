@@ -6,13 +6,91 @@
   {{ return(adapter.dispatch('ranked')(relation)) }}
 {%- endmacro %}
 
+{#
+  By value: a rank is the same for all who have the value, and mostly the tenth is too. Only the customers of a value that
+  lies in two tenths or more are put in order of their ids.
+#}
 {% macro duckdb__ranked(relation) %}
-    select
-        *,
-        cast(rank() over (order by predicted_clv desc) as bigint) as clv_rank,
-        cast(ntile(10) over (order by predicted_clv desc, customer_id) as bigint) as clv_decile
+    with
 
-    from {{ relation }}
+    by_value as (
+
+        select
+            predicted_clv,
+            count(*) as customers,
+            sum(count(*)) over (order by predicted_clv desc) - count(*) as customers_above,
+            sum(count(*)) over () as everybody
+
+        from {{ relation }}
+
+        group by predicted_clv
+
+    ),
+
+    ranks as (
+
+        select
+            *,
+            cast(customers_above + 1 as bigint) as clv_rank,
+            {{ tenth_at('customers_above + 1') }} as first_tenth,
+            {{ tenth_at('customers_above + customers') }} as last_tenth
+
+        from by_value
+
+    ),
+
+    divided as (
+
+        select
+            customers.customer_id,
+            ranks.everybody,
+            ranks.customers_above + row_number() over (
+                partition by customers.predicted_clv order by customers.customer_id
+            ) as place
+
+        from {{ relation }} as customers
+
+        inner join ranks
+            on customers.predicted_clv = ranks.predicted_clv
+            and ranks.first_tenth < ranks.last_tenth
+
+    ),
+
+    places as (
+
+        select
+            customer_id,
+            {{ tenth_at('place') }} as tenth
+
+        from divided
+
+    )
+
+    select
+        customers.*,
+        ranks.clv_rank,
+        coalesce(places.tenth, ranks.first_tenth) as clv_decile
+
+    from {{ relation }} as customers
+
+    inner join ranks
+        on customers.predicted_clv = ranks.predicted_clv
+
+    left join places
+        on customers.customer_id = places.customer_id
+{%- endmacro %}
+
+{#
+  The tenth, from 1, that a place among `everybody` is in. Where they do not divide by ten, the first tenths have one more:
+  among those it is counted from the first place on, among the others from the last one back.
+#}
+{% macro tenth_at(place) -%}
+  cast(
+    case
+      when {{ place }} <= everybody % 10 * (everybody // 10 + 1) then ({{ place }} - 1) // (everybody // 10 + 1) + 1
+      else 10 - (everybody - ({{ place }})) // (everybody // 10)
+    end as bigint
+  )
 {%- endmacro %}
 
 {#

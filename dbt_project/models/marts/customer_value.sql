@@ -24,7 +24,6 @@ counted as (
 
 ),
 
--- Ranked before the features come to it: to sort few columns is faster.
 ranked as (
 {{ ranked('predictions') }}
 
