@@ -164,6 +164,35 @@ def test_an_undiscounted_value_is_the_purchases_times_the_spend_that_all_purchas
     assert plain.predict(x) == pytest.approx(purchases * SHOP.spend.expected_spend(frequency + 1, mean_spend))
 
 
+def test_a_discounted_value_is_the_sum_of_the_days_values_each_in_money_of_today(customers):
+    x = customers.x[:200]
+    frequency, recency, T, mean_spend = x.T[:4]
+    until = [SHOP.purchases.expected_purchases(day, frequency, recency, T) for day in range(SHOP.horizon + 1)]
+    in_money_of_today = 1.1 ** (-(np.arange(SHOP.horizon) + 0.5) / 365)
+    purchases = in_money_of_today @ np.diff(until, axis=0)
+    value = purchases * SHOP.spend.expected_spend(frequency + 1, mean_spend)
+    assert SHOP.predict(x) == pytest.approx(value, rel=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("given", "counts_as"),
+    [
+        ({"recency": 900}, {"recency": 500}),  # of a customer for 500 days
+        ({"recency": -1}, {"recency": 0}),
+        ({"frequency": -2}, {"frequency": 0}),
+        ({"frequency": np.nan}, {"frequency": 0}),
+        ({"customer_age": -7}, {"customer_age": 0, "recency": 0}),
+        ({"monetary_value": -30}, {"monetary_value": 0}),
+    ],
+)
+def test_what_no_past_can_be_counts_as_the_nearest_that_can(given, counts_as):
+    usual = {"frequency": 3.0, "recency": 400.0, "customer_age": 500.0, "monetary_value": 60.0}
+    rows = np.array([[(usual | row).get(name, 5.0) for name in FEATURES] for row in (given, counts_as, {})])
+    odd, nearest, other = SHOP.predict_columns(rows)
+    assert odd == pytest.approx(nearest, rel=1e-12)
+    assert odd != pytest.approx(other, rel=1e-3)
+
+
 def test_one_in_ten_lies_above_the_interval_and_one_in_ten_below_wherever_both_can_happen(customers):
     answers, value = customers.answers, customers.value
     lower, upper, chance = answers["clv_lower"], answers["clv_upper"], answers["purchase_probability"]

@@ -122,6 +122,10 @@ def test_the_report_stands_alone_and_says_the_same_as_json(trained):
     earlier, test = report["tests"]
     assert date.fromisoformat(earlier["until"]) <= date.fromisoformat(test["as_of"])
     assert test["until"] == report["trained_as_of"]
+    first, last = (date.fromisoformat(report[name]) for name in ("first_order", "trained_as_of"))
+    assert (test["as_of"], test["days"]) == ((last - timedelta(120)).isoformat(), 120)
+    assert report["label_days"] == (last - first).days // 5 != earlier["days"]
+    assert report["cutoffs"][0] == (last - timedelta(report["label_days"])).isoformat()
     for name, figures in test["metrics"].items():
         assert name in page and f"{figures['rmse']:,.2f}" in page
     assert all(sentence.split(".")[0][:40] in page for sentence in report["in_words"])
