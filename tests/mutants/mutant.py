@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -32,7 +33,7 @@ TESTS = {
     "pipeline/warehouse/history.py": [
         "tests/pipeline/test_history.py",
         "slow tests/pipeline/test_history.py",
-        "slow tests/pipeline/test_publish.py -k heals",
+        "slow tests/pipeline/test_publish.py -k 'heals or elsewhere'",
     ],
     "pipeline/warehouse/folder.py": [
         "tests/pipeline/test_folder.py tests/pipeline/test_publish.py tests/pipeline/test_events.py",
@@ -52,6 +53,11 @@ TESTS = {
     "api/": ["tests/api", "slow tests/api"],
     "api/routes/builds.py": ["tests/jobs/test_uploads.py tests/jobs/test_ledger.py"],
     "api/static/": ["slow tests/api/test_page.py"],
+    "api/store/": [
+        "tests/api/test_listing.py tests/api/test_customers.py tests/api/test_publish.py",
+        "tests/api",
+        "slow tests/api/test_large.py tests/api/test_publish.py tests/api/test_real_builds.py",
+    ],
     "api/store/changes.py": ["tests/api/test_customers.py", "slow tests/api/test_customers.py"],
     "dbt_project/": ["tests/dbt_project", "slow tests/dbt_project"],
     "dbt_project/macros/trim_history.sql": ["slow tests/pipeline/test_history.py"],
@@ -115,7 +121,7 @@ def passes(tests: str, mistake: Mutant | None = None) -> bool:
         if mistake:
             Path(folder, mistake.file).write_text(mistake.changed(), "utf-8")
         marker = "slow" if tests.startswith("slow ") else "not slow"
-        places = tests.removeprefix("slow ").split()
+        places = shlex.split(tests.removeprefix("slow "))
         command = [sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider", "--timeout=120", "-m", marker]
         process = subprocess.Popen(
             [*command, *places], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=True

@@ -222,9 +222,11 @@ def test_a_build_says_what_the_numbers_of_an_odd_model_look_like(shop: Shop, mod
     assert not said or said in printed
 
 
-@pytest.mark.parametrize(("value", "times"), [(400, None), (401, 20.1)])
-def test_values_are_held_to_what_a_customer_has_brought_in_as_many_days(value, times):
-    """100 in 900 days is 20 in 180; one who came 10 days ago is not taken to go on at that pace."""
+@pytest.mark.parametrize(
+    ("days", "value", "times"), [(180, 400, None), (180, 401, 20.1), (5, 105, None), (5, 106, 20.1)]
+)
+def test_values_are_held_to_what_a_customer_has_brought_in_as_many_days(days, value, times):
+    """100 in 900 days is 20 in 180; one who came 10 days ago is not taken to go on at that pace, but had half in 5."""
     with duckdb.connect() as build:
         build.execute(
             f"""
@@ -233,7 +235,7 @@ def test_values_are_held_to_what_a_customer_has_brought_in_as_many_days(value, t
             create table predictions as select customer_id, {value}::double as predicted_clv from customer_features;
             """
         )
-        found = list(about_values(180, build))
+        found = list(about_values(days, build))
     assert [(each.code, each.figures["times"]) for each in found] == ([("model_answers_high", times)] if times else [])
 
 

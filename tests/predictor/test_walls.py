@@ -145,6 +145,14 @@ def test_read_only_mounts_and_landlock_each_keep_files_as_they_are(tmp_path, wal
     assert inside(script).split() == ["done"] * len(actions)
 
 
+@pytest.mark.skipif(not os.path.ismount("/dev/shm"), reason="there is no file system of its own below /")
+def test_read_only_mounts_hold_in_every_file_system_that_is_mounted_below_another():
+    path = f"/dev/shm/clv-{os.getpid()}"
+    script = attempt(f"open({path!r}, 'x').close(); os.remove({path!r})")
+    assert inside(script, "mounts") == "EROFS"
+    assert inside(script) == "done"
+
+
 @pytest.mark.parametrize("walls", [(), ("mounts",), ("landlock",), WALLS], ids=["none", "mounts", "landlock", "all"])
 def test_in_its_own_folder_which_is_nobody_else_s_a_model_may_do_what_it_likes(walls):
     script = attempt(

@@ -185,9 +185,9 @@ def test_a_discounted_value_is_the_sum_of_the_days_values_each_in_money_of_today
         ({"monetary_value": -30}, {"monetary_value": 0}),
     ],
 )
-def test_what_no_past_can_be_counts_as_the_nearest_that_can(given, counts_as):
+def test_what_no_past_can_be_counts_as_the_nearest_that_can(given: dict[str, float], counts_as: dict[str, float]):
     usual = {"frequency": 3.0, "recency": 400.0, "customer_age": 500.0, "monetary_value": 60.0}
-    rows = np.array([[(usual | row).get(name, 5.0) for name in FEATURES] for row in (given, counts_as, {})])
+    rows = np.array([[(usual | row).get(name, 5.0) for name in FEATURES] for row in (given, counts_as, usual)])
     odd, nearest, other = SHOP.predict_columns(rows)
     assert odd == pytest.approx(nearest, rel=1e-12)
     assert odd != pytest.approx(other, rel=1e-3)
