@@ -60,6 +60,11 @@ TESTS = {
     ],
     "api/store/changes.py": ["tests/api/test_customers.py", "slow tests/api/test_customers.py"],
     "dbt_project/": ["tests/dbt_project", "slow tests/dbt_project"],
+    "dbt_project/models/": [
+        "tests/dbt_project/test_audit.py -k by_hand",
+        "tests/dbt_project",
+        "slow tests/dbt_project",
+    ],
     "dbt_project/macros/trim_history.sql": ["slow tests/pipeline/test_history.py"],
     "dbt_project/models/marts/prediction_history.sql": [
         "tests/dbt_project/test_audit.py",
