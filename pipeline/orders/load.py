@@ -23,8 +23,10 @@ from pipeline.orders.reading import Reading
 from pipeline.orders.source import Fingerprint, Part, Source
 from pipeline.orders.spoken import read_as
 
+# Of orders and items nearly each number is another: text that DuckDB's usual way takes half as long again to compress.
+_ID = "varchar using compression zstd"
 TABLE = (
-    "customer_id varchar, order_id varchar, order_item_id varchar, num_items varchar, revenue varchar, "
+    f"customer_id varchar, order_id {_ID}, order_item_id {_ID}, num_items varchar, revenue varchar, "
     "created_at_date varchar, left_out boolean, source_file varchar, line_offset bigint, malformed_after bigint, "
     "malformed_part integer, line_breaks bigint, malformed_line varchar"
 )
