@@ -6,12 +6,11 @@ should: what begins with CLV_ and is no variable of any command is refused, wher
 
 from __future__ import annotations
 
-import difflib
 import gc
 import os
-import re
+import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from inspect import cleandoc
@@ -23,14 +22,15 @@ import click
 from rich.console import Console
 
 import predictor
-from pipeline.address import CatalogTable
+from pipeline.commands import engine
 from pipeline.commands.extras import stop_unless_installed
 from pipeline.errors import ClvError, UsageError
 from pipeline.events import Failed, Listener, to_all
 from pipeline.events.json_lines import json_lines
 from pipeline.events.steps import progress_bar
 from pipeline.events.terminal import printable
-from pipeline.settings import ROOT, TAKES, Settings, command_line, in_their_words
+from pipeline.settings import ROOT, TAKES, Settings, command_line, in_their_words, short
+from pipeline.unknown import explain, refuse_prefixed
 from pipeline.variables import VARIABLES, Variable
 from predictor.options import PREFIX
 
@@ -39,14 +39,15 @@ CONFIG_FILE = ROOT / "clv.toml"
 
 def main(arguments: Sequence[str]) -> int:
     """Runs a command. The exit status: 0 done, 1 stopped by the data or the model, 2 for unusable arguments."""
+    program = f"{shlex.quote(short(Path(sys.executable)))} -m pipeline"
     try:
-        _refuse_unknown_environment(os.environ)
-        return commands.main(arguments, prog_name="python -m pipeline", standalone_mode=False) or 0
+        refuse_prefixed(os.environ)
+        return commands.main(arguments, prog_name=program, standalone_mode=False) or 0
     except ClvError as error:
         print(printable(error), file=sys.stderr)
         return error.exit_status
     except click.UsageError as error:
-        print(printable(_explain(error)), file=sys.stderr)
+        print(printable(explain(error, commands, program)), file=sys.stderr)
         return UsageError.exit_status
     except click.Abort:
         print("Stopped. What was published before is as it was.", file=sys.stderr)
@@ -120,7 +121,7 @@ def build(**given: Any) -> None:
     from pipeline.events.summary import show
 
     settings = _settings(given)
-    _stop_where_the_engine_cannot_run("build", settings, given)
+    engine.stop_where_it_cannot_run("build", settings, given)
     with _listening(settings) as listener:
         built = build(settings, listener)
         show(Console(), settings, built.info, built.seconds)
@@ -135,7 +136,7 @@ def inspect(OUT: Path | None = None, **given: Any) -> None:
     from pipeline.commands.inspect import inspect
 
     settings = _settings(given)
-    _stop_where_the_engine_cannot_run("inspect", settings, given)
+    engine.stop_where_it_cannot_run("inspect", settings, given)
     with _listening(settings) as listener:
         inspect(settings, OUT, listener)
 
@@ -143,7 +144,7 @@ def inspect(OUT: Path | None = None, **given: Any) -> None:
 @_command("train", "Makes a model from the orders, tests it on past dates and registers it.")
 def train(**given: Any) -> None:
     settings = _settings(given)
-    _stop_where_the_engine_cannot_run("train", settings, given)
+    engine.stop_where_it_cannot_run("train", settings, given)
     stop_unless_installed("train")
     from pipeline.training.command import train
     from pipeline.training.summary import show
@@ -187,7 +188,7 @@ def work(CONFIG: Path | None = None, CHECK: bool = False, **given: Any) -> None:
         read = {name: _Checked(name, VARIABLES[name]).convert(text, None, None) for name, text in texts.items()}
         given = {name: value for name, value in read.items() if value is not None} | given
     settings = _settings(given)
-    _stop_where_spark_is_meant("work", settings)
+    engine.stop_where_spark_is_meant("work", settings)
     schedule = Schedule(settings.schedule, ZoneInfo(settings.tz)) if settings.schedule else None
     (check if CHECK else work)(settings, schedule)
 
@@ -222,39 +223,6 @@ def sql(Q: str = "", **given: Any) -> None:
     query(_settings(given), Q)
 
 
-def _stop_where_the_engine_cannot_run(command: str, settings: Settings, given: dict[str, Any]) -> None:
-    """Raises ClvError: before orders are fetched, which may take long."""
-    if settings.engine == "spark":
-        stop_unless_installed("spark")
-        from pipeline.runners.spark_session import stop_without_java
-
-        stop_without_java()
-        return
-    meant = None
-    if isinstance(settings.orders, CatalogTable):
-        meant = f"ORDERS={settings.orders} is a table of Spark's"
-    elif "SPARK_MASTER" in given:
-        meant = f"SPARK_MASTER={settings.spark_master} says where Spark runs"
-    if meant:
-        typed = command_line(command, settings, ENGINE="spark")
-        raise UsageError(f"{meant}, and without ENGINE=spark it is DuckDB that does. To have Spark run, type: {typed}")
-
-
-def _stop_where_spark_is_meant(command: str, settings: Settings) -> None:
-    """Raises UsageError: what the environment says for builds would go unheard by a command that knows no ENGINE."""
-    names = [name for name in (PREFIX + "ENGINE", "ENGINE") if os.environ.get(name) == "spark"]
-    if names:
-        raise UsageError(
-            f"{names[0]}=spark is set in the environment, and {command} runs on DuckDB only. "
-            f"To have it do so, type this first: unset {' '.join(names)}"
-        )
-    if isinstance(settings.orders, CatalogTable):
-        raise UsageError(
-            f"ORDERS={settings.orders} is a table of Spark's, and {command} runs on DuckDB only. Have Spark write it "
-            f"to Parquet files, and name their folder: {command_line(command, settings, ORDERS='order_lines')}"
-        )
-
-
 @contextmanager
 def _listening(settings: Settings) -> Iterator[Listener]:
     """A listener that shows events on the terminal, and writes them to a file where one is asked for."""
@@ -276,29 +244,3 @@ def _settings(given: dict[str, Any]) -> Settings:
     fields = {name.lower(): value for name, value in given.items() if hasattr(Settings, name.lower())}
     runs = {name: value for name, value in given.items() if name.lower() not in fields}
     return Settings(**fields, predictor=predictor.Settings.from_variables(runs))
-
-
-def _explain(error: click.UsageError) -> str:
-    """One line that says what is wrong and what comes nearest; or all there is, where nothing was asked for."""
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        return error.format_message()
-    command = error.ctx.command_path if error.ctx else "python -m pipeline"
-    see = f"See what there is: {command} --help"
-    if isinstance(error, click.NoSuchOption) and error.ctx:
-        options = [name for param in error.ctx.command.params for name in param.opts]
-        return f"{command} has no option {error.option_name}{_nearest(error.option_name, options)}. {see}"
-    if (word := re.match(r"No such command '(.*?)'", error.message)) and error.ctx:
-        return f"There is no command {word[1]}{_nearest(word[1], commands.commands)}. {see}"
-    return f"{error.format_message().rstrip('.')}. {see}"
-
-
-def _refuse_unknown_environment(environment: Iterable[str]) -> None:
-    known = [PREFIX + variable for variables in TAKES.values() for variable in variables]
-    for name in sorted(set(environment)):
-        if name.startswith(PREFIX) and name not in known:
-            raise UsageError(f"There is no variable {name}{_nearest(name, known)}. See what there is: make")
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0)
-    return f"; the nearest is {near[0]}" if near else ""

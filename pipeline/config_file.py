@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.errors import UsageError
+from pipeline.unknown import nearest
 
 
 def read(file: Path, known: Iterable[str]) -> dict[str, str]:
@@ -22,8 +22,8 @@ def read(file: Path, known: Iterable[str]) -> dict[str, str]:
     for name, value in found.items():
         variable = name.upper()
         if variable not in known:
-            near = difflib.get_close_matches(name, [each.lower() for each in known], 1, cutoff=0)
-            raise UsageError(f"{file} sets {name}, which is not a setting of the worker; the nearest is {near[0]}.")
+            near = nearest(name, [each.lower() for each in known])
+            raise UsageError(f"{file} sets {name}, which is not a setting of the worker{near}.")
         if variable in texts:
             raise UsageError(f"{file} sets {name} twice, in small and in large letters. Keep the right one.")
         if not isinstance(value, str | int | float | bool) or "\0" in str(value):

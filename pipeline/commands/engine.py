@@ -1,0 +1,45 @@
+"""Whether the engine that a command is meant to run on can run it, found before anything is done."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from pipeline.address import CatalogTable
+from pipeline.commands.extras import stop_unless_installed
+from pipeline.errors import UsageError
+from pipeline.settings import Settings, command_line
+from predictor.options import PREFIX
+
+
+def stop_where_it_cannot_run(command: str, settings: Settings, given: dict[str, Any]) -> None:
+    """Raises ClvError: before orders are fetched, which may take long."""
+    if settings.engine == "spark":
+        stop_unless_installed("spark")
+        from pipeline.runners.spark_session import stop_without_java
+
+        stop_without_java()
+        return
+    meant = None
+    if isinstance(settings.orders, CatalogTable):
+        meant = f"ORDERS={settings.orders} is a table of Spark's"
+    elif "SPARK_MASTER" in given:
+        meant = f"SPARK_MASTER={settings.spark_master} says where Spark runs"
+    if meant:
+        typed = command_line(command, settings, ENGINE="spark")
+        raise UsageError(f"{meant}, and without ENGINE=spark it is DuckDB that does. To have Spark run, type: {typed}")
+
+
+def stop_where_spark_is_meant(command: str, settings: Settings) -> None:
+    """Raises UsageError: what the environment says for builds would go unheard by a command that knows no ENGINE."""
+    names = [name for name in (PREFIX + "ENGINE", "ENGINE") if os.environ.get(name) == "spark"]
+    if names:
+        raise UsageError(
+            f"{names[0]}=spark is set in the environment, and {command} runs on DuckDB only. "
+            f"To have it do so, type this first: unset {' '.join(names)}"
+        )
+    if isinstance(settings.orders, CatalogTable):
+        raise UsageError(
+            f"ORDERS={settings.orders} is a table of Spark's, and {command} runs on DuckDB only. Have Spark write it "
+            f"to Parquet files, and name their folder: {command_line(command, settings, ORDERS='order_lines')}"
+        )
