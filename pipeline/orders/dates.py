@@ -25,7 +25,6 @@ _BEHIND_A_TIME = (  # a zone; AM and PM are none
     r"(Z|[+-][0-9]{2}:?([0-9]{2})?|\(?([B-OQ-Z][A-Z]{1,4}|[AP][A-LN-Z][A-Z]{0,3}|[AP]M[A-Z]{1,3})\)?([+-][0-9]+)?"
     r"|[A-Za-z]+(/[A-Za-z_]+)+)$"
 )
-TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d(:\d\d)?([.,]\d+)?\s?([AaPp]\.?[Mm]\.?)?")
 _DATE = re.compile(
     r"(?:(?P<a>\d{1,4})(?P<s>[-/. ])(?P<b>\d{1,2})(?P=s)(?P<c>\d{1,4})(?P<dot>\.?)"
     r"|(?P<packed>\d{8})(?P<packed_time>\d{4}|\d{6})?(?!\d)"
