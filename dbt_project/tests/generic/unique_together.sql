@@ -3,23 +3,13 @@
 
 with
 
-digested as (
+repeated as (
 
-    select
-        {{ columns | join(', ') }},
-        {{ row_digest(columns) }} as digest
+    select {{ row_digest(columns) }} as digest
 
     from {{ model }}
 
-),
-
-repeated as (
-
-    select digest
-
-    from digested
-
-    group by digest
+    group by {{ row_digest(columns) }}
 
     having count(*) > 1
 
@@ -31,10 +21,10 @@ final as (
         {{ columns | join(', ') }},
         count(*) as how_often
 
-    from digested
+    from {{ model }}
 
     inner join repeated
-        on digested.digest = repeated.digest
+        on {{ row_digest(columns) }} = repeated.digest
 
     group by {{ columns | join(', ') }}
 
