@@ -87,8 +87,9 @@ class OnSpark:
         self._session.sql(f"create or replace view {SCHEMA}.session_values as select {columns}")
 
     def rows(self, build: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:
-        """They are brought into memory."""
-        return build.from_arrow(self._session.sql(sql).toArrow())
+        """They are brought into memory. Raises ClvError where Spark cannot."""
+        with spark_tables.plain_errors("Spark could not go on", self._log):
+            return build.from_arrow(self._session.sql(sql).toArrow())
 
     def rows_of(self, table: CatalogTable) -> AbstractContextManager[pa.RecordBatchReader]:
         return spark_tables.rows_of(self._session, table, self._folder / "table", self._log)

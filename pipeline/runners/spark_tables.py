@@ -26,7 +26,7 @@ _PROBES = 4  # times as many files as there are cores: each executor writes some
 def rows_of(session: SparkSession, table: CatalogTable, folder: Path, log: Path) -> Iterator[pa.RecordBatchReader]:
     """All rows of a table; the files in `folder`, a new one, are gone afterwards. Raises ClvError."""
     try:
-        with _plain_errors(table, log):
+        with plain_errors(f"Spark cannot read {table}", log):
             rows = session.sql(f"select * from {table.name}")
             # No column of an order line has such a type, and Parquet cannot hold it.
             rows = rows.drop(*(column.name for column in rows.schema if column.dataType.typeName() == "interval"))
@@ -38,7 +38,7 @@ def rows_of(session: SparkSession, table: CatalogTable, folder: Path, log: Path)
 
 def sample_of(session: SparkSession, table: CatalogTable, log: Path) -> CatalogTable:
     """Some rows from all over a large table, the same ones while it does not change; a small one itself."""
-    with _plain_errors(table, log):
+    with plain_errors(f"Spark cannot read {table}", log):
         ((rows,),) = session.sql(f"select count(*) from {table.name}").collect()
     if rows <= LARGE:
         return table
@@ -72,7 +72,8 @@ def _written(rows: DataFrame, folder: Path) -> Dataset:
 
 
 @contextmanager
-def _plain_errors(table: CatalogTable, log: Path) -> Iterator[None]:
+def plain_errors(what: str, log: Path) -> Iterator[None]:
+    """Raises what Spark says as a ClvError that begins with `what` has come of it."""
     from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
 
@@ -82,4 +83,4 @@ def _plain_errors(table: CatalogTable, log: Path) -> Iterator[None]:
         java = getattr(error, "java_exception", None)
         said = str(java.getMessage() if java else error).strip().partition("\n")[0]
         said = re.sub(r"^\[[A-Z_.]+\] | SQLSTATE: \w+$", "", said)
-        raise ClvError(f"Spark cannot read {table}: {said} See {log}.") from None
+        raise ClvError(f"{what}: {said} See {log}.") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
@@ -22,6 +23,7 @@ from pipeline.address import CatalogTable
 from pipeline.dbt import run_dbt
 from pipeline.errors import ClvError
 from pipeline.runners.on_spark import OnSpark
+from pipeline.runners.spark_tables import stop_unless_shared
 from pipeline.settings import DEMO_ORDERS, Settings
 from pipeline.training.snapshots import some_of
 from pipeline.warehouse.folder import Warehouse
@@ -150,6 +152,22 @@ def test_the_customers_of_a_training_are_those_that_duckdb_chooses(project: OnOn
         with_spark = project.engine.rows(memory, query).fetchall()
     assert 0 < len(chosen) < 6
     assert with_spark == chosen
+
+
+def test_a_folder_that_the_machines_do_not_share_stops_what_needs_it(
+    project: OnOneSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To Spark, the path goes on from where its Java was started."""
+    where_java_is, folder = Path.cwd(), Path(f"not-shared-{tmp_path.parent.name}")
+    session = project.engine._session
+    monkeypatch.chdir(tmp_path)
+    folder.mkdir()
+    try:
+        with pytest.raises(ClvError, match=r"wrote 8 rows to not-shared-.*, and 0 are there: it has to be on a file"):
+            stop_unless_shared(session, folder)
+        assert list((where_java_is / folder).glob("*.parquet"))
+    finally:
+        shutil.rmtree(where_java_is / folder, ignore_errors=True)
 
 
 def test_no_step_of_a_model_or_a_test_is_one_task_over_everything(project: OnOneSession, ended: list[Any]) -> None:
