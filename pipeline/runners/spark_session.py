@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 SCHEMA = "main"  # as DuckDB's is called: the query of a view means the same on both
 LOWEST_JAVA = 17
 _UNPACKED = "project"  # the folder in which each executor finds the package predictor, beside where it works
-# Left to itself, Java interprets long methods, as what Spark writes for `base_orders` is, and compiles in full
-# whatever has run a few thousand times, for nearly half of a build's processor time: Spark writes new code for every query.
+# Left to itself, Java interprets long methods, as what Spark writes for `base_orders` is, and compiles in full what has
+# run a few thousand times, which takes nearly half of a build's processor time: each query is new code.
 _COMPILING = " ".join(
     (
         "-XX:-DontCompileHugeMethods",
