@@ -131,7 +131,7 @@ def build(**given: Any) -> None:
             deliver(settings, listener)  # without the lock: another build need not wait for a database
 
 
-@_command("inspect", "Shows how the orders would be read and what has to be decided; writes the mapping.")
+@_command("inspect", "Shows how the orders would be read; writes the mapping.")
 def inspect(OUT: Path | None = None, **given: Any) -> None:
     from pipeline.commands.inspect import inspect
 
@@ -141,7 +141,7 @@ def inspect(OUT: Path | None = None, **given: Any) -> None:
         inspect(settings, OUT, listener)
 
 
-@_command("train", "Makes a model from the orders, tests it on past dates and registers it.")
+@_command("train", "Makes a model from the orders, tests it and registers it.")
 def train(**given: Any) -> None:
     settings = _settings(given)
     engine.stop_where_it_cannot_run("train", settings, given)
@@ -156,11 +156,12 @@ def train(**given: Any) -> None:
 
 @_command(
     "register",
-    f"""States that a model may run: shows what the file imports, tries it on an example, and writes a manifest.
+    f"""States that a model may run, and by which Python.
 
-    A dill file is a program: register one only if you trust who gave it to you. It is any whose object has predict(x),
-    where x is a float64 array with one row a customer and the columns below, and which returns one number a row. It
-    runs in a process of its own, in the Python that it was made with, and in a box: no file to write, no network.
+    It shows what the file imports, tries it on an example, and writes a manifest. A dill file is a program: register
+    one only if you trust who gave it to you. It is any whose object has predict(x), where x is a float64 array with one
+    row a customer and the columns below, and which returns one number a row. It runs in a process of its own, in the
+    Python that it was made with, and in a box: no file to write, no network.
 
     \b
     The columns: {", ".join(predictor.FEATURES[:3])},
@@ -175,7 +176,7 @@ def register(MODEL: Path | None = None, **given: Any) -> None:
     register(replace(settings, model=MODEL))
 
 
-@_command("work", "Builds what was uploaded, one after another, until it is told to stop.")
+@_command("work", "Builds what was uploaded, and what is due, one after another.")
 def work(CONFIG: Path | None = None, CHECK: bool = False, **given: Any) -> None:
     from pipeline import config_file
     from pipeline.jobs.check import check
@@ -209,14 +210,14 @@ def rollback(**given: Any) -> None:
     roll_back(_settings(given))
 
 
-@_command("docs", "Serves dbt's documentation, with the lineage, of what is published.")
+@_command("docs", "Serves dbt's documentation of what is published.")
 def docs(PORT: int = 8080, **given: Any) -> None:
     from pipeline.commands.docs import serve
 
     serve(_settings(given), PORT)
 
 
-@_command("sql", "A read-only SQL prompt on the published file, or the answer to one query.")
+@_command("sql", "A read-only SQL prompt on what is published, or one query.")
 def sql(Q: str = "", **given: Any) -> None:
     from pipeline.commands.sql import query
 

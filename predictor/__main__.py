@@ -53,9 +53,10 @@ def main() -> None:
 def score_command(
     input: Path | None, model: Path | None, output: Path | None, log: Path | None, predictor_settings: Settings
 ) -> None:
-    """Predicts a value for each row of a Parquet file, or of one on standard input.
+    """Predicts a value for each row of a Parquet file.
 
-    The file has a column customer_id and the columns that the model was registered with; others are ignored.
+    It comes on standard input where none is named. It has a column customer_id and those that the model was registered
+    with; others are ignored.
     """
     with _told_plainly(predictor_settings, log), read_features(input) as features:
         opened = open_model(model or DEFAULT_MODEL, predictor_settings.manifests)

@@ -125,6 +125,8 @@ def test_makes_list_fits_a_terminal_and_names_each_commands_variables_as_the_com
 
 
 def test_every_option_is_explained_with_its_default(typed):
+    listed = typed("--help").stdout
+    assert all(f"  {name}  " in listed for name in commands.commands) and "..." not in listed.partition("Commands:")[2]
     for each in commands.commands.values():
         text = " ".join(typed(each.name, "--help").stdout.split())
         for name in options_of_people(each):
