@@ -214,10 +214,10 @@ def sampled(layout: Layout, folder: Path) -> Iterator[list[tuple[Path, int]]]:
         yield files
 
 
-def rows(layout: Layout, path: Path, *, strict: bool = False, skip: int | None = None) -> str:
+def rows(layout: Layout, path: Path, *, skip: int | None = None) -> str:
     """The SQL that gives the part's rows as `field_0`, … `line_breaks` and `malformed_line`.
 
-    `strict` keeps what is no record in DuckDB's tables of rejects; else such lines are passed over.
+    What is no record of a text is kept in DuckDB's tables of rejects.
     """
     fields = [f"field_{i}" for i in range(layout.fields)]
     if layout.part.kind == "parquet":
@@ -230,7 +230,8 @@ def rows(layout: Layout, path: Path, *, strict: bool = False, skip: int | None =
         return _json_rows(layout, path, fields)
     names = ", ".join(f"'{field}': 'VARCHAR'" for field in fields)
     nothing = "''" if layout.escape == "\\" else _NOTHING  # DuckDB takes no backslash for both
-    errors = "store_rejects = true, rejects_limit = 0" if strict else "ignore_errors = true"
+    # With ignore_errors, DuckDB would leave out all that stands behind a quote that breaks off.
+    errors = "ignore_errors = true" if layout.part.kind == "excel" else "store_rejects = true, rejects_limit = 0"
     # The sniffer is left out: it refuses a file with one bad line, and strict_mode = false drops fields unseen.
     taken = [_formula_sql(field) if layout.has_formulas else field for field in fields]
     return f"""

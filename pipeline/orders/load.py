@@ -128,7 +128,7 @@ class _Loader:
                 with suppress(duckdb.CatalogException):
                     self._connection.execute(f"drop table {rejects}")
         name = _source_file(reading, each)
-        rows = reading.select(each, layout.rows(each, path, strict=each.part.kind != "excel"))
+        rows = reading.select(each, layout.rows(each, path))
         self._connection.execute(
             f"insert into {self._table} select {', '.join(COLUMNS)}, left_out, {name}, {offset}, "
             f"cast(null as bigint), 0, line_breaks, malformed_line from ({rows})"

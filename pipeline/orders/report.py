@@ -66,8 +66,8 @@ class Report:
 @excel.converted_once()
 def report(source: Source, stated: Mapping | None = None) -> Report:
     """Looks at the orders without changing anything. Raises OrdersError where they cannot be read at all."""
-    reading, questions, asked = propose(source, stated)
     size = sum(path.stat().st_size for path in source.files)
+    reading, questions, asked = propose(source, stated, glance=size > _LOADED_WHOLE)
     if reading:
         reading = _without(reading, _settings_asked(questions))
     return Report(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
 
 from pipeline import orders
 from pipeline.orders import mapping
+from pipeline.orders.decide import propose
 from tests.orders.test_traits import workbook
 from tests.pipeline.conftest import Shop
 
@@ -58,6 +60,21 @@ def test_one_value_is_spoken_of_as_one(reader):
         "numbers: a decimal point, 1 value",
         "numbers: 1 value is not a number",
     )
+
+
+def test_of_a_large_file_the_lines_that_were_looked_at_tell_what_a_column_says_of_purchases(reader):
+    lines = [f"c{i % 99},{i},1,1.00,2024-01-01,{'paid' if i % 9 else 'cancelled'},{'x' * 200}" for i in range(90_000)]
+    path = reader.write("orders.csv", "\n".join(["customer_id,order_id,num_items,revenue,date,status,x", *lines, ""]))
+    source = orders.find(str(path))
+    _, _, of_all = propose(source)
+    assert "no purchases: paid: 80,000 lines, 80,000.00; cancelled: 10,000 lines, 10,000.00" in of_all
+    _, _, of_some = propose(source, glance=True)
+    shown = re.search(
+        r"on ([\d,]+) lines that were looked at: paid: ([\d,]+) lines, .*cancelled: ([\d,]+) lines", of_some
+    )
+    looked_at, paid, cancelled = (int(number.replace(",", "")) for number in shown.groups())
+    assert looked_at == paid + cancelled < 90_000
+    assert paid / cancelled == pytest.approx(8, rel=0.01)
 
 
 @pytest.mark.slow

@@ -195,6 +195,14 @@ def test_keys_discounts_and_taxes_are_not_offered_as_the_money_before_what_may_b
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("broken", ['"b"x,5,1,2.00,2024-01-02,paid', 'b,5,1,2.00,2024-01-02,"pa"id'])
+def test_what_a_status_says_behind_a_quote_that_breaks_off_is_asked_about_too(reader, broken):
+    paid = [f"c{i},{i},1,10.00,2024-01-01,paid" for i in range(300)]
+    cancelled = [f"d{i},{900 + i},1,10.00,2024-01-03,cancelled" for i in range(20)]
+    path = reader.write("orders.csv", file(*paid, broken, *cancelled, header=f"{HEADER},status"))
+    assert "cancelled: 20 lines, 200.00" in str(reader.asked(path))
+
+
 def test_money_in_a_currency_names_none(reader):
     path = reader.write("orders.csv", file(
         "a,1,1,10.00,2024-01-01,10.00", "b,2,1,20.00,2024-01-02,20.00", header=f"{HEADER},Total in Base Currency"

@@ -55,9 +55,14 @@ def decide(
     return reading
 
 
-def propose(source: Source, stated: Mapping | None = None) -> tuple[Reading | None, tuple[Question, ...], str]:
-    """As `decide`, for people who look: the likeliest reading, the questions that are open, and those in words."""
-    reading, asked = _read(source, stated or Mapping(), Path(gettempdir()))
+def propose(
+    source: Source, stated: Mapping | None = None, *, glance: bool = False
+) -> tuple[Reading | None, tuple[Question, ...], str]:
+    """As `decide`, for people who look: the likeliest reading, the questions that are open, and those in words.
+
+    At a `glance`, what columns say of purchases is told by the sample too, so that it takes seconds whatever the size.
+    """
+    reading, asked = _read(source, stated or Mapping(), Path(gettempdir()), glance=glance)
     return reading, tuple(asked), questions.in_words(source.given, asked) if asked else ""
 
 
@@ -67,6 +72,7 @@ def _read(
     folder: Path,
     unread: Sequence[tuple[str, str]] = (),
     short: Mapping_[Part, int] = MappingProxyType({}),
+    glance: bool = False,
 ) -> tuple[Reading | None, list[Question]]:
     """The likeliest reading, None where nothing can be read before a question is answered, and the questions."""
     found = [layout.of(part, stated, folder) for part in source.parts]
@@ -110,8 +116,8 @@ def _read(
         rows=seen.rows, evidence=(date_evidence, number_evidence),
     )  # fmt: skip
     if not short and (found_short := parts.with_short_lines(reading)):
-        return _read(source, stated, folder, unread, found_short)
-    reading, questions_of_lines = purchases.examine(reading, folder, export.discounts if export else ())
+        return _read(source, stated, folder, unread, found_short, glance)
+    reading, questions_of_lines = purchases.examine(reading, folder, export.discounts if export else (), glance=glance)
     return reading, asked + questions_of_lines
 
 

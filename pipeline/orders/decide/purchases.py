@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ from pipeline.orders.decide import guards
 from pipeline.orders.decide.guards import Doubt, Guard, Value
 from pipeline.orders.decide.questions import Question, line
 from pipeline.orders.errors import OrdersError, plain
+from pipeline.orders.layout import Layout
 from pipeline.orders.numbers import MISSING
 from pipeline.orders.reading import Reading
 
@@ -24,18 +26,21 @@ _WITHOUT_CENTS = ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG",
                   "XOF", "XPF")  # fmt: skip
 
 
-def examine(reading: Reading, folder: Path, discounts: Sequence[str] = ()) -> tuple[Reading, list[Question]]:
+def examine(
+    reading: Reading, folder: Path, discounts: Sequence[str] = (), *, glance: bool = False
+) -> tuple[Reading, list[Question]]:
     """The reading with what these columns settle, and what they leave to a person.
 
-    `discounts` are columns of a known export whose money was not paid.
+    `discounts` are columns of a known export whose money was not paid. At a `glance`, the sample tells it, and not all
+    lines.
     """
     settled = _settled(reading)
     found = guards.find(_all_names(reading), settled, discounts)
     found += guards.telling(reading.layouts[0].names, reading.rows, {*settled, *(guard.name for guard in found)})
     if not found or reading.mapping.columns["revenue"] is None:
         return reading, []
-    examined = _Examined(reading, discounts)
-    for guard, values in _values(reading, found, folder).items():
+    examined = _Examined(reading, discounts, glance and not reading.saw_all)
+    for guard, values in _values(reading, found, layout.sampled if examined.is_glance else _whole, folder).items():
         examined.take(guard, values)
     return replace(
         reading, mapping=replace(reading.mapping, currency=examined.currency), deductions=examined.deductions
@@ -48,6 +53,7 @@ class _Examined:
 
     reading: Reading
     discounts: Sequence[str]
+    is_glance: bool
     questions: list[Question] = field(default_factory=list)
     deductions: dict[str, Decimal] = field(default_factory=dict)
 
@@ -64,7 +70,7 @@ class _Examined:
         if is_amount and (is_of_the_price or guard.name in self.discounts):
             self._take_deduction(guard, values)
         elif doubt:
-            self.questions.append(_question(doubt, self.reading.layouts[0].names))
+            self.questions.append(_question(doubt, self.reading.layouts[0].names, self._looked_at(values)))
         elif guard.kind == "currency" and not self.currency:
             named = {value.text.upper() for value in values if value.text}
             self.currency = named.pop() if len(named) == 1 else None
@@ -76,7 +82,12 @@ class _Examined:
         if amount and self.reading.export:
             self.deductions[guard.name] = amount
         elif amount:
-            self.questions.append(_of_deduction(guard.name, values, amount, self._revenue))
+            seen = self._looked_at(values)
+            self.questions.append(_of_deduction(guard.name, values, amount, self._revenue, seen))
+
+    def _looked_at(self, values: Sequence[Value]) -> str:
+        lines = sum(value.lines for value in values)
+        return f" on {lines:,} lines that were looked at" if self.is_glance else ""
 
 
 def _all_names(reading: Reading) -> list[str]:
@@ -105,7 +116,7 @@ def _settled(reading: Reading) -> list[str]:
     return [*used, *stated_of, *stated.ignore]
 
 
-def _question(doubt: Doubt, names: Sequence[str]) -> Question:
+def _question(doubt: Doubt, names: Sequence[str], seen: str) -> Question:
     shown = [value.shown for value in doubt.values if value.text][:8]
     name = doubt.guard.name
     answers: tuple[tuple[str, dict[Any, Any]], ...] = doubt.answers
@@ -117,7 +128,7 @@ def _question(doubt: Doubt, names: Sequence[str]) -> Question:
     of_lines = [(line(setting, value), "") for setting, value in answers]
     ignore = (line("ignore", [name]), f"take all lines; the same as IGNORE={shlex.quote(plain(name))}")
     return Question(
-        f"The column {plain(name)} {doubt.says}: {plain('; '.join(shown), 400)}.",
+        f"The column {plain(name)} {doubt.says}{seen}: {plain('; '.join(shown), 400)}.",
         (ignore, *of_lines) if doubt.takes_back else (*of_lines, ignore),
     )
 
@@ -130,7 +141,7 @@ def _of_cents(name: str, currency: str, revenue: str) -> Question:
     )
 
 
-def _of_deduction(name: str, values: Sequence[Value], amount: Decimal, revenue: str) -> Question:
+def _of_deduction(name: str, values: Sequence[Value], amount: Decimal, revenue: str, seen: str) -> Question:
     ignore = (line("ignore", [name]), "the price is what was paid")
     if re.search("percent|pct|rate", names.normalised(name)) or any("%" in value.text for value in values):
         return Question(
@@ -148,7 +159,8 @@ def _of_deduction(name: str, values: Sequence[Value], amount: Decimal, revenue: 
             ((share, "it is a share: 0.2 is 20 % off"), money, ignore),
         )
     return Question(
-        f"The column {plain(name)} holds {amount:,.2f} in all, which {plain(revenue)} leaves out.", (money, ignore)
+        f"The column {plain(name)} holds {amount:,.2f} in all{seen}, which {plain(revenue)} leaves out.",
+        (money, ignore),
     )
 
 
@@ -160,8 +172,20 @@ def _are_shares(texts: Sequence[str]) -> bool:
     )
 
 
-def _values(reading: Reading, found: list[Guard], folder: Path) -> dict[Guard, list[Value]]:
-    """The values of these columns over all lines that are not left out, the most frequent first."""
+@contextmanager
+def _whole(each: Layout, folder: Path) -> Iterator[list[tuple[Path, int]]]:
+    with layout.opened(each, folder) as path:
+        yield [(path, each.skipped)]
+
+
+def _values(
+    reading: Reading,
+    found: list[Guard],
+    opened: Callable[[Layout, Path], AbstractContextManager[list[tuple[Path, int]]]],
+    folder: Path,
+) -> dict[Guard, list[Value]]:
+    """The values of these columns over the lines of what is `opened` of a file that are not left out, the most frequent
+    first."""
     totals: dict[Guard, dict[str, tuple[int, Decimal | None]]] = {guard: {} for guard in found}
     with duckdb.connect() as memory:
         for each in reading.layouts:
@@ -169,13 +193,14 @@ def _values(reading: Reading, found: list[Guard], folder: Path) -> dict[Guard, l
             if not here:
                 continue
             places = [_place(guard, each.names) for guard in here]
-            with layout.opened(each, folder) as path:
+            with opened(each, folder) as files:
                 fields = ", ".join(f"trim(coalesce(field_{place}, '')) as value_{i}" for i, place in enumerate(places))
                 counted = ", ".join(f"value_{i}, grouping(value_{i})" for i in range(len(here)))
                 sets = ", ".join(f"(value_{i})" for i in range(len(here)))
+                content = " union all ".join(layout.rows(each, path, skip=skip) for path, skip in files)
                 rows = memory.execute(
                     f"select {counted}, count(*), sum(money) "
-                    f"from (select {fields}, {reading.money(each)} as money from ({layout.rows(each, path)}) "
+                    f"from (select {fields}, {reading.money(each)} as money from ({content}) "
                     f"where malformed_line is null and not {reading.left_out(each)}) "
                     f"group by grouping sets ({sets})"
                 ).fetchall()

@@ -61,8 +61,7 @@ def take(layouts: Sequence[Layout], folder: Path, unread: Sequence[tuple[str, st
             order = _as_in(layouts[0], each)
             with layout.sampled(each, folder) as files:
                 for path, before in files:
-                    # Not strict, DuckDB would leave out all that stands behind a quote that breaks off.
-                    rows = layout.rows(each, path, strict=each.part.kind != "excel", skip=before)
+                    rows = layout.rows(each, path, skip=before)
                     rows = f"select {order} from ({rows}) where malformed_line is null"
                     try:
                         seen = memory.execute(f"{rows} limit {share}").fetchall()
