@@ -6,6 +6,7 @@ from tests.mutants.mutant import ROOT, Mutant
 
 CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once, and what takes its place
     "predictor/training/metrics.py": [
+        ('"predicted": float(predicted[part].mean())', '"predicted": float(np.median(predicted[part]))'),
         ("predicted.sum() / total", "total / predicted.sum()"),
         ("_area(actual, predicted) / best", "_area(actual, predicted)"),
         ("np.array_split(np.argsort(-predicted", "np.array_split(np.argsort(predicted"),
@@ -15,6 +16,8 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("(actual > upper)[can_be_above]", "(actual < upper)[can_be_above]"),
     ],
     "predictor/training/report.py": [
+        ('"rmse": ("RMSE"', '"rmse": ("MAE"'),
+        ('<= each["predicted"] / each["actual"] <=', '<= each["actual"] / each["predicted"] <='),
         ('"too high" if calibration > 1 else "too low"', '"too low" if calibration > 1 else "too high"'),
         ('each["predicted"] > each["actual"] for', 'each["predicted"] < each["actual"] for'),
         ("if above > 0.13 else", "if above < 0.13 else"),
@@ -41,6 +44,8 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("1.0 - (1.0 - level) / chance", "level / chance"),
     ],
     "predictor/training/value_model.py": [
+        ("(step - 0.5)", "step"),
+        ('np.minimum(within["recency"], within["customer_age"])', 'within["recency"]'),
         ('expected_spend(features["frequency"] + 1.0', 'expected_spend(features["frequency"]'),
         ("_INTERVAL = (0.1, 0.9)", "_INTERVAL = (0.05, 0.95)"),
         ("per_spend = factor *", "per_spend ="),
@@ -73,10 +78,12 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("if each.as_of + timedelta(each.days) > test.as_of", "if each.as_of > test.as_of"),
     ],
     "predictor/training/dates.py": [
+        (".days >= _HISTORY", ".days > _HISTORY"),
         ("min(horizon, span // 5)", "min(horizon, span // 4)"),
         ("timedelta(days + step * i)", "timedelta(step * i)"),
     ],
     "predictor/scoring.py": [
+        ("{(~finite).sum()} of", "{finite.sum()} of"),
         ("if settings.python:", "if settings.python and not manifest.interpreter:"),
         ("if now - told_at > 0.25:", "if True:"),
         ("if rows != told_rows:", "if False:"),
@@ -156,6 +163,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("from pipeline.commands.rollback import roll_back", "from pipeline.build import build as roll_back"),
     ],
     "pipeline/events/doubts.py": [
+        ("greatest(customer_age, 1)", "greatest(customer_age, 30)"),
         ("elif mean > HIGH * usual > 0:", "elif mean >= HIGH * usual > 0:"),
         ("elif trained_as_of > as_of:", "elif trained_as_of >= as_of:"),
         ("differ <= _SAME_CUSTOMERS * training", "differ < _SAME_CUSTOMERS * training"),
@@ -188,14 +196,15 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     "pipeline/training/doubts.py": [
         ("if (next_day - day).days >= _FAR_APART:", "if (next_day - day).days > _FAR_APART:"),
         ("if came_back < _FEW_COME_BACK * customers:", "if came_back <= _FEW_COME_BACK * customers:"),
-        ("customers >= _LOOKED_AT and", "customers > _LOOKED_AT and"),
+        ("customers >= _FEWEST and", "customers > _FEWEST and"),
         ("not 1 / _FAR_OFF <= ratio <= _FAR_OFF", "not 1 / _FAR_OFF < ratio < _FAR_OFF"),
         ("median(spread) from customers", "avg(spread) from customers"),
         ("last > today + timedelta(1)", "last > today"),
     ],
     "pipeline/training/snapshots.py": [
-        ("from stg_orders where created_at_date <= coalesce", "from stg_orders where created_at_date < coalesce"),
-        ("count(distinct (customer_id, order_id))", "count(distinct order_id)"),
+        ("created_at_date <= date {literal(settings", "created_at_date < date {literal(settings"),
+        ("group by customer_id, order_id) as", "group by customer_id, order_id, created_at_date) as"),
+        ("select min(first_day)", "select max(first_day)"),
     ],
     "dbt_project/macros/parse.sql": [
         (
@@ -262,6 +271,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     ],
     "dbt_project/tests/rejected_lines_are_few.sql": [("> settings.max_rejected *", ">= settings.max_rejected *")],
     "dbt_project/tests/rejected_money_is_little.sql": [
+        ("100 * rejected.revenue / (rejected.revenue + used", "100 * rejected.revenue / (rejected.revenue - used"),
         ("select coalesce(sum(abs(revenue)), 0) as revenue\n", "select coalesce(sum(revenue), 0) as revenue\n"),
         ("('left_out', 'missing_customer_id')", "('left_out')"),
     ],
@@ -306,6 +316,18 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     "pipeline/orders/decide/purchases.py": [("'-' if amount > 0 else '+'", "'+' if amount > 0 else '-'")],
     "pipeline/orders/report.py": [
         ('{left_out:,} left out, {malformed:,} malformed"', '{malformed:,} left out, {left_out:,} malformed"')
+    ],
+    "predictor/sandbox/launcher.py": [
+        ('set_mount_attributes(b"/", AT_RECURSIVE,', 'set_mount_attributes(b"/", 0,'),
+    ],
+    "pipeline/training/command.py": [
+        ('"label_days": plan.final.days', '"label_days": plan.test.days'),
+    ],
+    "dbt_project/models/training/customer_spread.sql": [
+        ("having sum(revenue) > 0", "having sum(revenue) >= 0"),
+    ],
+    "dbt_project/tests/generic/columns_are_not_null.sql": [
+        ("or {{ name }} is null", "and {{ name }} is null"),
     ],
     "predictor/doubts.py": [("mean > HIGH * spent", "mean > HIGH")],
     "api/routes/builds.py": [("LISTED = 100", "LISTED = 10"), ('{"Retry-After": "60"}', "{}")],

@@ -39,6 +39,7 @@ TESTS = {
         "tests/pipeline/test_folder.py tests/pipeline/test_publish.py tests/pipeline/test_events.py",
         "slow tests/pipeline/test_folder.py",
         "slow tests/pipeline/test_publish.py",
+        "slow tests/training/test_make_train.py -k one_day",
     ],
     "pipeline/address.py": ["tests/sources tests/delivery"],
     "pipeline/postgres.py": ["tests/sources tests/delivery", "slow tests/delivery"],

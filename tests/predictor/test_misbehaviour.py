@@ -82,10 +82,10 @@ def test_an_error_says_what_went_wrong_and_for_which_customers(score, body, mess
 @pytest.mark.parametrize("bad", ["nan", "inf", "-inf"])
 def test_predictions_that_are_not_finite_name_a_customer_and_their_number(score, bad):
     with pytest.raises(ModelError) as caught:
-        score(model(f"return np.where(x[:, 0] > 5, float('{bad}'), 1.0)"))
+        score(model(f"return np.where(x[:, 0] > 6, float('{bad}'), 1.0)"))
     assert str(caught.value) == (
-        f"The model predicted {bad} for customer 'c6', where a finite number is expected.\n"
-        "In batch 2, 2 of 4 predictions are NaN or infinite."
+        f"The model predicted {bad} for customer 'c7', where a finite number is expected.\n"
+        "In batch 2, 1 of 4 predictions are NaN or infinite."
     )
 
 

@@ -199,6 +199,7 @@ def test_of_many_customers_some_are_looked_at_the_same_at_each_date_and_by_what_
 def test_the_label_is_the_discounted_revenue_of_the_days_after_the_date(tmp_path):
     lines = [
         ("a", "1", "1", "1", "10.00", "2020-01-01"),
+        ("a", "1", "2", "1", "10.00", "2020-01-02"),  # one order
         ("a", "2", "1", "1", "100.00", "2020-03-01"),  # the date itself: known, and no part of the label
         ("a", "3", "1", "1", "50.00", "2020-03-02"),
         ("a", "4", "1", "1", "70.00", "2020-03-31"),
