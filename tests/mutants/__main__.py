@@ -1,9 +1,9 @@
 """Puts mistakes into a copy of the project, one at a time: a test has to notice each.
 
-`make test-mutants` makes those of chosen.py, all of which have to be noticed, and draws some more in each place where a
-wrong number hurts, of which 85 % have to be. It names those that no test noticed, tells the rate of each place, and ends
-with status 1 where they are too many. `python -m tests.mutants gini report.py` makes only those with one of these words in them, and
-`--drawn 200` draws more.
+`make test-mutants` makes those of chosen.py, all of which have to be noticed, and draws some more in each place where
+a wrong number hurts, of which 85 % have to be. It names those that no test noticed, tells the rate of each place, and
+ends with status 1 where they are too many. `python -m tests.mutants gini report.py` makes only those with one of these
+words in them, and `--drawn 200` draws more.
 """
 
 from __future__ import annotations
