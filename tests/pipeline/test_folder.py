@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import threading
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.warehouse.folder import Warehouse
 from tests.pipeline.conftest import Shop
 
 
@@ -27,6 +29,15 @@ def test_a_folder_of_ones_own_is_left_alone_and_named(shop: Shop):
     for command in ("build", "train"):
         assert says in shop.run(command, status=1)
         assert contents(shop.warehouse) == before
+
+
+@pytest.mark.parametrize("refused", [".", "builds"])
+def test_a_folder_that_may_not_be_written_to_is_refused_before_anything_is_read(tmp_path, monkeypatch, refused):
+    warehouse = Warehouse(tmp_path)
+    warehouse.create()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path / refused)  # root may write anywhere
+    with pytest.raises(PermissionError, match=re.escape(str(tmp_path))):
+        warehouse.create()
 
 
 @pytest.mark.slow
