@@ -90,7 +90,7 @@ PUBLISHED = {name for row in rows(section(README, "What is published")) for name
 # What is on no list of what is published, and the one that may name it.
 READ_BY_ONE = {
     "customer_labels": "pipeline.training.snapshots",
-    "customer_spread": "pipeline.training.snapshots",
+    "customer_amounts": "pipeline.training.snapshots",
     "int_compared_dates": "api.routes.summary",
 }
 WORDS_OF_ENGINES = "pipeline.engines."

@@ -29,7 +29,7 @@ from pipeline.warehouse.folder import Warehouse
 from predictor.training import backtest, fitting, value_model
 from predictor.training.snapshot import Snapshot
 
-FEATURES = tuple(dict.fromkeys((*value_model.FEATURES, *backtest.SIX, fitting.LOG_SPREAD)))
+FEATURES = tuple(dict.fromkeys((*value_model.FEATURES, *backtest.SIX, *fitting.OF_AMOUNTS)))
 MOST_CUSTOMERS = 500_000  # of whom features are held at all dates, in two gigabytes; more change nothing but that
 
 
@@ -56,7 +56,7 @@ class Snapshots:
         columns = ", ".join(f"cast({name} as double) as {name}" for name in names)
         found = self.engine.rows(
             self.build,
-            f"select customer_id, {columns} from customer_features left join customer_spread using (customer_id) "
+            f"select customer_id, {columns} from customer_features left join customer_amounts using (customer_id) "
             + ("join customer_labels using (customer_id) " if days else "")
             + f"where {self.chosen}",
         )

@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from predictor.training.fitting import SEED, fit, fit_published, one_thread
+from predictor.training.fitting import REPEAT_SPEND, SEED, fit, fit_plain, one_thread
+from predictor.training.gamma_gamma import fit_gamma_gamma
 from predictor.training.metrics import Metrics, deciles, gains, measure, measure_chances, measure_interval
 from predictor.training.snapshot import Snapshot
-from predictor.training.value_model import FEATURES, VALUE, ValueModel
+from predictor.training.value_model import FEATURES, VALUE, ValueModel, valid
 
 # What the baselines need beside the features of the model.
 SIX = ("max_num_items", "max_revenue", "total_revenue", "total_orders", "days_since_last_order", "longest_interval")
 OURS = "this model"
 EXPECTATION = "BG/NBD + Gamma-Gamma"
+OF_ALL_PURCHASES = "BG/NBD + Gamma-Gamma, first purchases too"
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,25 @@ def earlier(past: Sequence[Snapshot], discount_rate: float, year_ago: Sequence[S
 
 def _baselines(test: Snapshot, discount_rate: float) -> dict[str, np.ndarray]:
     features = test.features
+    plain = fit_plain(test, test.days, discount_rate)
     return {
-        EXPECTATION: fit_published(test, test.days, discount_rate).value(features),
+        EXPECTATION: _as_published(plain, features),
+        OF_ALL_PURCHASES: plain.value(features),
         "past revenue rate": features["total_revenue"] / np.maximum(features["customer_age"], 1.0) * test.days,
         "sum of six": sum((features[name] for name in SIX), np.zeros(len(test.customers))),
         "zero": np.zeros(len(test.customers)),
     }
+
+
+def _as_published(plain: ValueModel, features: dict[str, np.ndarray]) -> np.ndarray:
+    """The value with Gamma-Gamma as the paper has it, and the packages that people use: of repeat purchases only.
+
+    So whoever has bought once is expected to spend what everybody does.
+    """
+    frequency, mean_spend = valid(features)["frequency"], features[REPEAT_SPEND]
+    spend = fit_gamma_gamma(frequency, mean_spend)
+    _, discounted = plain.purchases_ahead(valid(features), plain.horizon)
+    return discounted * spend.expected_spend(frequency, mean_spend)
 
 
 def _importance(model: ValueModel, test: Snapshot) -> dict[str, float]:

@@ -22,7 +22,8 @@ from predictor.training.snapshot import Snapshot
 from predictor.training.value_model import ValueModel, valid
 
 SEED = 20050514
-LOG_SPREAD = "log_spread"  # of the amounts of each customer, which a fit looks at and a model does not; see `fit_p`
+# Of the amounts of each customer, what only a training looks at and a model does not; see `fit_p` and `backtest`.
+OF_AMOUNTS = LOG_SPREAD, REPEAT_SPEND = ("log_spread", "mean_repeat_spend")
 _ROWS = 200_000  # to learn from: more changes nothing but the time it takes
 _BUYERS = 100  # rows with a value, below which a correction would learn noise
 _FOLDS = 3
@@ -121,16 +122,19 @@ def fit_expectation(now: Snapshot, horizon: int, discount_rate: float) -> ValueM
     The value takes the p of the customers' own amounts, the interval that of their means, which is wide enough where
     a shop is not as the model has it.
     """
-    published = fit_published(now, horizon, discount_rate, dropout_at_first=True)
+    plain = fit_plain(now, horizon, discount_rate, dropout_at_first=True)
     purchase_days = valid(now.features)["frequency"] + 1.0
     known_p = fit_p(purchase_days, now.features[LOG_SPREAD])
     if known_p is None:
-        return published
-    return replace(published, spend=fit_gamma_gamma(purchase_days, now.features["monetary_value"], known_p))
+        return plain
+    return replace(plain, spend=fit_gamma_gamma(purchase_days, now.features["monetary_value"], known_p))
 
 
-def fit_published(now: Snapshot, horizon: int, discount_rate: float, dropout_at_first: bool = False) -> ValueModel:
-    """BG/NBD (MBG/NBD with `dropout_at_first`) and Gamma-Gamma as the papers fit them."""
+def fit_plain(now: Snapshot, horizon: int, discount_rate: float, dropout_at_first: bool = False) -> ValueModel:
+    """BG/NBD (MBG/NBD with `dropout_at_first`), and Gamma-Gamma of all purchases.
+
+    The papers leave the first ones out. What somebody spent who came once is all that is known of him, and tells much.
+    """
     features = valid(now.features)
     spend = fit_gamma_gamma(features["frequency"] + 1.0, features["monetary_value"])
     return ValueModel(

@@ -86,7 +86,7 @@ class ValueModel:
         features = valid(features)
         history = tuple(features[name] for name in ("frequency", "recency", "customer_age"))
         next_spend = self._next_spend(features)
-        expected_purchases, discounted = self._purchases(features, self.horizon)
+        expected_purchases, discounted = self.purchases_ahead(features, self.horizon)
         expected, undiscounted = discounted * next_spend, expected_purchases * next_spend
         factor = self._factor(features, terms(features, self.purchases, self.spend, next_spend))
         per_spend = factor * np.divide(expected, undiscounted, out=np.ones_like(expected), where=undiscounted > 0)
@@ -106,7 +106,7 @@ class ValueModel:
         """Expected discounted value in the next `days` (default: the horizon), (n,), and the correction's terms."""
         features = valid(features)
         next_spend = self._next_spend(features)
-        _, discounted = self._purchases(features, days or self.horizon)
+        _, discounted = self.purchases_ahead(features, days or self.horizon)
         return discounted * next_spend, terms(features, self.purchases, self.spend, next_spend)
 
     def _factor(self, features: dict[str, np.ndarray], values: np.ndarray) -> np.ndarray:
@@ -116,7 +116,7 @@ class ValueModel:
     def _next_spend(self, features: dict[str, np.ndarray]) -> np.ndarray:
         return self.spend.expected_spend(features["frequency"] + 1.0, features["monetary_value"])
 
-    def _purchases(self, features: dict[str, np.ndarray], days: int) -> tuple[np.ndarray, np.ndarray]:
+    def purchases_ahead(self, features: dict[str, np.ndarray], days: int) -> tuple[np.ndarray, np.ndarray]:
         """Expected purchases in the next `days`, and the same discounted to today, each (n,)."""
         history = [features[name] for name in ("frequency", "recency", "customer_age")]
         if not self.discount_rate:

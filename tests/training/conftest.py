@@ -56,6 +56,7 @@ class Shop:
                     "total_orders": mine.sum(),
                     "days_since_last_order": day - distinct[-1],
                     "log_spread": np.log(amounts.mean()) - np.log(amounts).mean(),
+                    "mean_repeat_spend": amounts[1:].mean() if len(amounts) > 1 else 0.0,
                     "as_of_day": (START + timedelta(day) - EPOCH).days,
                 }
             )

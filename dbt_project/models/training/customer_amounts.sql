@@ -10,8 +10,8 @@ purchase_days as (
 
     select
         customer_id,
-        order_date,
-        sum(revenue) as revenue
+        sum(revenue) as revenue,
+        row_number() over (partition by customer_id order by order_date) as number
 
     from customer_orders
 
@@ -28,6 +28,7 @@ by_customer as (
         customer_id,
         count(*) as purchase_days,
         cast(sum(revenue) as double) as revenue,
+        cast(sum(case when number > 1 then revenue end) as double) as revenue_after_first,
         cast(sum(cast(ln(cast(revenue as double)) as decimal(18, 9))) as double) as logarithms
 
     from purchase_days
@@ -40,7 +41,8 @@ final as (
 
     select
         customer_id,
-        round(ln(revenue / purchase_days) - logarithms / purchase_days, 8) as log_spread
+        round(ln(revenue / purchase_days) - logarithms / purchase_days, 8) as log_spread,
+        coalesce(revenue_after_first / nullif(purchase_days - 1, 0), 0) as mean_repeat_spend
 
     from by_customer
 
