@@ -179,6 +179,7 @@ def _features(lines: list[Line], as_of: date) -> dict[str, tuple]:
             (last - first).days,
             (as_of - first).days,
             float(sum(money)) / max(len(purchases), 1),
+            *(sum(day > as_of - timedelta(days) for day in purchases) for days in (30, 90, 365)),
             (as_of - date(1970, 1, 1)).days,
         )
     return features

@@ -19,7 +19,7 @@ from predictor.training.value_model import FEATURES, VALUE, ValueModel, valid
 SIX = ("max_num_items", "max_revenue", "total_revenue", "total_orders", "days_since_last_order", "longest_interval")
 OURS = "this model"
 EXPECTATION = "BG/NBD + Gamma-Gamma"
-OF_ALL_PURCHASES = "BG/NBD + Gamma-Gamma, first purchases too"
+WITH_FIRST = "with first purchases"
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _baselines(test: Snapshot, discount_rate: float) -> dict[str, np.ndarray]:
     plain = fit_plain(test, test.days, discount_rate)
     return {
         EXPECTATION: _as_published(plain, features),
-        OF_ALL_PURCHASES: plain.value(features),
+        WITH_FIRST: plain.value(features),
         "past revenue rate": features["total_revenue"] / np.maximum(features["customer_age"], 1.0) * test.days,
         "sum of six": sum((features[name] for name in SIX), np.zeros(len(test.customers))),
         "zero": np.zeros(len(test.customers)),

@@ -20,6 +20,7 @@ from predictor.training.mbg_nbd import MbgNbd
 
 _NONE = 0.5  # the weight of no correction beside 1 for each model
 LINEAR_TERMS = 7  # these are for the log-linear model, the ones after them for the trees
+_OF_LATE = (30, 90, 365)
 _LIMIT = 6.0  # of the logarithm of a factor
 
 
@@ -36,6 +37,11 @@ def terms(features: dict[str, np.ndarray], purchases: MbgNbd, spend: GammaGamma,
     mean_spend = np.maximum(features["monetary_value"], 1e-3 * typical_spend)
     with np.errstate(divide="ignore"):
         alive = np.maximum(np.log(purchases.probability_alive(x, recency, T)), -_LIMIT)
+    # Purchase days of late beside those that an even pace would have brought: who speeds up and who slows down.
+    paces = [
+        np.log(features[f"purchase_days_{days}"] + 0.5) - np.log((x + 1.0) * np.minimum(days / (T + 1.0), 1.0) + 0.5)
+        for days in _OF_LATE
+    ]
     gap = np.log((features["longest_interval"] + 3.0) * np.maximum(x, 1.0) / (recency + 3.0))
     return np.stack(
         [
@@ -57,6 +63,7 @@ def terms(features: dict[str, np.ndarray], purchases: MbgNbd, spend: GammaGamma,
             features["max_revenue"] / mean_spend,
             pieces,
             pieces_per_day,
+            *paces,
         ]
     )
 

@@ -26,6 +26,9 @@ FEATURES = (
     "max_revenue",
     "max_num_items",
     "as_of_day",
+    "purchase_days_30",
+    "purchase_days_90",
+    "purchase_days_365",
 )
 VALUE = "predicted_clv"
 OUTPUTS = (VALUE, "purchase_probability", "expected_purchases", "clv_lower", "clv_upper")
@@ -67,7 +70,7 @@ class ValueModel:
     def predict(self, x: np.ndarray) -> np.ndarray:
         """The value of each customer, (n,), finite and not negative, in the currency of `monetary_value`.
 
-        `x` is (n, 9), the columns of FEATURES in their order. Each row is predicted by itself: its neighbours and the
+        `x` is (n, 12), the columns of FEATURES in their order. Each row is predicted by itself: its neighbours and the
         size of the batch change no digit.
         """
         return self.value(_by_name(x))
@@ -146,6 +149,8 @@ def valid(features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     within = {name: np.clip(np.nan_to_num(features[name]), -1e15, 1e15) for name in FEATURES}
     for name in ("frequency", "recency", "customer_age", "longest_interval"):
         within[name] = np.clip(within[name], 0.0, 1e6)
+    for name in ("purchase_days_30", "purchase_days_90", "purchase_days_365"):
+        within[name] = np.clip(within[name], 0.0, within["frequency"] + 1.0)
     within["recency"] = np.minimum(within["recency"], within["customer_age"])
     # Each purchase had a piece, whatever came back later: with none, who returned everything would be like nobody else.
     within["total_num_items"] = np.maximum(within["total_num_items"], within["frequency"] + 1.0)

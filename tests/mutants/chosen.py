@@ -76,6 +76,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     "predictor/training/backtest.py": [
         ("fit(test, past, test.days", "fit(test, past, past[0].days"),
         ("if each.as_of + timedelta(each.days) > test.as_of", "if each.as_of > test.as_of"),
+        ("spend.expected_spend(frequency, mean_spend)", "spend.expected_spend(frequency + 1.0, mean_spend)"),
     ],
     "predictor/training/dates.py": [
         (".days >= _HISTORY", ".days > _HISTORY"),
@@ -240,7 +241,8 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("revenue_of_day > 0 then", "revenue_of_day >= 0 then"),
         ("            range between current row and current row\n", ""),
         ("coalesce(avg(longest_interval), 0)", "coalesce(median(longest_interval), 0)"),
-        ("coalesce(days_since_previous_order, 1) > 0 and", "coalesce(days_since_previous_order, 1) >= 0 and"),
+        ("with_day.order_date > coalesce(", "with_day.order_date >= coalesce("),
+        ("bought_days_ago < 90", "bought_days_ago <= 90"),
         ("greatest(by_customer.purchase_days - 1, 0)", "by_customer.purchase_days - 1"),
     ],
     "dbt_project/models/marts/customer_value.sql": [
@@ -323,7 +325,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     "pipeline/training/command.py": [
         ('"label_days": plan.final.days', '"label_days": plan.test.days'),
     ],
-    "dbt_project/models/training/customer_spread.sql": [
+    "dbt_project/models/training/customer_amounts.sql": [
         ("having sum(revenue) > 0", "having sum(revenue) >= 0"),
     ],
     "dbt_project/tests/generic/columns_are_not_null.sql": [

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 HARMLESS: dict[str, str] = {
-    "predictor/training/gamma_gamma.py: spent = (purchases > 0) & (mean_spend > 0) -> spent = (purchases >= 0) & (mean_spend > 0)": "a fit is given frequency + 1, which is never 0",
+    "predictor/training/gamma_gamma.py: spent = (purchases > 0) & (mean_spend > 0) -> spent = (purchases >= 0) & (mean_spend > 0)": "who has no purchases has a mean of 0",
     "predictor/scoring.py: IN_FLIGHT = 4 # batches that are out with one worker -> IN_FLIGHT = 5 # batches that are out with one worker": "how many batches are out with a worker moves no result",
     "predictor/scoring.py: loads = dict.fromkeys(workers, 0) -> loads = dict.fromkeys(workers, 1)": "which worker is given the next batch moves no result",
     "predictor/scoring.py: loads[worker] -= 1 -> loads[worker] -= 2": "which worker is given the next batch moves no result",

@@ -57,6 +57,7 @@ class Shop:
                     "days_since_last_order": day - distinct[-1],
                     "log_spread": np.log(amounts.mean()) - np.log(amounts).mean(),
                     "mean_repeat_spend": amounts[1:].mean() if len(amounts) > 1 else 0.0,
+                    **{f"purchase_days_{late}": (distinct > day - late).sum() for late in (30, 90, 365)},
                     "as_of_day": (START + timedelta(day) - EPOCH).days,
                 }
             )

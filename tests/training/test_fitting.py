@@ -34,16 +34,22 @@ def test_a_corrections_factor_is_its_level_times_the_mean_of_both_models_and_of_
     assert both.factor(np.repeat(term, 8, axis=0)) == pytest.approx(3.0 * (0.4 + of_linear + of_trees) / 2.5)
 
 
-# x, recency, T, mean spend, highest spend, pieces, longest gap: none, two and thirty purchases after the first.
-CUSTOMER = [(0, 0, 100, 8.0, 8.0, 3, 100), (2, 60, 90, 20.0, 35.0, 7, 45), (30, 900, 1000, 0.0, -1.0, -4, 90)]
+# x, recency, T, mean spend, highest spend, pieces, longest gap, purchase days among the last 30, 90 and 365: none, two
+# and thirty purchases after the first.
+CUSTOMER = [
+    (0, 0, 100, 8.0, 8.0, 3, 100, 0, 0, 1),
+    (2, 60, 90, 20.0, 35.0, 7, 45, 1, 2, 3),
+    (30, 900, 1000, 0.0, -1.0, -4, 90, 0, 0, 9),
+]
 
 
 @pytest.mark.parametrize("currency", [1.0, 1000.0])
 def test_the_terms_of_a_correction_are_what_plain_arithmetic_makes_of_a_customer_in_any_currency(currency):
-    x, recency, T, mean, highest, pieces, gap = np.array(CUSTOMER).T
+    x, recency, T, mean, highest, pieces, gap, *late = np.array(CUSTOMER).T
     mean, highest, next_spend = currency * mean, currency * highest, currency * np.array([9.0, 18.0, 0.0])
     names = "frequency recency customer_age monetary_value max_revenue total_num_items longest_interval"
-    features = dict(zip(names.split(), (x, recency, T, mean, highest, pieces, gap), strict=True))
+    names += " purchase_days_30 purchase_days_90 purchase_days_365"
+    features = dict(zip(names.split(), (x, recency, T, mean, highest, pieces, gap, *late), strict=True))
     purchases, spend = MbgNbd(0.6, 40.0, 0.8, 2.5), GammaGamma(3.0, 4.0, 120.0 * currency)
     alive = np.log(purchases.probability_alive(x, recency, T))
     typical = currency * 3.0 * (120 + 120) / (3 + 4 - 1)  # expected of one purchase of v
@@ -52,9 +58,14 @@ def test_the_terms_of_a_correction_are_what_plain_arithmetic_makes_of_a_customer
     many, per_day = np.log([4.0, 8.0, 1.0]), np.log([3.5 / 1, 7.5 / 3, 0.5 / 31])
     linear = [alive, np.log(rate), np.log(np.maximum(next_spend, 1e-12) / typical), [1, 0, 0], many, per_day,
               np.log([101.0, 31.0, 101.0])]  # fmt: skip
+    paces = np.log([
+        np.array([0.5, 1.5, 0.5]) / [1 * 30 / 101 + 0.5, 3 * 30 / 91 + 0.5, 31 * 30 / 1001 + 0.5],
+        np.array([0.5, 2.5, 0.5]) / [1 * 90 / 101 + 0.5, 3 * 90 / 91 + 0.5, 31 * 90 / 1001 + 0.5],
+        np.array([1.5, 3.5, 9.5]) / [1 + 0.5, 3 + 0.5, 31 * 365 / 1001 + 0.5],
+    ])  # fmt: skip
     irregular = [0, np.log(48 * 2 / 63), np.log(93 * 30 / 903)]
     trees = [alive, [0, 2, 20], x / (T + 1), recency / (T + 1), gap / (T + 1), irregular, mean / typical,
-             highest / mean, many, per_day]  # fmt: skip
+             highest / mean, many, per_day, *paces]  # fmt: skip
     found = terms(features, purchases, spend, next_spend)
     assert found[:LINEAR_TERMS] == pytest.approx(np.array(linear))
     assert found[LINEAR_TERMS:] == pytest.approx(np.array(trees))

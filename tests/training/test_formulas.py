@@ -228,7 +228,7 @@ def test_all_columns_have_the_same_bits_alone_and_in_any_batch_and_the_value_is_
 
 
 def test_nobody_is_expected_to_buy_on_more_days_than_there_are():
-    ten_a_day = np.array([[30_000.0, 3000, 3000, 20, 30_000, 1, 20, 1, 0]])
+    ten_a_day = np.array([[30_000.0, 3000, 3000, 20, 30_000, 1, 20, 1, 0, 300, 900, 3001]])
     _, chance, expected, lower, upper = replace(SHOP, horizon=5, discount_rate=0.0).predict_columns(ten_a_day)[0]
     assert expected == 5 and chance == pytest.approx(1, abs=1e-3)
     assert 0 < lower < 5 * 20 < upper < 10 * 20

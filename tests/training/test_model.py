@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from threadpoolctl import threadpool_info
 
-from predictor.training.backtest import EXPECTATION, OURS, backtest
+from predictor.training.backtest import EXPECTATION, OURS, WITH_FIRST, backtest
 from predictor.training.fitting import fit
+from predictor.training.gamma_gamma import fit_gamma_gamma
+from predictor.training.mbg_nbd import fit_mbg_nbd
 from predictor.training.value_model import FEATURES
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -100,6 +102,21 @@ def test_out_of_time_it_ranks_as_well_as_the_expectation_and_is_off_by_less_than
     assert metrics[OURS].gini > metrics[EXPECTATION].gini - 0.005
     assert metrics[OURS].rmse < 0.8 * metrics["past revenue rate"].rmse
     assert abs(metrics[OURS].calibration - 1) < 0.2
+
+
+def test_the_published_baseline_rests_on_repeat_purchases_and_the_harder_one_on_the_first_too(snapshots):
+    test = snapshots[380]
+    x, recency, T, mean = (
+        test.features[name] for name in ("frequency", "recency", "customer_age", "mean_repeat_spend")
+    )
+    once, spend = x == 0, fit_gamma_gamma(x[x > 0], mean[x > 0])
+    amount = spend.p * (spend.v + x * mean) / (spend.p * x + spend.q - 1.0)
+    assert len(set(amount[once])) == 1 < len(set(test.features["monetary_value"][once]))
+    expected = fit_mbg_nbd(x, recency, T, dropout_at_first=False).expected_purchases(test.days, x, recency, T) * amount
+    metrics = backtest(test, [], 0.0).metrics
+    assert metrics[EXPECTATION].rmse == pytest.approx(np.sqrt(np.mean((expected - test.actual) ** 2)))
+    assert metrics[EXPECTATION].calibration == pytest.approx(expected.sum() / test.actual.sum())
+    assert metrics[EXPECTATION].gini < metrics[WITH_FIRST].gini
 
 
 def test_a_backtest_refuses_what_was_not_known_on_its_day(snapshots):

@@ -31,11 +31,20 @@ with_day as (
 with_purchase_day as (
 
     select
-        *,
-        {{ days_between('previous_order_date', 'order_date') }} as days_since_previous_order,
-        case when revenue_of_day > 0 then order_date end as purchase_date
+        with_day.*,
+        {{ days_between('with_day.previous_order_date', 'with_day.order_date') }} as days_since_previous_order,
+        case when with_day.revenue_of_day > 0 then with_day.order_date end as purchase_date,
+        -- Each day is counted at its first order.
+        case
+            when
+                with_day.revenue_of_day > 0
+                and with_day.order_date > coalesce(with_day.previous_order_date, cast('0001-01-01' as date))
+                then {{ days_between('with_day.order_date', 'as_of.as_of_date') }}
+        end as bought_days_ago
 
     from with_day
+
+    cross join as_of
 
 ),
 
@@ -51,9 +60,10 @@ by_customer as (
         count(*) as total_orders,
         max(days_since_previous_order) as longest_interval,
         cast(sum(num_items) as bigint) as total_num_items,
-        -- Each day is counted at its first order.
-        sum(case when coalesce(days_since_previous_order, 1) > 0 and purchase_date is not null then 1 else 0 end)
-            as purchase_days,
+        count(bought_days_ago) as purchase_days,
+        count(case when bought_days_ago < 30 then 1 end) as purchase_days_30,
+        count(case when bought_days_ago < 90 then 1 end) as purchase_days_90,
+        count(case when bought_days_ago < 365 then 1 end) as purchase_days_365,
         min(purchase_date) as first_purchase_date,
         max(purchase_date) as last_purchase_date
 
@@ -101,6 +111,9 @@ final as (
             )
         }} as customer_age,
         by_customer.total_revenue / greatest(by_customer.purchase_days, 1) as monetary_value,
+        by_customer.purchase_days_30,
+        by_customer.purchase_days_90,
+        by_customer.purchase_days_365,
         {{ days_between("cast('1970-01-01' as date)", 'as_of.as_of_date') }} as as_of_day
 
     from by_customer
