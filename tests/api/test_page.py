@@ -106,6 +106,16 @@ def test_a_tenth_can_be_chosen_by_keyboard_and_says_what_it_is(page: Page, serve
     page.wait("document.querySelectorAll('#tenth li').length === 10")
 
 
+def test_by_keyboard_the_first_stop_leads_past_all_lists_to_the_search(page: Page, server: Server) -> None:
+    show(page, server)
+    page.press("Tab")
+    assert page.run("getComputedStyle(document.activeElement).clipPath") == "none"  # seen as soon as it has the focus
+    page.press("Enter")
+    page.wait("location.hash === '#lookup'")
+    page.press("Tab")
+    assert page.run("document.activeElement.id") == "customer"
+
+
 def test_warnings_of_the_build_stand_on_the_page_and_in_health(page: Page, tmp_path: Path) -> None:
     publish(tmp_path / "warehouse", "doubtful", VALUES, DOUBTS)
     with serving(tmp_path / "warehouse") as server:
