@@ -25,6 +25,6 @@ def get_training_report() -> Response:
     folder, model_id = current_app.extensions["publication"].path.parent, snapshot().build["model_id"]
     found = training_report.read(folder, model_id)
     if found is None:
-        abort(404, "There is no report on this build's model here: a training writes it into its warehouse.")
+        abort(404, "There is no report on this build's model here: `make train` with the same WAREHOUSE writes it.")
     request.environ["api.policy"] = POLICY
     return Asset(found, "text/html; charset=utf-8").response()

@@ -66,7 +66,7 @@ class Publication:
             identity = Identity.of(self.path)
         except FileNotFoundError:
             self._trouble(
-                f"Nothing is published: {self.path.name} is not there; a build into this warehouse publishes it."
+                f"Nothing is published: {self.path.name} is not there; `make build` with the same WAREHOUSE does it."
             )
             return
         except OSError as error:

@@ -103,7 +103,7 @@ class Snapshot:
         if version != SCHEMA_VERSION:
             raise SnapshotError(
                 f"{self._name} has schema version {version}; this API reads version {SCHEMA_VERSION}. "
-                "A build by the same version of the project publishes it anew."
+                "`make build` with the same WAREHOUSE, by the same version, publishes it anew."
             )
         build_id = str(rows[0]["build_id"])
         if not BUILD_ID.fullmatch(build_id):
@@ -148,7 +148,9 @@ class Snapshot:
     def check(self) -> None:
         """Raise SnapshotError if the opened file was written to: what DuckDB reads from it then may be anything."""
         if Identity.of(self._file) != self.identity:
-            raise SnapshotError(f"{self._name} was overwritten in place. A build publishes it anew.")
+            raise SnapshotError(
+                f"{self._name} was overwritten in place. `make build` with the same WAREHOUSE mends it."
+            )
 
     def _line(self, error: Exception) -> str:
         line = str(error).partition("\n")[0]
