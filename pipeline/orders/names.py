@@ -44,9 +44,11 @@ def synonyms() -> dict[str, list[dict[str, int]]]:
 def candidates(column: str, names: Sequence[str]) -> Iterator[list[int]]:
     """The positions of the columns that could be `column`: group by group, best names first.
 
-    Groups of names with what a tax or cents are said of behind them, such as `Total (inc. VAT)`, come last.
+    Groups of names with what a tax or cents are said of behind them, such as `Total (inc. VAT)`, come later, and last
+    those that stand beside a name in another script.
     """
-    for spelled in ([normalised(name) for name in names], [normalised(bare(name)) for name in names]):
+    for spelling in (normalised, _without_taxes, _in_latin):
+        spelled = [spelling(name) for name in names]
         for group in synonyms()[column]:
             found = [i for i, name in enumerate(spelled) if name in group]
             if found:
@@ -56,6 +58,15 @@ def candidates(column: str, names: Sequence[str]) -> Iterator[list[int]]:
 def bare(name: str) -> str:
     """The name without what it says of taxes or cents."""
     return _CENTS.sub("", _TAX.sub("", name))
+
+
+def _without_taxes(name: str) -> str:
+    return normalised(bare(name))
+
+
+def _in_latin(name: str) -> str:
+    """The Latin letters of a name in two scripts; nothing where the whole name is known."""
+    return "" if known([name]) else re.sub("[^a-z0-9]", "", _without_taxes(name))
 
 
 def is_in_cents(name: str) -> bool:

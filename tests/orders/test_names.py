@@ -21,3 +21,11 @@ def test_a_file_with_names_in_japanese_is_read_by_them(reader):
     )
     read = reader.read(path)
     assert (read.customers, read.revenue, read.used[0]["num_items"]) == ({"M001", "M002"}, 3500, "2")
+
+
+def test_a_name_in_two_scripts_is_read_by_the_one_that_is_known(reader):
+    for header in ("订单号 Order No,客户 Customer ID,金额 Amount,日期 Date",
+                   "Order ID (номер),Customer ID (клиент),Total (сумма),Date (дата)"):  # fmt: skip
+        path = reader.write("orders.csv", f"{header}\n1,a,10.00,2024-01-01\n2,b,20.00,2024-01-02\n")
+        read = reader.read(path)
+        assert (read.customers, read.revenue, read.used[0]["order_id"]) == ({"a", "b"}, 30, "1")

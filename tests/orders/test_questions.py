@@ -105,6 +105,48 @@ CASES = {  # name: (file, words of the question, revenue with the first answer, 
         file("a,1,1,10.00,2024-01-01,0.00", "b,2,1,500.00,2024-01-02,100.00", header=f"{HEADER},refunded_amount"),
         ("refunded_amount",), "410", "510",
     ),
+    "refunds with the currency's code": (
+        file("a,1,1,10.00,2024-01-01,EUR 0.00", "b,2,1,50.00,2024-01-02,20.00 EUR", header=f"{HEADER},Refunded amount"),
+        ("Refunded amount holds amounts",), "40", "60",
+    ),
+    "shares given back": (
+        file("a,1,1,10.00,2024-01-01,0%", "b,2,1,50.00,2024-01-02,100%", header=f"{HEADER},Refund %"),
+        ("Refund % is filled in for some lines",), "10", "60",
+    ),
+    "a mark with a word on every line": (
+        file("a,1,1,10.00,2024-01-01,none asked", "b,2,1,50.00,2024-01-02,granted", "c,3,1,1.00,2024-01-02,none asked",
+             header=f"{HEADER},Refund"),
+        ("Refund is filled in for all lines", "granted: 1 line, 50.00"), "61", "11",
+    ),
+    "a status on odd lines only": (
+        file("a,1,1,10.00,2024-01-01,", "b,2,1,500.00,2024-01-02,Ungültig", "c,3,1,7.00,2024-01-02,",
+             header=f"{HEADER},Status"),
+        ("Ungültig: 1 line, 500.00",), "17", "517",
+    ),
+    "currencies by their numbers": (
+        file("a,1,1,10.00,2024-01-01,978", "b,2,1,500.00,2024-01-02,392", header=f"{HEADER},Currency Code"),
+        ("several currencies",), "500", "510",
+    ),
+    "currencies, and a line that is shifted": (
+        file("a,1,1,10.00,2024-01-01,EUR", "b,2,1,500.00,2024-01-02,JPY", "c,3,1,7.00,2024-01-02,12",
+             "d,4,1,1.00,2024-01-02,EUR", header=f"{HEADER},Currency"),
+        ("several currencies", "JPY: 1 line, 500.00"), "11", "518",
+    ),
+    "a reference of the customer's, another one each time": (
+        file("ACME,PO1,1,10.00,2024-01-01", "ACME,PO2,2,20.00,2024-01-02", "BETA,PO3,3,5.00,2024-01-03",
+             header="Customer,Customer Ref,Order No,Total,Order Date"),
+        ("Customer and Customer Ref",), "35", "35",
+    ),
+    "two addresses": (
+        file("a@x,a@x,1,10.00,2024-01-01", "a@x,b@x,2,20.00,2024-01-02", "c@x,c@x,3,5.00,2024-01-03",
+             header="Email,Billing Email,Order No,Total,Order Date"),
+        ("Email and Billing Email",), "35", "35",
+    ),
+    "a number that comes once only": (
+        file("7,a1,1,10.00,2024-01-01", "7,a2,2,20.00,2024-01-02", "8,a3,3,5.00,2024-01-03",
+             header="User,Username,Order No,Total,Order Date"),
+        ("Username and User",), "35", "35",
+    ),
     "a column of several currencies": (
         file("a,1,1,10.00,2024-01-01,EUR", "b,2,1,500.00,2024-01-02,JPY", "c,3,1,1.00,2024-01-02,EUR",
              header=f"{HEADER},currency"),
@@ -204,10 +246,13 @@ def test_what_a_status_says_behind_a_quote_that_breaks_off_is_asked_about_too(re
 
 
 def test_money_in_a_currency_names_none(reader):
-    path = reader.write("orders.csv", file(
-        "a,1,1,10.00,2024-01-01,10.00", "b,2,1,20.00,2024-01-02,20.00", header=f"{HEADER},Total in Base Currency"
-    ))  # fmt: skip
-    assert reader.read(path).revenue == 30
+    header = f"{HEADER},Total in Base Currency"
+    for second in ("20.00", "10.00"):
+        path = reader.write("orders.csv", file(
+            "a,1,1,10.00,2024-01-01,10.00", f"b,2,1,{second},2024-01-02,{second}", header=header
+        ))  # fmt: skip
+        read = reader.read(path)
+        assert (read.revenue, read.loaded.reading.mapping.currency) == (10 + Decimal(second), None)
 
 
 def test_what_says_the_same_once_more_is_no_question(reader):
@@ -245,10 +290,10 @@ def test_a_file_without_names_is_read_by_positions(reader):
 
 
 def test_columns_that_say_nothing_of_purchases_are_no_reason_to_ask(reader):
-    header = f"{HEADER},marital_status,shipping_status,status,currency,is_test,cancelled_at,state"
+    header = f"{HEADER},marital_status,shipping_status,status,currency,is_test,cancelled_at,state,Postage,Refund %"
     lines = (
-        "a,1,1,10.00,2024-01-01,divorced,returned,paid,EUR,0,,NY",
-        "b,2,1,20.00,2024-01-02,single,lost,shipped,EUR,0,,LA",
+        "a,1,1,10.00,2024-01-01,divorced,returned,paid,EUR,0,,NY,Free return,0%",
+        "b,2,1,20.00,2024-01-02,single,lost,shipped,EUR,0,,LA,Standard,0.0 %",
     )
     read = reader.read(reader.write("orders.csv", file(*lines, header=header)))
     assert (read.revenue, read.loaded.reading.mapping.currency) == (Decimal("30.00"), "EUR")

@@ -100,12 +100,20 @@ class _Chooser:
         among = sorted(among, key=lambda i: sum(not row[i] for row in self._rows))  # of two, what is filled in
         if name == "order_id":
             return [*among[:1], *(i for i in among[1:] if not self._tells(among[0], i) or not self._tells(i, among[0]))]
-        spelled = {i: names.normalised(self._titles[i]) for i in among}
-        return [
-            i
-            for i in among
-            if not any(spelled[i] != spelled[j] and spelled[i] in spelled[j] and self._tells(j, i) for j in among)
-        ]
+        return [i for i in among if not any(self._numbers_those_of(i, j) for j in among)]
+
+    def _numbers_those_of(self, position: int, key: int) -> bool:
+        """Whether `key` holds the numbers of those whom the other column names, of whom a few may share a name.
+
+        A reference or an address of theirs may be another one each time.
+        """
+        name, longer = (names.normalised(self._titles[i]) for i in (position, key))
+        if name == longer or name not in longer or re.search("mail|ref$", longer) or not self._tells(key, position):
+            return False
+        if any(row[position] and not row[key] for row in self._rows):
+            return False
+        numbers, named = ({row[i] for row in self._rows} for i in (key, position))
+        return self._tells(position, key) or (len(numbers) < len(self._rows) and len(numbers) <= 2 * len(named))
 
     def _tells(self, key: int, position: int, letters: int | None = None) -> bool:
         """Whether one value of `key` always stands beside one value of the other column, or its first letters."""

@@ -29,7 +29,7 @@ _CURRENCIES = {  # of ISO 4217
 }  # fmt: skip
 _WORDS = {"ALL", "BAM", "BOB", "COP", "CUP", "GEL", "MAD", "MOP", "PEN", "RON", "SOS", "TOP", "TRY"}  # and names
 _STATUS = re.compile(
-    r".*(status|statut|eventtype|eventname|transactiontype|ordertype|invoicetype|orderstate|stage|zustand|belegart|documenttype)|status.*|state|type|kind|event|action|metric|activity|estado|estado(del?)?pedido|etat|etat(de)?(la)?commande|tipo|typ|stato.*|situacao.*|situacion.*|sh|sollhaben.*|drcr|crdr|debitcredit.*|creditdebit.*"
+    r".*(status|statut|eventtype|eventname|transactiontype|ordertype|invoicetype|orderstate|(?<!po)stage|zustand|belegart|documenttype)|status.*|state|type|kind|event|action|metric|activity|estado|estado(del?)?pedido|etat|etat(de)?(la)?commande|tipo|typ|stato.*|situacao.*|situacion.*|sh|sollhaben.*|drcr|crdr|debitcredit.*|creditdebit.*"
 )
 _SURE = re.compile(
     r"(order|payment|financial|transaction|sale|sales|invoice|bestell|auftrags)?(status|statut)|statut(de)?(la)?commande|orderstate|stato|statoordine|orderstatus|bestelstatus|estado|estado(del?)?pedido|etat(de)?(la)?commande|situacao|situacion|sh|sollhaben.*|drcr|crdr|debitcredit.*|creditdebit.*"
@@ -197,11 +197,9 @@ def judge(guard: Guard, values: Sequence[Value], revenue: str) -> Doubt | None:
 
 
 def _currencies(guard: Guard, values: Sequence[Value]) -> Doubt | None:
+    if len(currencies(values)) < 2:
+        return None
     named = [value for value in values if value.text and value.text.upper() not in _NOTHING]
-    if any(re.search(r"\d", value.text) for value in named):  # it is money in a currency, and names none
-        return None
-    if len({value.text.upper() for value in named}) < 2:
-        return None
     most = max(named, key=lambda value: value.lines)
     return Doubt(
         guard,
@@ -211,17 +209,24 @@ def _currencies(guard: Guard, values: Sequence[Value]) -> Doubt | None:
     )
 
 
+def currencies(values: Sequence[Value]) -> set[str]:
+    """What is named in a column of currencies: by letters, a sign or ISO's three digits; nothing where it is money."""
+    named = {value.text.upper() for value in values} - _NOTHING
+    is_money = not NumberEvidence.of(named).others and not all(re.fullmatch(r"\d{3}", text) for text in named)
+    return set() if is_money else named
+
+
 def _status(guard: Guard, values: Sequence[Value]) -> Doubt | None:
     if len(values) > MOST_VALUES:
         return None
+    named = [value for value in values if value.text]
+    is_one_for_most = len(named) == 1 and named[0].lines * 2 > sum(value.lines for value in values)
     says_no = _SAYS_SO.fullmatch if guard.by_words else _NO_PURCHASE.search
     bad = [value for value in values if says_no(normal(value.text))]
-    strange = [
-        value for value in values if value.text and value not in bad and not _PURCHASE.fullmatch(normal(value.text))
-    ]
+    strange = [value for value in named if value not in bad and not _PURCHASE.fullmatch(normal(value.text))]
     if bad:
         says = "says that some lines are no purchases"
-    elif strange and sum(value.text != "" for value in values) > 1 and _SURE.fullmatch(normalised(guard.name)):
+    elif strange and not is_one_for_most and _SURE.fullmatch(normalised(guard.name)):
         says = "may say that some lines are no purchases"
     else:
         return None
@@ -251,7 +256,7 @@ def _flag(guard: Guard, values: Sequence[Value], revenue: str) -> Doubt | None:
             return None
         return Doubt(guard, "marks lines that are no purchases", tuple(values), (("leave_out", {guard.name: true}),))
     amounts = NumberEvidence.of(value.text for value in filled)
-    if not amounts.others and amounts.marks.keys() <= SIGNS.keys():
+    if not amounts.others and amounts.marks.keys() <= SIGNS.keys() | _CURRENCIES:
         if not any(re.search("[1-9]", value.text) for value in filled):
             return None
         return Doubt(
@@ -260,14 +265,16 @@ def _flag(guard: Guard, values: Sequence[Value], revenue: str) -> Doubt | None:
             tuple(values),
             (("columns", {"revenue": f"{revenue} - {guard.name}"}),),
         )
-    if not filled:
+    marked = [value for value in filled if not re.fullmatch(r"[0.,]+\s*%", value.text)]
+    if not marked:
         return None
-    return Doubt(
-        guard,
-        "is filled in for some lines, which may be no purchases",
-        tuple(values),
-        (("leave_out", {guard.name: NOT_EMPTY}),),
-    )
+    says = f"is filled in for {'some' if len(marked) < len(values) else 'all'} lines, which may be no purchases"
+    others = [value.text for value in values if value not in marked]
+    if others and not any(others):
+        return Doubt(guard, says, tuple(values), (("leave_out", {guard.name: NOT_EMPTY}),))
+    usual = others or [value.text for value in filled if value.lines * 2 > sum(each.lines for each in filled)]
+    answers = (("only", {guard.name: usual}),) if usual else ()
+    return Doubt(guard, says, tuple(values), answers, takes_back=not others)
 
 
 def normal(text: str) -> str:

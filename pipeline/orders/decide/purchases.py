@@ -65,14 +65,14 @@ class _Examined:
 
     def take(self, guard: Guard, values: list[Value]) -> None:
         doubt = guards.judge(guard, values, self._revenue)
-        is_amount = guard.kind == "deduction" or (doubt is not None and doubt.answers[0][0] == "columns")
+        is_amount = guard.kind == "deduction" or (doubt is not None and "columns" in dict(doubt.answers))
         is_of_the_price = self._is_product and (guard.kind == "deduction" or self.reading.export)
         if is_amount and (is_of_the_price or guard.name in self.discounts):
             self._take_deduction(guard, values)
         elif doubt:
             self.questions.append(_question(doubt, self.reading.layouts[0].names, self._looked_at(values)))
         elif guard.kind == "currency" and not self.currency:
-            named = {value.text.upper() for value in values if value.text}
+            named = guards.currencies(values)
             self.currency = named.pop() if len(named) == 1 else None
         if guard.kind == "currency" and self.currency in _WITHOUT_CENTS and "* 0.01" in self._revenue:
             self.questions.append(_of_cents(guard.name, str(self.currency), self._revenue))
