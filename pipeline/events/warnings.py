@@ -11,6 +11,7 @@ from pipeline.events import Listener, Warned
 CODES = (
     # of how the orders are read
     "lines_in_several_files", "amounts_not_taken_off", "shortened_ids", "no_money", "returns_that_add",
+    "refunds_left_out",
     # of the orders themselves
     "shared_order_ids", "ids_alike", "improbable_share", "orders_decades_apart", "repeated_lines",
     "as_of_in_the_future",

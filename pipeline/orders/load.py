@@ -86,6 +86,7 @@ def load(
     warnings = (
         *_overlap(connection, table, reading),
         *_not_taken_off(reading),
+        *_refunds_left_out(connection, table, reading),
         *_shortened_ids(connection, table, reading),
         *_odd_money(connection, table, reading),
     )
@@ -306,6 +307,23 @@ def _not_taken_off(reading: Reading) -> Iterator[Warning]:
             f"{plain(name)} holds {amount:,.2f}, which is not taken off; with `columns: {{revenue: {revenue}}}` "
             "in the mapping it is",
             {"amount": float(amount)},
+        )
+
+
+def _refunds_left_out(connection: duckdb.DuckDBPyConnection, table: str, reading: Reading) -> Iterator[Warning]:
+    """A known export's lines that take money back of orders that only another line names."""
+    if not reading.export or not reading.mapping.leave_out:
+        return
+    ((lines, money),) = connection.execute(
+        f"select count(*), sum(try_cast(revenue as decimal(18, 6))) from {table} "
+        "where left_out and malformed_line is null and try_cast(revenue as decimal(18, 6)) < 0"
+    ).fetchall()
+    if lines:
+        yield Warning(
+            "refunds_left_out",
+            f"{lines:,} line{'s that take' if lines > 1 else ' that takes'} back {-money:,.2f} "
+            f"{'are' if lines > 1 else 'is'} left out: where the order still counts, it counts in full",
+            {"lines": lines, "money": float(money)},
         )
 
 

@@ -43,12 +43,14 @@ class Mapping:
         return replace(self, ignore=(*self.ignore, *(name.strip() for name in names.split(",") if name.strip())))
 
     def over(self, other: Mapping) -> Mapping:
-        """This one, and what `other` states where this one is silent."""
+        """This one, and what `other` states where this one is silent; what either ignores is ignored."""
         changes: dict[str, Any] = {}
         for each in fields(self):
             mine, theirs = getattr(self, each.name), getattr(other, each.name)
             if isinstance(mine, dict):
                 changes[each.name] = {**theirs, **mine}
+            elif each.name == "ignore":
+                changes[each.name] = (*mine, *theirs)
             else:
                 changes[each.name] = mine or theirs
         return replace(self, **changes)

@@ -44,7 +44,7 @@ class Reading:
             name: mapping.resolve(stated, each.names, each.fields, str(each.part.path)) if stated is not None else None
             for name, stated in self.mapping.columns.items()
         }
-        relation = self._counted_once(each, self._filled_down(each, relation, columns), columns)
+        relation = self.counted_once(each, self._filled_down(each, relation, columns))
         found = {name: self._text(each, name, expression) for name, expression in columns.items()}
         if found["order_id"] is None:
             # A customer's lines of one day are one order.
@@ -111,13 +111,14 @@ class Reading:
         )
         return f"select * replace ({fields}) from ({inner}) order by place"
 
-    def _counted_once(self, each: Layout, relation: str, columns: dict[str, Expression | None]) -> str:
+    def counted_once(self, each: Layout, relation: str) -> str:
         """What is of an order as a whole, and stands on each of its lines, stays on the first that is not left out."""
         if not self.mapping.once:
             return relation
-        where, order = str(each.part.path), columns["order_id"]
-        if order is None:
+        where, number = str(each.part.path), self.mapping.columns["order_id"]
+        if number is None:
             raise OrdersError(f"{where}: once: {plain(str(self.mapping.once[0]))} needs a column for order_id.")
+        order = mapping.resolve(number, each.names, each.fields, where)
         fields = ", ".join(
             f"case when row_number() over (partition by field_{order.positions[0]}, {self.left_out(each)} "
             f"order by place) = 1 then field_{i} end as field_{i}"

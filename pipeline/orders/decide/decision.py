@@ -117,7 +117,7 @@ def _read(
     )  # fmt: skip
     if not short and (found_short := parts.with_short_lines(reading)):
         return _read(source, stated, folder, unread, found_short, glance)
-    reading, questions_of_lines = purchases.examine(reading, folder, export.discounts if export else (), glance=glance)
+    reading, questions_of_lines = purchases.examine(reading, folder, export, glance=glance)
     return reading, asked + questions_of_lines
 
 

@@ -57,7 +57,7 @@ _NO_PURCHASE = re.compile(
     r"in afwachting|openstaand|vervallen|concept|on.?hold|holded|"
     r"draft|entwurf|trash|\btest|fraud|charge.?back|"
     r"credit.?(note|memo)|gutschrift|avoir|not[ae] d[ei] cr[eé]dito|creditnota|creditfactuur|reversal|"
-    r"disput|expired|abandon|incomplete|unavailable|error|blocked|(\b|_)view|begin.?checkout|session.?start|first.?visit|\bscroll|\bcart\b|add.?to.?cart|remove|quot(e|ation)|angebot|\bdevis\b|presupuesto|cotizaci|orçamento|preventivo|offerte|requires_|abgebrochen|canceled|"
+    r"disput|expired|expirad|estorn|abandon|incomplete|unavailable|error|blocked|(\b|_)view|begin.?checkout|session.?start|first.?visit|\bscroll|\bcart\b|add.?to.?cart|remove|quot(e|ation)|angebot|\bdevis\b|presupuesto|cotizaci|orçamento|preventivo|offerte|requires_|abgebrochen|canceled|"
     r"\bopened\b|\bclick(?!.{0,5}collect)|"
     r"\b(un)?subscribed\b|\bbounced?\b|wish.?list|start(ed)? checkout|checkout started|"
     r"\blost\b|withdraw|\bpayout|^transfer$|\bfee$|not.?paid|awaiting.?payment|recusad|"
@@ -101,7 +101,9 @@ _NOTHING = {word.upper() for word in MISSING}
 
 @dataclass(frozen=True)
 class Guard:
-    """A column of the file that has to be looked at: `kind` is currency, status, paid, deduction or flag.
+    """A column of the file that has to be looked at: `kind` is currency, status, listed, paid, deduction or flag.
+
+    One that is listed has values in a known export's list of those that are no purchases.
 
     Where it is looked at for what it holds only, `by_words`, its other words may say anything.
     """
@@ -140,14 +142,21 @@ class Doubt:
     takes_back: bool = False
 
 
-def find(names: Sequence[str], settled: Sequence[str], discounts: Sequence[str] = ()) -> list[Guard]:
-    """The columns to look at, but for those that the mapping has settled already; `discounts` are known to be some."""
+def find(
+    names: Sequence[str], settled: Sequence[str], discounts: Sequence[str] = (), listed: Sequence[str] = ()
+) -> list[Guard]:
+    """The columns to look at, but for those that the mapping has settled already.
+
+    `discounts` are known to be some, as are those that are `listed`.
+    """
     found = []
     for position, name in enumerate(names):
         spelled = normalised(name)
         if name in settled or not spelled:
             continue
-        if _PAID.fullmatch(spelled):
+        if name in listed:
+            found.append(Guard(name, position, "listed"))
+        elif _PAID.fullmatch(spelled):
             found.append(Guard(name, position, "paid"))
         elif name in discounts or _DEDUCTION.fullmatch(spelled):
             found.append(Guard(name, position, "deduction"))
@@ -234,6 +243,14 @@ def _status(guard: Guard, values: Sequence[Value]) -> Doubt | None:
     proposed = [value.text for value in bad or (strange if len(strange) < len(values) else strange[1:])]
     takes_back = bool(bad) and all(_TAKES_BACK.search(normal(v.text)) and v.money and v.money < 0 for v in bad)
     return Doubt(guard, says, tuple(values), (("leave_out", {guard.name: proposed}),), takes_back)
+
+
+def unlisted(guard: Guard, values: Sequence[Value], listed: Sequence[str]) -> Doubt | None:
+    """The doubt about values that a known export's list lacks; what was refunded in part was a purchase."""
+    texts = [(value.text, normal(value.text)) for value in values]
+    bad = [text for text, spelled in texts if _NO_PURCHASE.search(spelled) and not re.search("part|parc", spelled)]
+    says = "says that some lines are no purchases"
+    return Doubt(guard, says, tuple(values), (("leave_out", {guard.name: [*listed, *bad]}),)) if bad else None
 
 
 def _paid(guard: Guard, values: Sequence[Value]) -> Doubt | None:

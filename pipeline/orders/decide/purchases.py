@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -18,7 +18,9 @@ from pipeline.orders.decide import guards
 from pipeline.orders.decide.guards import Doubt, Guard, Value
 from pipeline.orders.decide.questions import Question, line
 from pipeline.orders.errors import OrdersError, plain
+from pipeline.orders.exports import Export
 from pipeline.orders.layout import Layout
+from pipeline.orders.mapping import NOT_EMPTY, Column
 from pipeline.orders.numbers import MISSING
 from pipeline.orders.reading import Reading
 
@@ -27,20 +29,27 @@ _WITHOUT_CENTS = ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG",
 
 
 def examine(
-    reading: Reading, folder: Path, discounts: Sequence[str] = (), *, glance: bool = False
+    reading: Reading, folder: Path, export: Export | None, *, glance: bool = False
 ) -> tuple[Reading, list[Question]]:
     """The reading with what these columns settle, and what they leave to a person.
 
-    `discounts` are columns of a known export whose money was not paid. At a `glance`, the sample tells it, and not all
-    lines.
+    At a `glance`, the sample tells it, and not all lines.
     """
-    settled = _settled(reading)
-    found = guards.find(_all_names(reading), settled, discounts)
+    discounts, listed = (export.discounts, _listed(reading, export)) if export else ((), [])
+    settled = [name for name in _settled(reading) if name not in listed]
+    found = guards.find(_all_names(reading), settled, discounts, listed)
     found += guards.telling(reading.layouts[0].names, reading.rows, {*settled, *(guard.name for guard in found)})
     if not found or reading.mapping.columns["revenue"] is None:
         return reading, []
-    examined = _Examined(reading, discounts, glance and not reading.saw_all)
-    for guard, values in _values(reading, found, layout.sampled if examined.is_glance else _whole, folder).items():
+    is_glance = glance and not reading.saw_all
+    opened = layout.sampled if is_glance else _whole
+    found_values = _values(reading, found, opened, folder)
+    if spelled := _in_another_case(reading, found_values):
+        leave_out = {**reading.mapping.leave_out, **spelled}
+        reading = replace(reading, mapping=replace(reading.mapping, leave_out=leave_out))
+        found_values = _values(reading, found, opened, folder)
+    examined = _Examined(reading, discounts, is_glance)
+    for guard, values in found_values.items():
         examined.take(guard, values)
     return replace(
         reading, mapping=replace(reading.mapping, currency=examined.currency), deductions=examined.deductions
@@ -64,6 +73,9 @@ class _Examined:
         self._is_product = expression is not None and "*" in expression.operators
 
     def take(self, guard: Guard, values: list[Value]) -> None:
+        if guard.kind == "listed":
+            self._take_listed(guard, values)
+            return
         doubt = guards.judge(guard, values, self._revenue)
         is_amount = guard.kind == "deduction" or (doubt is not None and "columns" in dict(doubt.answers))
         is_of_the_price = self._is_product and (guard.kind == "deduction" or self.reading.export)
@@ -76,6 +88,10 @@ class _Examined:
             self.currency = named.pop() if len(named) == 1 else None
         if guard.kind == "currency" and self.currency in _WITHOUT_CENTS and "* 0.01" in self._revenue:
             self.questions.append(_of_cents(guard.name, str(self.currency), self._revenue))
+
+    def _take_listed(self, guard: Guard, values: list[Value]) -> None:
+        if doubt := guards.unlisted(guard, values, self.reading.mapping.leave_out[guard.name]):
+            self.questions.append(_question(doubt, self.reading.layouts[0].names, self._looked_at(values)))
 
     def _take_deduction(self, guard: Guard, values: list[Value]) -> None:
         amount = guards.amount(values, self.reading.numbers)
@@ -92,6 +108,28 @@ class _Examined:
 
 def _all_names(reading: Reading) -> list[str]:
     return list(dict.fromkeys(name for each in reading.layouts for name in each.names))
+
+
+def _listed(reading: Reading, export: Export) -> list[str]:
+    """The columns by whose values the export, and nobody else, leaves lines out."""
+    stated = reading.mapping
+    return [
+        str(name)
+        for name, values in export.mapping.leave_out.items()
+        if stated.leave_out[name] == values and NOT_EMPTY not in values and name not in (*stated.ignore, *stated.only)
+    ]
+
+
+def _in_another_case(reading: Reading, found: Mapping[Guard, list[Value]]) -> dict[Column, tuple[str, ...]]:
+    """The export's lists of what is left out, where the file writes some of it in small or in capital letters."""
+    spelled: dict[Column, tuple[str, ...]] = {}
+    for guard, values in found.items():
+        if guard.kind == "listed":
+            listed = reading.mapping.leave_out[guard.name]
+            lower = {text.lower() for text in listed}
+            if more := [value.text for value in values if value.text.lower() in lower]:
+                spelled[guard.name] = (*listed, *more)
+    return spelled
 
 
 def _settled(reading: Reading) -> list[str]:
@@ -198,6 +236,7 @@ def _values(
                 counted = ", ".join(f"value_{i}, grouping(value_{i})" for i in range(len(here)))
                 sets = ", ".join(f"(value_{i})" for i in range(len(here)))
                 content = " union all ".join(layout.rows(each, path, skip=skip) for path, skip in files)
+                content = reading.counted_once(each, content)
                 rows = memory.execute(
                     f"select {counted}, count(*), sum(money) "
                     f"from (select {fields}, {reading.money(each)} as money from ({content}) "
