@@ -20,7 +20,7 @@ from predictor.training.mbg_nbd import MbgNbd
 
 _NONE = 0.5  # the weight of no correction beside 1 for each model
 LINEAR_TERMS = 7  # these are for the log-linear model, the ones after them for the trees
-_OF_LATE = (30, 90, 365)
+OF_LATE = {days: f"purchase_days_{days}" for days in (30, 90, 365)}  # the features of the last so many days
 _LIMIT = 6.0  # of the logarithm of a factor
 
 
@@ -39,8 +39,8 @@ def terms(features: dict[str, np.ndarray], purchases: MbgNbd, spend: GammaGamma,
         alive = np.maximum(np.log(purchases.probability_alive(x, recency, T)), -_LIMIT)
     # Purchase days of late beside those that an even pace would have brought: who speeds up and who slows down.
     paces = [
-        np.log(features[f"purchase_days_{days}"] + 0.5) - np.log((x + 1.0) * np.minimum(days / (T + 1.0), 1.0) + 0.5)
-        for days in _OF_LATE
+        np.log(features[name] + 0.5) - np.log((x + 1.0) * np.minimum(days / (T + 1.0), 1.0) + 0.5)
+        for days, name in OF_LATE.items()
     ]
     gap = np.log((features["longest_interval"] + 3.0) * np.maximum(x, 1.0) / (recency + 3.0))
     return np.stack(

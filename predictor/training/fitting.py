@@ -23,7 +23,9 @@ from predictor.training.value_model import ValueModel, valid
 
 SEED = 20050514
 # Of the amounts of each customer, what only a training looks at and a model does not; see `fit_p` and `backtest`.
-OF_AMOUNTS = LOG_SPREAD, REPEAT_SPEND = ("log_spread", "mean_repeat_spend")
+LOG_SPREAD = "log_spread"
+REPEAT_SPEND = "mean_repeat_spend"
+OF_AMOUNTS = (LOG_SPREAD, REPEAT_SPEND)
 _ROWS = 200_000  # to learn from: more changes nothing but the time it takes
 _BUYERS = 100  # rows with a value, below which a correction would learn noise
 _FOLDS = 3

@@ -7,9 +7,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from predictor.training.backtest import EXPECTATION, OURS, Backtest
+from predictor.training.backtest import EXPECTATION, OURS, WITH_FIRST, Backtest
 from predictor.training.plots import plots
 
+_WITH_FIRST = f"{EXPECTATION} {WITH_FIRST}"
 _MEANING = {
     "gini": ("Gini", "1: customers in the right order; 0: chance"),
     "spearman": ("Spearman", "rank correlation of predicted and actual value"),
@@ -38,15 +39,19 @@ def figure(value: float | None, form: str) -> str:
 
 def in_words(test: dict[str, Any]) -> list[str]:
     """What the model is good and bad at, read off the figures of one test."""
-    ours, expectation = test["metrics"][OURS], test["metrics"][EXPECTATION]
-    rate = test["metrics"]["past revenue rate"]
+    ours, rate = test["metrics"][OURS], test["metrics"]["past revenue rate"]
     if ours["calibration"] is None:
         return ["These customers brought nothing in the days of the test, so there is nothing to compare with."]
-    gini, of_expectation, of_rate = (figure(each["gini"], ".3f") for each in (ours, expectation, rate))
+    # By each figure the model is held against the expectation that is better in it.
+    expectations = {EXPECTATION: test["metrics"][EXPECTATION], _WITH_FIRST: test["metrics"][WITH_FIRST]}
+    in_order = max(expectations, key=lambda name: expectations[name]["gini"] or 0.0)
+    in_amounts = min(expectations, key=lambda name: expectations[name]["rmse"])
+    least_rmse = expectations[in_amounts]["rmse"]
+    gini, of_expectation, of_rate = (figure(each["gini"], ".3f") for each in (ours, expectations[in_order], rate))
     words = [
         f"Who is worth more: the tenth of customers predicted highest brought {ours['top_decile']:.0%} of what all "
         f"{test['customers']:,} brought. The order of customers has a Gini of {gini}; "
-        f"{EXPECTATION} has {of_expectation}, the past revenue rate {of_rate}."
+        f"{in_order} has {of_expectation}, the past revenue rate {of_rate}."
     ]
     words.append(_about_the_total(ours["calibration"]))
     words.append(_about_the_deciles(test["deciles"]))
@@ -58,10 +63,10 @@ def in_words(test: dict[str, Any]) -> list[str]:
         f"A single customer: {bought:.0%} of them bought at all in these {test['days']} days, and a prediction is off "
         f"by {share:.1f} times the mean value. Use it to rank customers and to add up groups, not as one's bill."
     )
-    if ours["rmse"] > expectation["rmse"]:
+    if ours["rmse"] > least_rmse:
         words.append(
-            f"Big spenders: its RMSE of {ours['rmse']:,.2f} is above that of {EXPECTATION}, "
-            f"{expectation['rmse']:,.2f}, so a few customers of high value are missed by more."
+            f"Big spenders: its RMSE of {ours['rmse']:,.2f} is above that of {in_amounts}, "
+            f"{least_rmse:,.2f}, so a few customers of high value are missed by more."
         )
     return words
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from predictor.training.correction import Correction, terms
+from predictor.training.correction import OF_LATE, Correction, terms
 from predictor.training.gamma_gamma import GammaGamma
 from predictor.training.interval import spend_quantiles
 from predictor.training.mbg_nbd import MbgNbd
@@ -26,9 +26,7 @@ FEATURES = (
     "max_revenue",
     "max_num_items",
     "as_of_day",
-    "purchase_days_30",
-    "purchase_days_90",
-    "purchase_days_365",
+    *OF_LATE.values(),
 )
 VALUE = "predicted_clv"
 OUTPUTS = (VALUE, "purchase_probability", "expected_purchases", "clv_lower", "clv_upper")
@@ -137,7 +135,7 @@ class ValueModel:
 
 def _by_name(x: np.ndarray) -> dict[str, np.ndarray]:
     columns = np.ascontiguousarray(np.asarray(x, dtype=float).T)
-    return dict(zip(FEATURES, columns, strict=False))
+    return dict(zip(FEATURES, columns, strict=True))
 
 
 def _finite(column: np.ndarray) -> np.ndarray:
@@ -149,7 +147,7 @@ def valid(features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     within = {name: np.clip(np.nan_to_num(features[name]), -1e15, 1e15) for name in FEATURES}
     for name in ("frequency", "recency", "customer_age", "longest_interval"):
         within[name] = np.clip(within[name], 0.0, 1e6)
-    for name in ("purchase_days_30", "purchase_days_90", "purchase_days_365"):
+    for name in OF_LATE.values():
         within[name] = np.clip(within[name], 0.0, within["frequency"] + 1.0)
     within["recency"] = np.minimum(within["recency"], within["customer_age"])
     # Each purchase had a piece, whatever came back later: with none, who returned everything would be like nobody else.

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
+from predictor.training.correction import OF_LATE
 from predictor.training.season import EPOCH
 from predictor.training.snapshot import Snapshot
 
@@ -57,7 +58,7 @@ class Shop:
                     "days_since_last_order": day - distinct[-1],
                     "log_spread": np.log(amounts.mean()) - np.log(amounts).mean(),
                     "mean_repeat_spend": amounts[1:].mean() if len(amounts) > 1 else 0.0,
-                    **{f"purchase_days_{late}": (distinct > day - late).sum() for late in (30, 90, 365)},
+                    **{name: (distinct > day - late).sum() for late, name in OF_LATE.items()},
                     "as_of_day": (START + timedelta(day) - EPOCH).days,
                 }
             )

@@ -99,7 +99,7 @@ def test_discounting_lowers_a_value_by_about_what_half_the_horizon_costs(model, 
 
 def test_out_of_time_it_ranks_as_well_as_the_expectation_and_is_off_by_less_than_the_rate(snapshots):
     metrics = backtest(snapshots[380], [snapshots[day] for day in (280, 300, 320)], 0.0).metrics
-    assert metrics[OURS].gini > metrics[EXPECTATION].gini - 0.005
+    assert metrics[OURS].gini > max(metrics[EXPECTATION].gini, metrics[WITH_FIRST].gini) - 0.005
     assert metrics[OURS].rmse < 0.8 * metrics["past revenue rate"].rmse
     assert abs(metrics[OURS].calibration - 1) < 0.2
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from predictor.training import report
-from predictor.training.backtest import EXPECTATION, OURS, Backtest
+from predictor.training.backtest import EXPECTATION, OURS, WITH_FIRST, Backtest
 from predictor.training.metrics import measure
 from predictor.training.snapshot import Snapshot
 
@@ -18,10 +18,15 @@ ACTUAL = np.repeat(2.0 ** np.arange(10, 0, -1), 20)  # ten tenths of twenty cust
 
 
 def made_up(
-    predicted: np.ndarray, actual: np.ndarray = ACTUAL, expectation: np.ndarray | None = None, **answers: np.ndarray
+    predicted: np.ndarray,
+    actual: np.ndarray = ACTUAL,
+    expectation: np.ndarray | None = None,
+    with_first: np.ndarray | None = None,
+    **answers: np.ndarray,
 ) -> Backtest:
     expectation = actual if expectation is None else expectation
-    others = {EXPECTATION: expectation, "past revenue rate": np.zeros(len(actual))}
+    with_first = expectation if with_first is None else with_first
+    others = {EXPECTATION: expectation, WITH_FIRST: with_first, "past revenue rate": np.zeros(len(actual))}
     metrics = {name: measure(actual, each) for name, each in {OURS: predicted, **others}.items()}
     test = Snapshot(date(2020, 1, 1), np.arange(len(actual)), {}, 100, actual)
     answers = {"purchase_probability": (actual > 0) * 1.0, "clv_lower": 0 * actual, "clv_upper": actual, **answers}
@@ -128,6 +133,20 @@ def test_big_spenders_are_spoken_of_only_where_the_expectation_misses_them_by_le
     far, near = ACTUAL + 9.0, ACTUAL + 5.0
     assert "RMSE of 9.00 is above" in sentence("Big spenders", made_up(far, expectation=near))
     assert not any(each.startswith("Big") for each in report.in_words(made_up(near, expectation=far).summary()))
+
+
+def test_by_each_figure_it_is_held_against_the_expectation_that_is_better_in_it():
+    # One has the right order and amounts far off, the other the wrong order and amounts nearer.
+    in_order, near = ACTUAL + 400.0, np.full(len(ACTUAL), ACTUAL.mean())
+    for expectation, with_first, better, nearer in (
+        (in_order, near, EXPECTATION, f"{EXPECTATION} {WITH_FIRST}"),
+        (near, in_order, f"{EXPECTATION} {WITH_FIRST}", EXPECTATION),
+    ):
+        test = made_up(ACTUAL + 500.0, expectation=expectation, with_first=with_first)
+        right = test.metrics[OURS].gini
+        assert f"Gini of {right:.3f}; {better} has {right:.3f}, the" in sentence("Who is worth more", test)
+        rmse = np.std(ACTUAL)
+        assert f"RMSE of 500.00 is above that of {nearer}, {rmse:,.2f}," in sentence("Big spenders", test)
 
 
 def test_where_nothing_was_bought_it_says_so_and_nothing_else():
