@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     """Runs a command. The exit status: 0 done, 1 stopped by the data or the model, 2 for unusable arguments."""
     program = f"{shlex.quote(short(Path(sys.executable)))} -m pipeline"
     try:
-        refuse_prefixed(os.environ)
+        refuse_prefixed(os.environ, program)
         return commands.main(arguments, prog_name=program, standalone_mode=False) or 0
     except ClvError as error:
         print(printable(error), file=sys.stderr)

@@ -27,9 +27,9 @@ def explain(error: click.UsageError, commands: click.Group, program: str) -> str
     return f"{error.format_message().rstrip('.')}. {see}"
 
 
-def refuse_prefixed(environment: Iterable[str]) -> None:
+def refuse_prefixed(environment: Iterable[str], program: str) -> None:
     """Raises UsageError for what has the project's prefix and is no variable of any command."""
-    see = "make" if MAKEFILE.exists() else "python -m pipeline --help"
+    see = "make" if MAKEFILE.exists() else f"{program} --help"
     known = [PREFIX + variable for variables in TAKES.values() for variable in variables]
     for name in sorted(set(environment)):
         if name.startswith(PREFIX) and name not in known:

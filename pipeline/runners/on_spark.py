@@ -75,7 +75,7 @@ class OnSpark:
                 f"Spark cannot run the project's Python on its executors: {' '.join(last)} See {self._log}."
             ) from None
         if not self._settings.spark_master.startswith("local"):
-            spark_tables.stop_unless_shared(session, self._folder / "shared")
+            spark_tables.stop_unless_shared(session, self._folder / "shared", self._log)
         return box
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:

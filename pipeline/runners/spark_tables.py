@@ -46,10 +46,11 @@ def sample_of(session: SparkSession, table: CatalogTable, log: Path) -> CatalogT
     return CatalogTable(f"table:{some}", f"a sample of {table}")
 
 
-def stop_unless_shared(session: SparkSession, folder: Path) -> None:
-    """Raises ClvError where what an executor writes to `folder`, a new one, is not found here."""
+def stop_unless_shared(session: SparkSession, folder: Path, log: Path) -> None:
+    """Raises ClvError where executors cannot write to `folder`, a new one, or what one writes is not found here."""
     files = _PROBES * session.sparkContext.defaultParallelism
-    _written(session.range(0, files, 1, files), folder)
+    with plain_errors("Spark's executors cannot write to the warehouse, which all machines have to share", log):
+        _written(session.range(0, files, 1, files), folder)
     shutil.rmtree(folder)
 
 

@@ -160,11 +160,15 @@ def test_a_folder_that_the_machines_do_not_share_stops_what_needs_it(
     """To Spark, the path goes on from where its Java was started."""
     where_java_is, folder = Path.cwd(), Path(f"not-shared-{tmp_path.parent.name}")
     session = project.engine._session
+    no_folder = tmp_path / "file"
+    no_folder.touch()
+    with pytest.raises(ClvError, match=r"^Spark's executors cannot write to the warehouse.*file.* See .*spark\.log"):
+        stop_unless_shared(session, no_folder / "shared", project.engine._log)
     monkeypatch.chdir(tmp_path)
     folder.mkdir()
     try:
         with pytest.raises(ClvError, match=r"wrote 8 rows to not-shared-.*, and 0 are there: it has to be on a file"):
-            stop_unless_shared(session, folder)
+            stop_unless_shared(session, folder, project.engine._log)
         assert list((where_java_is / folder).glob("*.parquet"))
     finally:
         shutil.rmtree(where_java_is / folder, ignore_errors=True)

@@ -38,7 +38,7 @@ with_purchase_day as (
         case
             when
                 with_day.revenue_of_day > 0
-                and with_day.order_date > coalesce(with_day.previous_order_date, cast('0001-01-01' as date))
+                and (with_day.previous_order_date is null or with_day.previous_order_date < with_day.order_date)
                 then {{ days_between('with_day.order_date', 'as_of.as_of_date') }}
         end as bought_days_ago
 
