@@ -72,6 +72,7 @@ class OnOneSession(Project):
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnOneSession]:
     project = OnOneSession(tmp_path_factory.mktemp("project"))
     with project.engine.running():
+        project.engine.ask("select 1")  # starts the session, where dbt would start one of its own
         yield project
 
 
