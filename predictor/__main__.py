@@ -91,6 +91,8 @@ def _command(name: str | None, **changes: str) -> str:
             variables[str(parameter.name)] = value
         else:
             others += [parameter.opts[0], value] if parameter.param_type_name == "option" else [value]
+    if name == "train":
+        variables["orders"] = "…"  # which a score does not know, and the demo's would be taken
     variables |= {each.lower(): value for each, value in changes.items()}
     options = [word for each, value in variables.items() for word in (f"--{each.replace('_', '-')}", value)]
     program = [sys.executable, "-m", *(["pipeline", name] if name else ["predictor", "score"])]

@@ -12,6 +12,10 @@ from predictor.sandbox.errors import ModelError
 from predictor.settings import VALUE
 from predictor.whole_file import replacing
 
+# What the classes in predictor/training make of a model's file and of its features. Count it up with each change after
+# which an older file would mean something else, or nothing: of FEATURES, their order, the terms, the fields of a class.
+RECIPE = 1
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -20,7 +24,7 @@ class Manifest:
     `features` are the columns that it gets, `outputs` those that it answers, both in order. `interpreter` is None for
     this project's own Python. `bytecode` lists the Pythons whose bytecode the file may carry. `example` has `inputs`
     and `outputs`, `edges` what came of odd rows, `doubts` what is odd about it (each a code, text and figures).
-    `training` is filled for models that `make train` made: horizon_days, metrics and so on.
+    `training` is filled for models that `make train` made: its RECIPE as `recipe`, horizon_days, metrics and so on.
     """
 
     file: str
@@ -45,6 +49,12 @@ class Manifest:
     def model_id(self) -> str:
         """The first 12 hex digits of the file's SHA-256."""
         return self.sha256[:12]
+
+    @property
+    def of_another_recipe(self) -> bool:
+        """Whether the classes in predictor/training, which the file refers to, have changed since it was made."""
+        trained = any(each.startswith("predictor.training.") for each in self.imports)
+        return trained and self.training.get("recipe") != RECIPE
 
     def write(self, folder: Path) -> Path:
         """Writes the manifest, over an older one of the same file; returns its path."""

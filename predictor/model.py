@@ -42,13 +42,21 @@ class Model:
 def open_model(path: str | Path, manifests: Path) -> Model:
     """Reads a model's file once, and looks its manifest up by its SHA-256 in the folder `manifests`.
 
-    Raises ModelError where there is no such file, or it is not registered, or no longer the file that was.
+    Raises ModelError where there is no such file, or it is not registered, or no longer the file that was, or where
+    another version of the training made it.
     """
     pickled = read_model(path)
     digest = digest_of(pickled)
     known = read_manifests(manifests)
     for manifest in known.values():
         if manifest.sha256 == digest:
+            if manifest.of_another_recipe:
+                days = manifest.training.get("horizon_days")
+                raise ModelError(
+                    f"{path} was made by another version of the training, which this one can't go on with. "
+                    f"Its horizon was {days} days.",
+                    Remedy.TRAIN,
+                )
             return Model(pickled, manifest)
     if reason := not_a_pickle(pickled):
         raise ModelError(f"{path} is not a dill file: {reason}")

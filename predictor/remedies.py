@@ -17,11 +17,13 @@ def advice(error: ModelError, settings: Settings, command: Callable[..., str]) -
     `settings` are those that the model failed with: more is given than there was.
 
     `command(name, **variables)` writes a command with the arguments that were given and these ones changed: the command
-    "register" of the same model, or, for None, the one that failed.
+    "register" or "train" of the same model, or, for None, the one that failed.
     """
     match error.remedy:
         case Remedy.REGISTER:
             return f"If you trust who gave it to you: {command('register')}"
+        case Remedy.TRAIN:
+            return f"Train again: {command('train')}"
         case Remedy.OTHER_PYTHON if error.python:
             return f"Name one that has what it needs: {command('register', MODEL_PYTHON=error.python)}"
         case Remedy.OTHER_PYTHON:

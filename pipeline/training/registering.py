@@ -11,6 +11,7 @@ import numpy as np
 
 import predictor
 from pipeline.settings import Settings
+from predictor.manifest import RECIPE
 from predictor.training import backtest, value_model
 from predictor.training.snapshot import Snapshot
 from predictor.whole_file import replacing
@@ -43,6 +44,7 @@ def write_model(
         outputs=value_model.OUTPUTS,
         example=example.tolist(),
         training={
+            "recipe": RECIPE,
             **{name: content[name] for name in _FACTS},
             "trained_from": content["first_order"],
             "orders_sample": sample,

@@ -9,6 +9,7 @@ class Remedy(StrEnum):
     """What a person can do about an error; `predictor.advice` turns it into a command to type."""
 
     REGISTER = "register"  # state that the file may run
+    TRAIN = "train"  # make it anew
     OTHER_PYTHON = "other python"  # register it with another interpreter
     MORE_MEMORY = "more memory"
     MORE_TIME = "more time"

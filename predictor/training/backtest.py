@@ -117,7 +117,8 @@ def _baselines(test: Snapshot, discount_rate: float) -> dict[str, np.ndarray]:
 def _as_published(plain: ValueModel, features: dict[str, np.ndarray]) -> np.ndarray:
     """The value with Gamma-Gamma as the paper has it, and the packages that people use: of repeat purchases only.
 
-    So whoever has bought once is expected to spend what everybody does.
+    So whoever has bought once is expected to spend what everybody does. Days on which returns prevail are left out, as
+    the paper knows no spend below 0, while `monetary_value`, on which the other expectation rests, is net of them.
     """
     frequency, mean_spend = valid(features)["frequency"], features[REPEAT_SPEND]
     spend = fit_gamma_gamma(frequency, mean_spend)

@@ -43,6 +43,11 @@ def test_predictions_are_finite_and_not_negative_whatever_the_features(model, x)
     assert np.isfinite(predicted).all() and (predicted >= 0).all()
 
 
+def test_rows_of_other_columns_are_refused(model, snapshots):
+    with pytest.raises(ValueError, match="argument"):
+        model.predict(rows(snapshots[380])[:, :-1])
+
+
 def test_a_prediction_has_the_same_bits_alone_and_in_any_batch(model, snapshots):
     x = rows(snapshots[380])
     whole = model.predict(x)
