@@ -38,6 +38,11 @@ def plain(text: str) -> str:
     return " ".join(kept[:3])
 
 
+def without_kind(text: str) -> str:
+    """The same, without DuckDB's name of the error's kind."""
+    return re.sub(r"^\w+ Error: ", "", plain(text))
+
+
 def words_of_a_plugin(text: str) -> str:
     """What a plugin of dbt-duckdb says to people, with its lines, without dbt's frame around it."""
     lines = text.splitlines()

@@ -6,7 +6,6 @@ published need not know which engine made it. Spark's own catalog and files last
 
 from __future__ import annotations
 
-import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -19,6 +18,7 @@ import duckdb
 import predictor
 from pipeline import orders
 from pipeline.address import CatalogTable
+from pipeline.engines.spark_messages import words_of_executors_python
 from pipeline.engines.sql import literal
 from pipeline.errors import ClvError
 from pipeline.orders_file import mapping, plain_errors
@@ -70,10 +70,8 @@ class OnSpark:
         try:
             box = predictor.weakest_box(session)
         except PySparkException as error:
-            last = [line for line in str(error).splitlines() if re.match(r"[\w.]+(Error|Exception): ", line)][-1:]
-            raise ClvError(
-                f"Spark cannot run the project's Python on its executors: {' '.join(last)} See {self._log}."
-            ) from None
+            why = words_of_executors_python(str(error))
+            raise ClvError(f"Spark cannot run the project's Python on its executors: {why} See {self._log}.") from None
         if not self._settings.spark_master.startswith("local"):
             spark_tables.stop_unless_shared(session, self._folder / "shared", self._log)
         return box

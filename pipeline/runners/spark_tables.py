@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.address import CatalogTable
+from pipeline.engines.spark_messages import plain
 from pipeline.errors import ClvError
 
 if TYPE_CHECKING:
@@ -81,7 +81,4 @@ def plain_errors(what: str, log: Path) -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JJavaError) as error:
-        java = getattr(error, "java_exception", None)
-        said = str(java.getMessage() if java else error).strip().partition("\n")[0]
-        said = re.sub(r"^\[[A-Z_.]+\] | SQLSTATE: \w+$", "", said)
-        raise ClvError(f"{what}: {said} See {log}.") from None
+        raise ClvError(f"{what}: {plain(error)} See {log}.") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipeline.engines.duckdb_messages import file_is_locked, file_is_of_a_newer_duckdb, plain
+from pipeline.engines.duckdb_messages import file_is_locked, file_is_of_a_newer_duckdb, without_kind
 from pipeline.engines.sql import quoted
 from pipeline.errors import ClvError, UsageError
 from pipeline.sources import sql
@@ -57,4 +56,4 @@ def _plain(text: str) -> str:
         return "another program has it open for writing. Build again when that has ended."
     if file_is_of_a_newer_duckdb(text):
         return "a newer DuckDB has written it than this one can read. Export the table as Parquet."
-    return re.sub(r"^\w+ Error: ", "", plain(text))
+    return without_kind(text)
