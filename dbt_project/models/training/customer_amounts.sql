@@ -10,14 +10,25 @@ purchase_days as (
 
     select
         customer_id,
-        sum(revenue) as revenue,
-        row_number() over (partition by customer_id order by order_date) as number
+        order_date,
+        sum(revenue) as revenue
 
     from customer_orders
 
     group by customer_id, order_date
 
     having sum(revenue) > 0
+
+),
+
+numbered as (
+
+    select
+        customer_id,
+        revenue,
+        row_number() over (partition by customer_id order by order_date) as number
+
+    from purchase_days
 
 ),
 
@@ -31,7 +42,7 @@ by_customer as (
         cast(sum(case when number > 1 then revenue end) as double) as revenue_after_first,
         cast(sum(cast(ln(cast(revenue as double)) as decimal(18, 9))) as double) as logarithms
 
-    from purchase_days
+    from numbered
 
     group by customer_id
 
