@@ -97,6 +97,7 @@ _TRUE = {"true", "1", "yes", "y", "t", "ja", "j", "wahr", "oui", "o", "vrai", "s
 _FALSE = {"false", "0", "no", "n", "f", "nein", "falsch", "non", "faux", "nao", "não", "", "0.0"}
 MOST_VALUES = 60
 _NOTHING = {word.upper() for word in MISSING}
+_SAYS_NO = "says that some lines are no purchases"
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,7 @@ def _status(guard: Guard, values: Sequence[Value]) -> Doubt | None:
     bad = [value for value in values if says_no(normal(value.text))]
     strange = [value for value in named if value not in bad and not _PURCHASE.fullmatch(normal(value.text))]
     if bad:
-        says = "says that some lines are no purchases"
+        says = _SAYS_NO
     elif strange and not is_one_for_most and _SURE.fullmatch(normalised(guard.name)):
         says = "may say that some lines are no purchases"
     else:
@@ -249,8 +250,7 @@ def unlisted(guard: Guard, values: Sequence[Value], listed: Sequence[str]) -> Do
     """The doubt about values that a known export's list lacks; what was refunded in part was a purchase."""
     texts = [(value.text, normal(value.text)) for value in values]
     bad = [text for text, spelled in texts if _NO_PURCHASE.search(spelled) and not re.search("part|parc", spelled)]
-    says = "says that some lines are no purchases"
-    return Doubt(guard, says, tuple(values), (("leave_out", {guard.name: [*listed, *bad]}),)) if bad else None
+    return Doubt(guard, _SAYS_NO, tuple(values), (("leave_out", {guard.name: [*listed, *bad]}),)) if bad else None
 
 
 def _paid(guard: Guard, values: Sequence[Value]) -> Doubt | None:
@@ -259,7 +259,7 @@ def _paid(guard: Guard, values: Sequence[Value]) -> Doubt | None:
     false = [value.text for value in values if value.text and normal(value.text) in _FALSE]
     if not false:
         return None
-    return Doubt(guard, "says that some lines are no purchases", tuple(values), (("leave_out", {guard.name: false}),))
+    return Doubt(guard, _SAYS_NO, tuple(values), (("leave_out", {guard.name: false}),))
 
 
 def _flag(guard: Guard, values: Sequence[Value], revenue: str) -> Doubt | None:
