@@ -189,7 +189,7 @@ class _Build:
                 warnings=json.dumps([each.as_dict() for each in self._warnings.found], ensure_ascii=False),
             )
             folder = warehouse.new_folder(build_id)
-            _export_predictions(file, folder / PUBLISHED_CSV)
+            export_predictions(file, folder / PUBLISHED_CSV)
             if info["customers"] > self._settings.one_file and parquet.can_search(warehouse.folder):
                 parquet.move_out(file, folder, rows_a_file=self._settings.one_file // 50)
             file.execute("checkpoint")
@@ -199,7 +199,8 @@ class _Build:
         return info
 
 
-def _export_predictions(file: duckdb.DuckDBPyConnection, path: Path) -> None:
+def export_predictions(file: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Writes the value of each customer as CSV, sorted by customer, whatever the order of the build's own table."""
     rows = "select customer_id, predicted_clv from predictions order by customer_id"
     file.execute(f"copy ({rows}) to {literal(path)} (format csv, header)")
 

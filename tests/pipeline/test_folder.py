@@ -52,6 +52,14 @@ def test_what_somebody_keeps_in_a_warehouse_stays(built: Shop):
     built.assert_whole()
 
 
+def test_a_training_begins_in_an_empty_folder_whatever_a_killed_one_has_left(tmp_path: Path):
+    warehouse = Warehouse(tmp_path)
+    (warehouse.new_training_folder() / "left.parquet").write_text("of a training that was killed")
+    assert list(warehouse.new_training_folder().iterdir()) == []
+    warehouse.discard_training()
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["build.lock", "builds", "logs", "target", "logs/dbt.log", "training_report.html"])
 def test_a_planted_link_is_not_followed(built: Shop, name: str):
     outside = built.folder / "outside"

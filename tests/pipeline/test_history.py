@@ -111,12 +111,15 @@ def test_a_file_with_other_tables_than_this_version_knows_stops_the_build_and_st
     assert published.read_bytes() == content
 
 
-@pytest.mark.parametrize("orders", [0, 100], ids=["mostly history", "little history"])
-def test_history_and_the_figures_of_the_last_build_alone_are_carried_over_whichever_way_is_cheaper(tmp_path, orders):
-    with duckdb.connect(tmp_path / "clv.duckdb") as published:
+THIS_DUCKDB = f"v{duckdb.__version__}"
+
+
+def publish_by_hand(folder: Path, orders: int = 0, written_by: str = THIS_DUCKDB) -> list[tuple]:
+    """Its history, 50 rows beside so many `orders`; in DuckDB's own format of files, which is not that of a build."""
+    with duckdb.connect(folder / "clv.duckdb", config={"storage_compatibility_version": "latest"}) as published:
         published.execute(
             f"""
-            create table build_info as select {SCHEMA_VERSION} as schema_version, version() as duckdb_version;
+            create table build_info as select {SCHEMA_VERSION} as schema_version, '{written_by}' as duckdb_version;
             create table predictions as
                 select date '2017-10-17' as as_of_date, unnest([2.0, 0.5]) as predicted_clv;
             create table last_build as
@@ -129,14 +132,40 @@ def test_history_and_the_figures_of_the_last_build_alone_are_carried_over_whiche
             create table stg_orders as from range({orders});
             """
         )
-        history = published.sql("from prediction_history order by all").fetchall()
+        return published.sql("from prediction_history order by all").fetchall()
+
+
+@pytest.mark.parametrize(
+    ("orders", "written_by", "is_copied"),
+    [(0, THIS_DUCKDB, True), (100, THIS_DUCKDB, False), (0, "v1.1.3", False)],
+    ids=["mostly history", "little history", "of another DuckDB"],
+)
+def test_history_and_the_figures_of_the_last_build_alone_are_carried_over_whichever_way_is_cheaper(
+    tmp_path, orders, written_by, is_copied
+):
+    history = publish_by_hand(tmp_path, orders, written_by)
     warehouse = Warehouse(tmp_path)
-    assert carry_over(warehouse) == []
+    said = [each.figures for each in carry_over(warehouse)]
+    assert said == ([] if written_by == THIS_DUCKDB else [{"wrote": written_by, "reads": THIS_DUCKDB}])
     with duckdb.connect(warehouse.build_file) as build:
         assert build.sql("from prediction_history order by all").fetchall() == history
         assert build.sql("from last_build").fetchall() == [(date(2017, 10, 17), 2, 2.5)]
         tables = {name for (name,) in build.sql("select table_name from duckdb_tables()").fetchall()}
+        tags = build.sql("select tags from duckdb_databases() where database_name = 'build'").fetchall()[0][0]
     assert tables == {"prediction_history", "last_build"}
+    assert tags["storage_version"].startswith("v1.3.0") != is_copied
+
+
+def test_too_little_memory_to_read_a_history_is_not_taken_for_damage_which_would_lose_it(tmp_path):
+    history = publish_by_hand(tmp_path)
+    with pytest.raises(duckdb.OutOfMemoryException):
+        carry_over(Warehouse(tmp_path, memory="100KB"))
+    warehouse = Warehouse(tmp_path)
+    warehouse.builds.mkdir()
+    warehouse.discard_unfinished()
+    assert carry_over(warehouse) == []
+    with duckdb.connect(warehouse.build_file) as build:
+        assert build.sql("from prediction_history order by all").fetchall() == history
 
 
 @pytest.fixture(scope="session")

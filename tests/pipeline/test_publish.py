@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import http.client
 import itertools
 import json
@@ -17,6 +18,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipeline.build import export_predictions
 from pipeline.warehouse.build_lock import build_lock
 from pipeline.warehouse.folder import Warehouse
 from tests.api.conftest import Server, serving, write_tables
@@ -46,6 +48,18 @@ def test_the_published_file_is_whole_by_itself_and_says_what_it_is_made_of(built
     shutil.copyfile(built.warehouse / "clv.duckdb", lone)
     info = built.query("select build_id, orders_file, lines, customers, as_of_date::varchar from build_info", lone)
     assert info == [(build_id, "orders.csv", 3, 3, "2017-10-17")]
+
+
+def test_the_csv_is_sorted_by_customer_and_holds_every_digit_whatever_order_an_engine_has_written(tmp_path: Path):
+    rows = [("b", 0.1), ("a,1", 1 / 3), ('"', 1e-7), ("é", 12345678.9), ("B", 0.0)]
+    with duckdb.connect() as file:
+        file.execute("create table predictions (customer_id varchar, predicted_clv double)")
+        file.executemany("insert into predictions values (?, ?)", rows)
+        export_predictions(file, tmp_path / "predictions.csv")
+    with (tmp_path / "predictions.csv").open(newline="", encoding="utf-8") as written:
+        header, *lines = csv.reader(written)
+    assert header == ["customer_id", "predicted_clv"]
+    assert [(customer, float(value)) for customer, value in lines] == sorted(rows)
 
 
 def test_rollback_publishes_the_build_before_and_says_which(built: Shop):
