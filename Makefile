@@ -151,7 +151,7 @@ $(VENV)/train: fetched := scikit-learn and matplotlib; 35 MB to fetch, 170 MB on
 $(VENV)/sql: fetched := DuckDB's own prompt; 20 MB to fetch, 60 MB on disk
 $(VENV)/spark: fetched := Apache Spark, which needs Java 17; 430 MB to fetch, 0.5 GB on disk
 $(VENV)/train $(VENV)/sql $(VENV)/spark: $(VENV)/%: requirements-%.txt $(VENV)/runtime
-	@echo "Installing what make $* needs (once): $(fetched) …"
+	@echo "Installing what $* needs (once): $(fetched) …"
 	@$(call install,-$*)
 	@touch $@
 

@@ -43,7 +43,9 @@ def serve(settings: Settings) -> None:
             pass
     except OSError as error:
         another = f"PORT={settings.port % 65_535 + 1}"
-        raise CannotServe(f"{address} cannot be served on: {error.strerror}. Try another one: {another}") from None
+        # Where it is no name that cannot be found, Python's text repeats the address.
+        why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise CannotServe(f"{address} cannot be served on: {why}. Try another one: {another}") from None
     os.register_at_fork(before=_hold_signals, after_in_parent=_take_signals, after_in_child=_end_when_told)
     _allow_files(CONNECTIONS + 1_000)
     server = Granian(

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import commands
+from pipeline.commands.extras import NEEDS
 from pipeline.settings import ROOT, TAKES
 from tests.pipeline.conftest import Shop
 
@@ -57,6 +58,22 @@ def test_what_the_lines_for_developers_name_is_there() -> None:
         if path != Path(__file__) and "FAULTS" in path.read_text("utf-8")
     }
     assert of_full_number <= {word for word in faults if word.startswith("tests/")}
+    for line in make("--dry-run", "lint").stdout.splitlines():  # it says what is wrong, and changes nothing
+        assert "--fix" not in line and line.count("ruff format") == line.count("ruff format --check")
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "spark"])
+def test_each_command_installs_what_it_needs_and_no_more_by_pins_with_hashes(engine: str) -> None:
+    for name, takes in TAKES.items():
+        runs = "ENGINE" in takes
+        if runs or engine == "duckdb":
+            printed = make("--dry-run", "--always-make", name, *([f"ENGINE={engine}"] if runs else [])).stdout
+            installed = re.findall(r"^.* install .*$", printed, re.MULTILINE)
+            needed = ["", *(f"-{each}" for each in (name, engine) if each in NEEDS)]
+            for command, each in zip(installed, needed, strict=True):
+                assert f"--require-hashes -r requirements{each}.txt" in command
+                pins = re.split(r"\n(?=\S)", (ROOT / f"requirements{each}.txt").read_text("utf-8"))
+                assert all("--hash=sha256:" in pin for pin in pins if "==" in pin)
 
 
 def test_a_benchmark_uses_what_it_takes_and_is_as_large_as_its_line_says() -> None:

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import platform
+import re
 import signal
 import socket
 import subprocess
@@ -220,6 +221,22 @@ def test_the_filter_refuses_each_call_that_it_is_meant_to_and_each_is_there_with
     assert inside(script, "system_calls").split() == refused
     without = inside(script).split()
     assert [name for name, with_it, found in zip(calls, refused, without, strict=True) if found == with_it] == []
+
+
+@pytest.mark.parametrize(("header", "place"), [("*-linux-*/asm/unistd_64.h", 0), ("asm-generic/unistd.h", 1)])
+def test_each_call_has_the_number_that_the_kernel_s_own_headers_give_it(header, place):
+    found = [*Path("/usr/include").glob(header)]
+    if not found:
+        pytest.skip("the headers are not installed: apt-get install linux-libc-dev")
+    theirs = {name: int(number) for name, number in re.findall(r"#define __NR_(\w+) (\d+)", found[0].read_text())}
+    calls = launcher.SOCKET_CALLS | launcher.OTHER_CALLS | {"clone": launcher.SYS_CLONE}
+    ours = {name: numbers[place] for name, numbers in calls.items()}
+    ours |= {
+        name.removeprefix("SYS_").lower(): n
+        for name, n in vars(launcher).items()
+        if isinstance(n, int) and name.startswith("SYS_")
+    }
+    assert ours == {name: theirs.get(name) for name in ours}
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the calls of 32-bit programs are another machine's")
