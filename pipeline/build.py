@@ -88,7 +88,7 @@ class _Build:
                 warehouse.logs.mkdir(exist_ok=True)
                 warehouse.temporary.mkdir(exist_ok=True)
                 box = executor.submit(self._engine.box)
-                carried_over = executor.submit(history.carry_over, warehouse)
+                carried_over = executor.submit(history.carry_over, warehouse, self._engine.history)
                 fetched = executor.submit(self._found.fetch)
                 counted = executor.submit(lambda: orders.fingerprint(fetched.result()))
             with step("start dbt"):
@@ -189,9 +189,10 @@ class _Build:
                 warnings=json.dumps([each.as_dict() for each in self._warnings.found], ensure_ascii=False),
             )
             folder = warehouse.new_folder(build_id)
-            export_predictions(file, folder / PUBLISHED_CSV)
-            if info["customers"] > self._settings.one_file and parquet.can_search(warehouse.folder):
-                parquet.move_out(file, folder, rows_a_file=self._settings.one_file // 50)
+            one_file = self._settings.one_file
+            if is_large := parquet.is_for(info["customers"], one_file, warehouse.folder):
+                self._engine.move_out(file, folder, rows_a_file=one_file // 50)
+            export_predictions(file, folder / PUBLISHED_CSV, are_sorted=is_large)
             file.execute("checkpoint")
             self._tell_of_rejected_lines(file)
         self._listener(Publishing(info))
@@ -199,9 +200,9 @@ class _Build:
         return info
 
 
-def export_predictions(file: duckdb.DuckDBPyConnection, path: Path) -> None:
+def export_predictions(file: duckdb.DuckDBPyConnection, path: Path, are_sorted: bool = False) -> None:
     """Writes the value of each customer as CSV, sorted by customer, whatever the order of the build's own table."""
-    rows = "select customer_id, predicted_clv from predictions order by customer_id"
+    rows = f"select customer_id, predicted_clv from predictions {'' if are_sorted else 'order by customer_id'}"
     file.execute(f"copy ({rows}) to {literal(path)} (format csv, header)")
 
 

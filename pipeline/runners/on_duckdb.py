@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 import predictor
 from pipeline import orders
+from pipeline.warehouse import parquet
 from pipeline.warehouse.folder import Warehouse
 
 
@@ -18,6 +20,7 @@ class OnDuckDB:
     output = "duckdb"
     name = "duckdb"
     rows_of = None  # Spark's tables are not DuckDB's
+    history = None  # goes on in the build file
 
     def __init__(self, warehouse: Warehouse):
         self._warehouse = warehouse
@@ -46,6 +49,10 @@ class OnDuckDB:
 
     def take_back(self, results: list[Any]) -> None:
         """Nothing: what dbt made is in the build file."""
+
+    def move_out(self, build: duckdb.DuckDBPyConnection, folder: Path, rows_a_file: int) -> None:
+        """Puts a large build's customers, as Parquet, into the folder that they are published from."""
+        parquet.move_out(build, folder, rows_a_file)
 
     def running(self) -> AbstractContextManager[None]:
         """Within it the engine runs. Raises ClvError where it is gone: that says more than what came of it."""

@@ -25,15 +25,16 @@ from pipeline.orders_file import mapping, plain_errors
 from pipeline.runners import spark_tables
 from pipeline.runners.spark_session import SCHEMA, let_dbt_use, start
 from pipeline.settings import Settings
+from pipeline.warehouse import parquet
 from pipeline.warehouse.folder import Warehouse
 from pipeline.warehouse.history import HISTORY, HISTORY_COLUMNS
+from pipeline.warehouse.parquet import DATE, HISTORY_TABLE
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import SparkSession
 
-_ORDERS, _LAST_BUILD, _HISTORY = "orders", "last_build", "prediction_history"
-_DATE = "as_of_date"
+_ORDERS, _LAST_BUILD = "orders", "last_build"
 
 
 class OnSpark:
@@ -46,6 +47,7 @@ class OnSpark:
         self._warehouse = warehouse
         self.target = warehouse.target / "spark"
         self._folder = warehouse.temporary / "spark"
+        self.history = self._folder / HISTORY_TABLE
         self._log = log or warehouse.logs / "spark.log"
         self._started = False
 
@@ -108,7 +110,7 @@ class OnSpark:
             there = {name for (name,) in build.execute("select table_name from duckdb_tables()").fetchall()}
             if _LAST_BUILD in there:
                 self._bring(build, _LAST_BUILD, f"from {_LAST_BUILD}")
-            self._bring_history(build, is_there=_HISTORY in there)
+            self._bring_history(build, is_there=HISTORY_TABLE in there)
             # The views of a training are made before it gives them a day.
             self.give(build, as_of="cast(null as date)", label_days="cast(null as bigint)")
 
@@ -119,18 +121,18 @@ class OnSpark:
 
     def _bring_history(self, build: duckdb.DuckDBPyConnection, is_there: bool) -> None:
         """A table with a partition a date: this build's date replaces its own, and the reports read the others."""
-        folder = self._folder / _HISTORY
         columns = {name: "string" if kind == "varchar" else kind for name, kind in HISTORY.items()}
         self._session.sql(
-            f"create table {SCHEMA}.{_HISTORY} ({', '.join(f'{name} {kind}' for name, kind in columns.items())}) "
-            f"using parquet partitioned by ({_DATE}) location {literal(folder)}"
+            f"create table {SCHEMA}.{HISTORY_TABLE} ({', '.join(f'{name} {kind}' for name, kind in columns.items())}) "
+            f"using parquet partitioned by ({DATE}) location {literal(self.history)}"
         )
         if is_there:
             build.execute(
-                f"copy (select {', '.join(HISTORY)} from {_HISTORY}) to {literal(folder)} "
-                f"(format parquet, partition_by ({_DATE}), overwrite_or_ignore)"
+                f"copy (select {', '.join(HISTORY)} from {HISTORY_TABLE}) to {literal(self.history)} "
+                f"(format parquet, partition_by ({DATE}), overwrite_or_ignore)"
             )
-            self._session.sql(f"alter table {SCHEMA}.{_HISTORY} recover partitions")
+        if self.history.exists():
+            self._session.sql(f"alter table {SCHEMA}.{HISTORY_TABLE} recover partitions")
 
     def take_back(self, results: list[Any]) -> None:
         """What dbt made, in the order in which it did, into the build file: rows, views and descriptions."""
@@ -143,23 +145,56 @@ class OnSpark:
                 if kind == "view":
                     build.execute(f"create or replace view {node.alias} as {node.compiled_code}")
                 elif kind == "incremental":
-                    self._take_history_back(build, node.alias)
+                    self._take_history_back(build)
                 elif kind == "table":
                     files = self._folder / f"{SCHEMA}.db" / node.alias / "*.parquet"
-                    build.execute(f"create or replace table {node.alias} as from read_parquet({literal(files)})")
+                    rows = f"from read_parquet({literal(files)})"
+                    if node.alias in parquet.TABLES and self._is_large(build, rows):
+                        kind = "view"  # it does not pass through this machine
+                    build.execute(f"create or replace {kind} {node.alias} as {rows}")
                 _describe(build, node, "view" if kind == "view" else "table")
 
-    def _take_history_back(self, build: duckdb.DuckDBPyConnection, table: str) -> None:
-        """The date of this build, and of the others that they are still there: their rows are."""
-        build.execute(f"create table if not exists {table} ({HISTORY_COLUMNS})")
-        kept = [date for (date,) in self.ask(f"select distinct {_DATE} from {SCHEMA}.{table}")]
-        ((built,),) = build.execute(f"select any_value({_DATE}) from predictions").fetchall()
-        build.execute(f"delete from {table} where {_DATE} = ? or {_DATE} not in ?", [built, kept])
-        files = self._folder / table / f"{_DATE}={built}" / "*.parquet"
-        build.execute(
-            f"insert into {table} by name select *, date '{built}' as {_DATE} "
-            f"from read_parquet({literal(files)}, hive_partitioning = false)"
-        )
+    def _is_large(self, build: duckdb.DuckDBPyConnection, rows: str) -> bool:
+        ((customers,),) = build.execute(f"select count(*) {rows}").fetchall()
+        return parquet.is_for(customers, self._settings.one_file, self._warehouse.folder)
+
+    def _take_history_back(self, build: duckdb.DuckDBPyConnection) -> None:
+        """The date of this build, and those that the build file has not brought along; without those that went."""
+        build.execute(f"create table if not exists {HISTORY_TABLE} ({HISTORY_COLUMNS})")
+        if self._is_large(build, "from predictions"):
+            return
+        dates, built = self._dates(), self._built(build)
+        build.execute(f"delete from {HISTORY_TABLE} where {DATE} = ? or {DATE} not in ?::date[]", [built, dates])
+        here = {str(date) for (date,) in build.execute(f"select distinct {DATE} from {HISTORY_TABLE}").fetchall()}
+        for date in sorted({*dates} - here):
+            files = self.history / f"{DATE}={date}" / "*.parquet"
+            build.execute(
+                f"insert into {HISTORY_TABLE} select {', '.join(HISTORY)} from "
+                f"read_parquet({literal(files)}, hive_partitioning = true, hive_types = {{'{DATE}': date}})"
+            )
+
+    def _dates(self) -> list[str]:
+        """Those in the history."""
+        partitions = self.ask(f"show partitions {SCHEMA}.{HISTORY_TABLE}")
+        return [partition.partition("=")[2] for (partition,) in partitions]
+
+    def _built(self, build: duckdb.DuckDBPyConnection) -> str:
+        """The date of this build."""
+        return str(build.execute(f"select any_value({DATE}) from predictions").fetchall()[0][0])
+
+    def move_out(self, build: duckdb.DuckDBPyConnection, folder: Path, rows_a_file: int) -> None:
+        """As on DuckDB, but the executors write the files; and the history stays in files by date."""
+        built = self._built(build)
+        with spark_tables.plain_errors("Spark could not write what is to be published", self._log):
+            for table in parquet.TABLES:
+                spark_tables.write_sorted(
+                    self._session.table(f"{SCHEMA}.{table}"), folder / table, self._folder / "sorted", rows_a_file
+                )
+                parquet.put_view(build, folder, table)
+            for date in self._dates():
+                files = folder / "predictions" if date == built else self.history / f"{DATE}={date}"
+                parquet.link_date(files, folder / HISTORY_TABLE, date)
+        parquet.put_view(build, folder, HISTORY_TABLE, ", ".join(HISTORY))
 
     @contextmanager
     def running(self) -> Iterator[None]:

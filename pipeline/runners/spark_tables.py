@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pipeline.address import CatalogTable
 from pipeline.engines.spark_messages import plain
 from pipeline.errors import ClvError
+from pipeline.warehouse.parquet import GROUP_ROWS
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyarrow.dataset import Dataset
+    from pyarrow.dataset import FileSystemDataset
     from pyspark.sql import DataFrame, SparkSession
 
 LARGE = 100_000  # rows, above which a sample shows as much
@@ -46,6 +48,17 @@ def sample_of(session: SparkSession, table: CatalogTable, log: Path) -> CatalogT
     return CatalogTable(f"table:{some}", f"a sample of {table}")
 
 
+def write_sorted(rows: DataFrame, folder: Path, scratch: Path, rows_a_file: int) -> None:
+    """Has the executors write customers to `folder`, sorted from 0000.parquet on; `scratch` is a new one beside it."""
+    files = -(-rows.count() // rows_a_file)
+    in_order = rows.repartitionByRange(files, "customer_id").sortWithinPartitions("customer_id")
+    written = _written(in_order, scratch, {"parquet.block.row.count.limit": GROUP_ROWS})
+    folder.mkdir()
+    for number, path in enumerate(sorted(written.files)):  # which Spark names in order of its partitions
+        Path(path).rename(folder / f"{number:04}.parquet")
+    shutil.rmtree(scratch)
+
+
 def stop_unless_shared(session: SparkSession, folder: Path, log: Path) -> None:
     """Raises ClvError where executors cannot write to `folder`, a new one, or what one writes is not found here."""
     files = _PROBES * session.sparkContext.defaultParallelism
@@ -54,14 +67,16 @@ def stop_unless_shared(session: SparkSession, folder: Path, log: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _written(rows: DataFrame, folder: Path) -> Dataset:
+def _written(rows: DataFrame, folder: Path, options: Mapping[str, int] = MappingProxyType({})) -> FileSystemDataset:
     from pyarrow.dataset import ParquetFileFormat, dataset
     from pyspark.sql import Observation
     from pyspark.sql.functions import count, lit
 
     written = Observation()
     # Not lz4: what Spark means by that, pyarrow reads of small pages only.
-    rows.observe(written, count(lit(1)).alias("rows")).write.parquet(str(folder), compression="snappy")
+    rows.observe(written, count(lit(1)).alias("rows")).write.options(**options).parquet(
+        str(folder), compression="snappy"
+    )
     # Spark writes moments in nanoseconds, of which 64 bits hold three centuries: read so, others would wrap around.
     found = dataset(folder, format=ParquetFileFormat(coerce_int96_timestamp_unit="us"))
     if (here := found.count_rows()) != (all_rows := written.get["rows"]):

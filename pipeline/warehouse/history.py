@@ -11,6 +11,7 @@ from pipeline.engines.duckdb_messages import disk_is_full, file_is_locked, file_
 from pipeline.engines.sql import literal
 from pipeline.errors import ClvError
 from pipeline.events import Warned
+from pipeline.warehouse import parquet
 from pipeline.warehouse.build_info import SCHEMA_VERSION
 from pipeline.warehouse.files import copy
 from pipeline.warehouse.folder import Warehouse
@@ -31,11 +32,12 @@ LAST_BUILD = (
 )
 
 
-def carry_over(warehouse: Warehouse) -> list[Warned]:
+def carry_over(warehouse: Warehouse, by_date: Path | None = None) -> list[Warned]:
     """Begins the new build file with the published one's history. Returns what was not the plain case.
 
-    The published file stays as it was, whatever wrote it. Raises ClvError where it is whole but cannot be read now: to
-    go on would lose its history.
+    A history that was published in files by date goes on as such in the folder `by_date`, and comes into the build file
+    where the engine has no such folder. What is published stays as it was, whatever wrote it. Raises ClvError where it
+    is whole but cannot be read now: to go on would lose its history.
     """
     warnings = []
     if warehouse.current.is_symlink() and not warehouse.published_file.exists():
@@ -43,7 +45,7 @@ def carry_over(warehouse: Warehouse) -> list[Warned]:
         warnings.append(Warned("published_file_gone", f"{gone} was gone: this build puts it back"))
     for published in warehouse.published_files():
         try:
-            said = _begin_with(published, warehouse)
+            said = _begin_with(published, warehouse, by_date)
         except duckdb.Error as error:
             _stop_unless_damaged(published, error)
             text = f"{published} is damaged and this build replaces it ({str(error).splitlines()[0]})"
@@ -62,8 +64,10 @@ def _within(warehouse: Warehouse, text: object) -> str:
     return str(text).replace(f"{warehouse.folder}/", "")
 
 
-def _begin_with(published: Path, warehouse: Warehouse) -> list[Warned]:
+def _begin_with(published: Path, warehouse: Warehouse, by_date: Path | None) -> list[Warned]:
     """Returns what is to be said of a file that another DuckDB wrote, or whose customers are gone."""
+    dates = parquet.dates(published.resolve().parent / parquet.HISTORY_TABLE)
+    stays_in_files = bool(by_date and dates)
     with warehouse.read(published) as file:
         columns = _columns(file)
         _stop_unless_ours(file, published, columns)
@@ -72,6 +76,8 @@ def _begin_with(published: Path, warehouse: Warehouse) -> list[Warned]:
         copy_file = not other_engine and _is_mostly_history(file)
         if copy_file:
             _read_every_value(file)
+        if stays_in_files:
+            file.execute("select count(*) from prediction_history").fetchall()  # raises where one of them is gone
     if copy_file:
         copy(published, warehouse.build_file)
         with warehouse.open_build() as build:
@@ -79,7 +85,10 @@ def _begin_with(published: Path, warehouse: Warehouse) -> list[Warned]:
             _keep_history_only(build)
     else:
         with warehouse.open_build() as build:
-            customers_gone = not _copy_rows(build, published)
+            customers_gone = not _copy_rows(build, published, with_history=not stays_in_files)
+    if by_date:
+        for date, files in dates.items():
+            parquet.link_date(files, by_date, date)
     if not customers_gone:
         return other_engine
     text = f"{published} has lost files of its customers, and this build replaces it; its history is whole"
@@ -123,11 +132,13 @@ def _keep_history_only(build: duckdb.DuckDBPyConnection) -> None:
                 build.execute(f'drop {kind} "{name}"')
 
 
-def _copy_rows(build: duckdb.DuckDBPyConnection, published: Path) -> bool:
+def _copy_rows(build: duckdb.DuckDBPyConnection, published: Path, with_history: bool) -> bool:
     """Whether the last build could be noted beside the history."""
     build.execute(f"attach {literal(published)} as published (read_only)")
-    build.execute(f"create table prediction_history ({HISTORY_COLUMNS})")
-    build.execute(f"insert into prediction_history select {', '.join(HISTORY)} from published.main.prediction_history")
+    if with_history:
+        columns = ", ".join(HISTORY)
+        build.execute(f"create table prediction_history ({HISTORY_COLUMNS})")
+        build.execute(f"insert into prediction_history select {columns} from published.main.prediction_history")
     noted = _noted_last_build(build, "published.main.predictions")
     build.execute("detach published")
     return noted

@@ -1,6 +1,10 @@
 """The customers of a large build as Parquet, sorted and cut by customer, beside a `clv.duckdb` that has views on them.
 
-builds/<build id>/<table>/0000.parquet, 0001.parquet …   one number holds the same customers in each of the tables
+builds/<build id>/<table>/0000.parquet, 0001.parquet …
+builds/<build id>/prediction_history/as_of_date=2017-10-17/0000.parquet …   of a build on Spark: its history too
+
+A date of the history is written once, and every later build has links to the same files. So each build is one folder,
+whole, and the rename that publishes it switches the history with it.
 
 The views name the files as seen from the warehouse's folder, so that it can be moved, or mounted elsewhere: who opens
 the file from another folder sets `file_search_path` to it.
@@ -8,6 +12,7 @@ the file from another folder sets `file_search_path` to it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import pairwise
@@ -16,8 +21,10 @@ from pathlib import Path
 import duckdb
 
 from pipeline.engines.sql import literal
+from pipeline.warehouse.files import copy
 
 TABLES = ("customer_value", "customer_features", "predictions")
+HISTORY_TABLE, DATE = "prediction_history", "as_of_date"
 GROUP_ROWS = 8192  # which whoever looks one customer up has to read
 
 FIRST_OF_EACH_FILE = """
@@ -26,7 +33,9 @@ qualify (row_number() over (order by customer_id) - 1) % ? = 0
 order by customer_id
 """
 COMMENTS = """
-select 'view ' || table_name, comment from duckdb_tables() where table_name = $table and comment is not null
+select 'view ' || table_name, comment
+from (select table_name, comment from duckdb_tables() union all select view_name, comment from duckdb_views())
+where table_name = $table and comment is not null
 union all
 select 'column ' || table_name || '."' || column_name || '"', comment from duckdb_columns()
 where table_name = $table and comment is not null
@@ -38,9 +47,9 @@ def searching(warehouse: Path) -> dict[str, str | bool | int | float | list[str]
     return {"file_search_path": str(warehouse)}
 
 
-def can_search(warehouse: Path) -> bool:
-    """Whether it can be told of the folder: to DuckDB, a comma begins another one."""
-    return "," not in str(warehouse)
+def is_for(customers: int, one_file: int, warehouse: Path) -> bool:
+    """Whether a build of so many is published so. To DuckDB, a comma in the path would begin another folder."""
+    return customers > one_file and "," not in str(warehouse)
 
 
 def move_out(build: duckdb.DuckDBPyConnection, folder: Path, rows_a_file: int) -> None:
@@ -48,20 +57,26 @@ def move_out(build: duckdb.DuckDBPyConnection, folder: Path, rows_a_file: int) -
     firsts = [first for (first,) in build.execute(FIRST_OF_EACH_FILE, [rows_a_file]).fetchall()]
     for table in TABLES:
         (folder / table).mkdir()
-        names = []
         for number, (first, following) in enumerate(pairwise([*firsts, None])):
             rows = f"from {table} where customer_id >= $first and ($next is null or customer_id < $next)"
             path = folder / table / f"{number:04}.parquet"
             build.sql(f"{rows} order by customer_id", params={"first": first, "next": following}).to_parquet(
                 str(path), row_group_size=GROUP_ROWS
             )
-            names.append(f"'{folder.parent.name}/{folder.name}/{table}/{path.name}'")
-        comments = build.execute(COMMENTS, {"table": table}).fetchall()
-        build.execute(f"drop table {table}")
-        # Each by its name, because of a pattern nobody would notice that a file is gone.
-        build.execute(f"create view {table} as select * from read_parquet([{', '.join(names)}])")
-        for what, comment in comments:
-            build.execute(f"comment on {what} is {literal(comment)}")
+        put_view(build, folder, table)
+
+
+def put_view(build: duckdb.DuckDBPyConnection, folder: Path, table: str, columns: str = "*") -> None:
+    """Has a view on a table's files in the folder of a build stand in its place, with the same comments."""
+    # Each by its name, because of a pattern nobody would notice that a file is gone.
+    names = ", ".join(literal(path.relative_to(folder.parents[1])) for path in sorted(_files(folder / table)))
+    by_date = f", hive_partitioning = true, hive_types = {{'{DATE}': date}}" if table == HISTORY_TABLE else ""
+    comments = build.execute(COMMENTS, {"table": table}).fetchall()
+    is_view = build.execute("select 1 from duckdb_views() where view_name = $table", {"table": table}).fetchall()
+    build.execute(f"drop {'view' if is_view else 'table'} {table}")
+    build.execute(f"create view {table} as select {columns} from read_parquet([{names}]{by_date})")
+    for what, comment in comments:
+        build.execute(f"comment on {what} is {literal(comment)}")
 
 
 def is_moved_out(folder: Path) -> bool:
@@ -69,12 +84,34 @@ def is_moved_out(folder: Path) -> bool:
     return (folder / TABLES[0]).is_dir()
 
 
+def link_date(files: Path, history: Path, date: str) -> None:
+    """Has the Parquet files of a folder be a date in a folder of histories too."""
+    (history / f"{DATE}={date}").mkdir(parents=True)
+    for path in _files(files):
+        link = history / f"{DATE}={date}" / path.name
+        try:
+            os.link(path, link)
+        except OSError:  # not every file system that machines share has links
+            copy(path, link)
+
+
+def dates(history: Path) -> dict[str, Path]:
+    """The folder of each date."""
+    return {path.name.partition("=")[2]: path for path in sorted(history.glob(f"{DATE}=*"))}
+
+
 def written(folder: Path) -> Iterator[Path]:
-    """What `move_out` has written into the folder of a build: files, then the folders that they are in."""
-    for table in TABLES:
-        yield from (folder / table).glob("*.parquet")
+    """What stands in the folder of a build in this form: files, then the folders that they are in."""
+    for table in (*TABLES, HISTORY_TABLE):
+        yield from _files(folder / table)
+        yield from dates(folder / table).values()
         if (folder / table).is_dir():
             yield folder / table
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Not those that a program hides: Spark's checksums."""
+    return (path for path in folder.rglob("*.parquet") if not path.name.startswith((".", "_")))
 
 
 def remove(folder: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -13,25 +15,33 @@ from pipeline.warehouse import parquet
 from tests.pipeline.conftest import ROOT, Shop
 
 BUILD = """
+import json
 import sys
 from datetime import date
 from pathlib import Path
 from pipeline.build import build
 from pipeline.settings import Settings
 
-warehouse, orders, as_of, one_file = sys.argv[1:]
+warehouse, orders, as_of, more = sys.argv[1:]
 places = {"warehouse": Path(warehouse), "orders": Path(orders)}
-build(Settings(**places, as_of=date.fromisoformat(as_of), one_file=int(one_file)), print)
+build(Settings(**places, as_of=date.fromisoformat(as_of), **json.loads(more)), print)
 """
 CUSTOMERS = {f"c{n:03}": float(n) for n in range(150)}
 
 
-def build(shop: Shop, as_of: str, one_file: int, says: str = "") -> Path:
-    """Builds as `make build` does, with another size from which on there is Parquet. Returns the build's folder."""
-    arguments = [str(shop.warehouse), str(shop.orders), as_of, str(one_file)]
-    done = subprocess.run([sys.executable, "-c", BUILD, *arguments], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert says in done.stdout
+def start(shop: Shop, as_of: str, one_file: int, **more: Any) -> subprocess.Popen[str]:
+    """Begins to build as `make build` does, with another size from which on there is Parquet."""
+    arguments = [str(shop.warehouse), str(shop.orders), as_of, json.dumps({"one_file": one_file, **more})]
+    command = [sys.executable, "-c", BUILD, *arguments]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def build(shop: Shop, as_of: str, one_file: int, says: str = "", **more: Any) -> Path:
+    """The same to its end. Returns the build's folder."""
+    process = start(shop, as_of, one_file, **more)
+    printed = process.communicate()[0]
+    assert process.returncode == 0, printed
+    assert says in printed
     return (shop.warehouse / "current").resolve()
 
 
