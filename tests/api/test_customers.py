@@ -136,6 +136,20 @@ def test_the_build_before_and_what_changed_since_are_the_build_that_is_served(
     assert all(one.keys() == {"user_id", "change"} for one in pages if one["change"] == "gone")
 
 
+def test_whatever_is_another_about_a_customer_is_a_change_but_when_it_was_predicted(tmp_path: Path) -> None:
+    columns = table(publish(tmp_path / "any", "one", {"c": 1.0}) / "clv.duckdb")["c"].keys() - {"customer_id"}
+    values = dict.fromkeys([*columns, "nothing"], 1.0)  # each customer is named after what will be another
+    publish(tmp_path, "before", values)
+    others = {"value_tier": "'high'", "lifecycle": "if(lifecycle = 'new', 'active', 'new')", "model_id": "'another'"}
+    others["predicted_at"] = "predicted_at + interval 1 hour"
+    with duckdb.connect(later(tmp_path, "now", values, previous="before")) as db:
+        for column in columns:
+            other = others.get(column, f"{column} + 1")
+            db.execute(f"update customer_value set {column} = {other} where customer_id = '{column}'")
+    with asking(tmp_path) as client:
+        assert as_csv(client, "?changed_since=before").keys() == columns - {"predicted_at"}
+
+
 def test_who_changed_passes_the_same_filters_as_everybody(tmp_path: Path) -> None:
     publish(tmp_path, "before", {"gone": 1.0})
     later(tmp_path, "now", {f"c{n}": n * 1.5 for n in range(30)}, previous="before")
@@ -150,12 +164,13 @@ def without_time(row: dict[str, str] | None) -> dict[str, str] | None:
     return row and {name: value for name, value in row.items() if name != "predicted_at"}
 
 
-def later(folder: Path, build_id: str, values: dict[str, float], previous: str) -> None:
-    """Publishes a build that keeps the one before, predicted a day later."""
+def later(folder: Path, build_id: str, values: dict[str, float], previous: str) -> Path:
+    """Publishes a build that keeps the one before, predicted a day later; returns its file."""
     file = publish(folder, build_id, values) / "clv.duckdb"
     with duckdb.connect(file) as db:
         db.execute("update customer_value set predicted_at = predicted_at + interval 1 day")
     (file.parent / "previous").symlink_to(Path("..") / previous)
+    return file
 
 
 def test_a_build_that_is_not_kept_is_a_410_and_one_with_other_columns_changed_everybody(tmp_path: Path) -> None:

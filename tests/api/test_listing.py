@@ -133,6 +133,14 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> tuple[Client, dict[str, fl
     return Client(create_app(Settings(folder)).wsgi_app), values
 
 
+def test_without_a_limit_a_page_is_as_long_as_the_contract_says(many: tuple[Client, dict[str, float]]) -> None:
+    client, _ = many
+    contract = client.get("/openapi.json").json["paths"]
+    for name in ("predictions", "customers"):
+        asked = {each["name"]: each["schema"] for each in contract[f"/{name}"]["get"]["parameters"]}
+        assert len(client.get(f"/{name}").json[name]) == asked["limit"]["default"] == 100
+
+
 def test_a_cursor_of_one_order_is_refused_in_the_other(many: tuple[Client, dict[str, float]]) -> None:
     client, _ = many
     cursor = client.get("/predictions?order=id&limit=5").json["next_cursor"]

@@ -131,6 +131,9 @@ def test_customers_stand_in_the_log_only_where_asked_for(warehouse: Path, settin
         [line] = server.log_lines("mine")
         assert line.get("path") == ("/predictions/c042" if logged else None)
         assert ("c042" in str(line)) is logged
+        assert server.get("/predictions/%22%5C%0A%C3%A9", X_Request_Id="odd").status == 404  # its line is JSON too
+        [line] = server.log_lines("odd")
+        assert line.get("path") == ('/predictions/"\\\n\xc3\xa9' if logged else None)
         assert -1 < (datetime.fromisoformat(line["time"]) - asked).total_seconds() < 60
 
 

@@ -63,6 +63,9 @@ def test_the_page_draws_what_the_summary_says(page: Page, server: Server, width:
     assert tenths == ["top tenth", *(f"{number}." for number in range(2, 10)), "last"]
     assert f"{VALUES['c089']:,.2f}" in page.text("#card")
     assert "Rank 11 of 100; ahead of 89% of them." in page.text("#card")
+    known = ["First order\nJan 2, 2017", "Last order\nOct 1, 2017", "Since the last order\n12 days", "Orders\n2"]
+    known += ["Revenue so far\n109.30", "Largest order\n92.60", "Most pieces in one order\n3", "Longest pause\n26 days"]
+    assert [fact for fact in known if fact not in page.text("#card")] == []
     assert page.run("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -269,6 +272,8 @@ def test_what_is_new_is_said_and_leads_to_who_it_is(
             found = page.text(place)
             assert (words in found) if words else found == "", (place, found)
         assert page.run("document.querySelector('#trend .spark').getAttribute('d')").count("M") == lines
+        beside = page.run("[...document.querySelectorAll('#trend svg .soft')].map((text) => text.textContent)")
+        assert beside == ["0", "12K", "Oct 10, 2017", "Oct 17, 2017"]
         if comparable:
             assert page.run("document.querySelectorAll('#risers li').length") == 5
             page.run("document.querySelector('#risers a').click()")
@@ -295,6 +300,8 @@ def test_segments_lead_to_their_customers_and_files_and_the_valuable_who_slip_aw
     shown = page.run("[...document.querySelectorAll('#segment-table td')].map((cell) => parseInt(cell.innerText) || 0)")
     assert shown == [segments[tier, way]["customers"] for way in WAYS for tier in ("high", "medium", "low")]
 
+    kept = sum(one["share"] for (_, way), one in segments.items() if way in ("new", "active"))
+    assert page.text("#ways").startswith(f"{f'{kept * 100:.1f}'.removesuffix('.0')}% of the value is with customers")
     slipping = [segments[tier, "slipping"] for tier in ("high", "medium")]
     assert f"{sum(one['customers'] for one in slipping)} customers of value are slipping away" in page.text("#losing")
     wanted = [
@@ -314,6 +321,23 @@ def test_segments_lead_to_their_customers_and_files_and_the_valuable_who_slip_aw
     assert page.run("document.querySelector('#segment .files a').getAttribute('href')") == (
         "customers.csv?tier=low&lifecycle=active"
     )
+
+
+def test_of_a_large_group_the_rest_is_shown_page_by_page(page: Page, tmp_path: Path) -> None:
+    publish(tmp_path / "warehouse", "one", {f"c{n:03}": -n * 0.01 for n in range(520)})
+    with serving(tmp_path / "warehouse") as server:
+        for box, chosen, asked in (
+            ("#tenth", "#tenth=2", "decile=2"),
+            ("#segment", "#segment=low%20active", "tier=low&lifecycle=active"),
+        ):
+            wanted = server.get(f"/predictions?limit=1000&{asked}").json["predictions"]
+            show(page, server, chosen)
+            for shown in range(50, len(wanted) + 50, 50):
+                page.wait(f"document.querySelectorAll('{box} li').length === {min(shown, len(wanted))}")
+                assert page.run(f"document.querySelector('{box} button').hidden") is (shown >= len(wanted))
+                page.run(f"document.querySelector('{box} button').click()")
+            ids = page.run(f"[...document.querySelectorAll('{box} .id')].map((id) => id.textContent)")
+            assert ids == [one["user_id"] for one in wanted]
 
 
 def test_cohorts_what_came_of_predictions_and_money_in_its_currency(page: Page, tmp_path: Path, server: Server) -> None:

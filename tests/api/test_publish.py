@@ -26,7 +26,7 @@ ASKED = [f"c{n}" for n in range(50)]
 
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Path:
-    folder = tmp_path / "warehouse"
+    folder = tmp_path / "the shop's"  # which SQL has to take as it is
     publish(folder, "one", dict.fromkeys(ASKED, 1.0))
     return folder
 

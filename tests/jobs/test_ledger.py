@@ -117,6 +117,10 @@ def test_who_waits_is_told_for_what_and_of_many_builds_the_newest_are_listed(tmp
         assert jobs.ledger.claim().id == "build-102"
         assert client.get("/builds/build-103").json["message"] == "1 build is before it."
         assert client.get("/builds/build-102").json["message"] is None
+    with sqlite3.connect(jobs.ledger.file) as rows:
+        moments = [f"2017-10-17T{time}+00:00" for time in ("08:00:00", "09:00:00", "09:01:01.5")]
+        rows.execute("update builds set queued_at = ?, started_at = ?, ended_at = ?", moments)
+    assert client.get("/builds/build-102").json["seconds"] == 61.5  # not with the time that it waited
 
 
 def test_how_far_a_build_is_stands_in_its_events_of_which_the_last_may_be_half_written(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_a_form_may_bring_the_orders_and_how_they_are_read(counter: Desk) -> Non
     fields = {"mapping": "columns: {}\n", "as_of": "2017-10-17", "orders": (io.BytesIO(ORDERS), "March.csv")}
     form = EnvironBuilder(method="POST", data=fields).get_environ()
     body, kind = form["wsgi.input"].read(), form["CONTENT_TYPE"]
-    build_id = counter.queue(body, Content_Type=kind)
+    build_id = counter.queue(body, "?as_of=2016-02-29&strict=true", Content_Type=kind)  # the form goes before it
     assert (counter.jobs / build_id / "orders.csv").read_bytes() == ORDERS
     (mapping,) = (counter.jobs / build_id).glob("mapping-*.yml")
     assert mapping.read_text() == "columns: {}\n"
@@ -86,6 +86,7 @@ def test_a_form_may_bring_the_orders_and_how_they_are_read(counter: Desk) -> Non
         "TABLE": "",
         "QUERY": "",
         "AS_OF": "2017-10-17",
+        "STRICT": "1",
         "MAPPING": str(mapping),
     }
     assert counter.build(build_id)["name"] == "March.csv"

@@ -21,7 +21,10 @@ TOO_LONG = 600  # seconds of one round of tests; a mistake that makes them hang 
 TESTS = {
     "Makefile": ["tests/pipeline/test_make.py"],
     "predictor/": ["tests/predictor", "slow tests/predictor"],
-    "predictor/scoring.py": ["tests/predictor/test_score.py tests/predictor/test_misbehaviour.py", "tests/predictor"],
+    "predictor/scoring.py": [
+        "tests/predictor/test_score.py tests/predictor/test_trust.py tests/predictor/test_misbehaviour.py",
+        "tests/predictor",
+    ],
     "predictor/sandbox/": ["tests/predictor/test_misbehaviour.py", "tests/predictor"],
     "predictor/whole_file.py": ["tests/predictor/test_command_line.py", "tests/predictor"],
     "predictor/training/": ["tests/training", "slow tests/training"],
@@ -72,7 +75,11 @@ TESTS = {
         "slow tests/pipeline/test_history.py",
     ],
     "dbt_project/models/training/": ["tests/dbt_project/test_labels.py", "slow tests/training/test_make_train.py"],
-    "dbt_project/tests/": ["tests/dbt_project", "slow tests/dbt_project/test_audit.py"],
+    "dbt_project/tests/": [
+        "tests/dbt_project/test_audit.py",
+        "slow tests/dbt_project/test_audit.py",
+        "tests/dbt_project",
+    ],
 }
 
 
@@ -107,16 +114,17 @@ class Mutant:
         return TESTS[max((name for name in TESTS if self.file.startswith(name)), key=len)]
 
     def is_noticed(self) -> bool:
-        return any(not passes(each, self) for each in [*self._nearest(), *self.rounds()])
+        return any(not passes(each, self) for each in dict.fromkeys([*self._nearest(), *self.rounds()]))
 
     def _nearest(self) -> list[str]:
-        """A round of the test files that name this one, where there are some."""
+        """A round of the test files that name this one, where there are some; first those that are named after it."""
         room, _, name = self.file.rpartition("/")
         module = re.escape(room.replace("/", ".")), re.escape(name.partition(".")[0])
         named = r"\b{1}\b" if name.endswith(".sql") else r"\b{0}\.{1}\b|from {0} import .*\b{1}\b"
         folders = re.findall(r"tests/\w+(?!.*tests/)", self.rounds()[0])
-        files = sorted(file for folder in folders for file in (ROOT / folder).glob("test_*.py"))
+        files = [file for folder in folders for file in sorted((ROOT / folder).glob("test_*.py"))]
         near = [file for file in files if re.search(named.format(*module), file.read_text("utf-8"))]
+        near.sort(key=lambda file: name.partition(".")[0] not in file.name)
         return [" ".join(str(file.relative_to(ROOT)) for file in near)] if near else []
 
 

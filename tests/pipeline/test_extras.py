@@ -52,7 +52,8 @@ def test_a_command_that_lacks_its_packages_says_how_to_install_them(python: Path
         assert (ended.returncode, ended.stdout) == (1, "")
         assert f"{command} needs {', '.join(packages)}, which a build does without" in ended.stderr
         typed = shlex.split(ended.stderr.rpartition(": ")[2])
-        assert typed[:4] == [str(python), "-m", "pip", "install"] and (ROOT / typed[-1]).exists()
+        assert typed[:4] == [str(python), "-m", "pip", "install"]
+        assert (ROOT / typed[-1]).samefile(ROOT / f"requirements-{command}.txt")
 
 
 @pytest.mark.slow

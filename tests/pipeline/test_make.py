@@ -60,6 +60,8 @@ def test_what_the_lines_for_developers_name_is_there() -> None:
     assert of_full_number <= {word for word in faults if word.startswith("tests/")}
     for line in make("--dry-run", "lint").stdout.splitlines():  # it says what is wrong, and changes nothing
         assert "--fix" not in line and line.count("ruff format") == line.count("ruff format --check")
+    for line in make("--dry-run", "lock").stdout.splitlines():  # for each machine and Python, whichever one locks
+        assert {"--universal", "--generate-hashes", "--python-version"} <= set(shlex.split(line.replace(";", " ")))
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "spark"])

@@ -77,7 +77,8 @@ def test_rollback_publishes_the_build_before_and_says_which(built: Shop):
 def test_rollback_to_a_damaged_file_is_refused_and_to_nothing_makes_nothing(built: Shop):
     published = built.build_id()
     (built.warehouse / "current" / "previous" / "clv.duckdb").write_bytes(b"not a database" * 1000)
-    assert "cannot be read" in built.run("rollback", status=1)
+    printed = built.run("rollback", status=1)
+    assert "cannot be read" in printed and re.search(r"build again instead: make build .*WAREHOUSE=", printed)
     assert built.assert_whole() == published
 
     nowhere = built.folder / "nowhere"

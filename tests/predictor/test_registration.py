@@ -139,6 +139,9 @@ def test_each_python_of_the_path_and_of_pyenv_is_asked_once_the_newest_first(mon
 
     python("one/python3.9", '["/one/3.9", "3.9", ["dill"]]')
     python("one/python3.11", '["/one/3.11", "3.11", []]')
+    python("two/python3.6", '["/two/3.6", "3.6", []]')
+    python("two/python3.13", '["/two/3.13", "3.13", []]')
+    python("two/python3.14", '["/two/3.14", "3.14", []]')
     python("two/python3.9", '["/two/3.9", "3.9", []]')
     python("two/python3.8", '["/one/../one/3.9", "3.9", []]')  # another name of one that was there
     python("two/python3.7", "pyenv: python3.7: command not found")
@@ -150,9 +153,11 @@ def test_each_python_of_the_path_and_of_pyenv_is_asked_once_the_newest_first(mon
     own, *others = interpreters()
     assert (own.path, own.lacks) == (sys.executable, ())
     assert [(each.path, each.python, each.lacks) for each in others] == [
+        ("/two/3.13", "3.13", ()),
         ("/one/3.11", "3.11", ()),
         ("/one/3.9", "3.9", ("dill",)),
         ("/two/3.9", "3.9", ()),
+        ("/two/3.6", "3.6", ()),
         ("/pyenv/3.10.1", "3.10", ("numpy", "dill")),
     ]
 

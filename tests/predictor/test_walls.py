@@ -18,7 +18,7 @@ import pytest
 
 import predictor
 from predictor.sandbox import launcher
-from predictor.sandbox.box import WALLS, launch, read_box
+from predictor.sandbox.box import WALLS, launch, read_box, read_line
 from tests.predictor.test_box import descendants, needs_the_whole_box
 
 pytestmark = needs_the_whole_box
@@ -329,6 +329,17 @@ def test_memory_is_limited_for_all_processes_of_a_model_together(score):
 def test_the_number_of_processes_is_limited(score):
     with pytest.raises(predictor.ModelError, match=r"started more processes than it may have|Resource temporarily"):
         score(FORKS.format(count=1500, size=2**10), timeout=60)
+
+
+def test_the_number_of_processes_is_limited_without_any_wall_too(tmp_path):
+    forks = (
+        f"import os, time\n[os.fork() or time.sleep(600) for _ in range({launcher.PROCESSES + 10})]; time.sleep(600)"
+    )
+    process, control = launch([sys.executable, "-c", forks], 2**36, str(tmp_path), ())
+    with control:
+        assert read_box(control, 30).walls == set()
+        assert read_line(control, 30) == "processes"
+        process.wait(30)
 
 
 def test_a_few_processes_that_share_what_they_hold_are_fine(score):
