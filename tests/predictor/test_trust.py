@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import hashlib
 import io
+import lzma
+import os
 import subprocess
 import sys
 import zipfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
 import numpy
+import pyarrow.parquet
 import pytest
 
 import predictor
 from predictor import ModelError
 from predictor.reference_model import REFERENCE_MODEL
+from predictor.sandbox.inspection import WRITE_IT_AGAIN
 from tests.predictor.conftest import features, scored
 
 ADDS_UP = """
@@ -46,6 +53,12 @@ def a_zip() -> bytes:
     return content.getvalue()
 
 
+def a_parquet_file() -> bytes:
+    content = io.BytesIO()
+    pyarrow.parquet.write_table(features(), content)
+    return content.getvalue()
+
+
 @pytest.mark.parametrize("use", [scoring, registering])
 @pytest.mark.parametrize(
     ("content", "says"),
@@ -54,6 +67,13 @@ def a_zip() -> bytes:
         (b"customer_id,clv\nc1,7\n", "it is text."),
         ("Zażółć gęślą jaźń\n".encode() * 1000, "it is text."),
         (a_zip(), "it is a zip file."),
+        (gzip.compress(b"x"), "it is a gzip file."),
+        (bz2.compress(b"x"), "it is a bzip2 file."),
+        (lzma.compress(b"x"), "it is an xz file."),
+        *((zlib.compress(b"x", level), f"it is a compressed joblib file.\n{WRITE_IT_AGAIN}") for level in (1, 2, 6, 9)),
+        (b"\x89HDF\r\n\x1a\n", "it is an HDF5 file."),
+        (a_parquet_file(), "it is a Parquet file."),
+        (Path(os.path.realpath(sys.executable)).read_bytes()[:100], "it is a program."),
         (bytes(range(256)), "its bytes are something else."),
     ],
 )
