@@ -54,6 +54,7 @@ TESTS = {
     ],
     "pipeline/orders/": ["tests/pipeline/test_input.py tests/orders", "slow tests/pipeline/test_input.py"],
     "pipeline/training/": ["tests/training/test_doubts.py", "slow tests/training/test_make_train.py"],
+    "deploy/": ["tests/deploy/test_units.py"],
     "api/": ["tests/api", "slow tests/api"],
     "api/routes/builds.py": ["tests/jobs/test_uploads.py tests/jobs/test_ledger.py"],
     "api/static/": ["slow tests/api/test_page.py"],
