@@ -149,9 +149,13 @@ class OnSpark:
                 elif kind == "table":
                     files = self._folder / f"{SCHEMA}.db" / node.alias / "*.parquet"
                     rows = f"from read_parquet({literal(files)})"
-                    if node.alias in parquet.TABLES and self._is_large(build, rows):
-                        kind = "view"  # it does not pass through this machine
-                    build.execute(f"create or replace {kind} {node.alias} as {rows}")
+                    if node.alias not in parquet.TABLES:
+                        build.execute(f"create or replace table {node.alias} as {rows}")
+                    elif self._is_large(build, rows):
+                        kind = "view"  # for it does not pass through this machine
+                        build.execute(f"create or replace view {node.alias} as {rows}")
+                    else:
+                        build.execute(f"create or replace table {node.alias} as {rows} order by customer_id")
                 _describe(build, node, "view" if kind == "view" else "table")
 
     def _is_large(self, build: duckdb.DuckDBPyConnection, rows: str) -> bool:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pipeline.address import CatalogTable
@@ -52,7 +51,7 @@ def write_sorted(rows: DataFrame, folder: Path, scratch: Path, rows_a_file: int)
     """Has the executors write customers to `folder`, sorted from 0000.parquet on; `scratch` is a new one beside it."""
     files = -(-rows.count() // rows_a_file)
     in_order = rows.repartitionByRange(files, "customer_id").sortWithinPartitions("customer_id")
-    written = _written(in_order, scratch, {"parquet.block.row.count.limit": GROUP_ROWS})
+    written = _written(in_order, scratch, GROUP_ROWS)
     folder.mkdir()
     for number, path in enumerate(sorted(written.files)):  # which Spark names in order of its partitions
         Path(path).rename(folder / f"{number:04}.parquet")
@@ -67,16 +66,15 @@ def stop_unless_shared(session: SparkSession, folder: Path, log: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _written(rows: DataFrame, folder: Path, options: Mapping[str, int] = MappingProxyType({})) -> FileSystemDataset:
+def _written(rows: DataFrame, folder: Path, rows_a_group: int = 2**31 - 1) -> FileSystemDataset:
     from pyarrow.dataset import ParquetFileFormat, dataset
     from pyspark.sql import Observation
     from pyspark.sql.functions import count, lit
 
     written = Observation()
     # Not lz4: what Spark means by that, pyarrow reads of small pages only.
-    rows.observe(written, count(lit(1)).alias("rows")).write.options(**options).parquet(
-        str(folder), compression="snappy"
-    )
+    writer = rows.observe(written, count(lit(1)).alias("rows")).write
+    writer.option("parquet.block.row.count.limit", rows_a_group).parquet(str(folder), compression="snappy")
     # Spark writes moments in nanoseconds, of which 64 bits hold three centuries: read so, others would wrap around.
     found = dataset(folder, format=ParquetFileFormat(coerce_int96_timestamp_unit="us"))
     if (here := found.count_rows()) != (all_rows := written.get["rows"]):

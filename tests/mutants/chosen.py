@@ -229,7 +229,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     ],
     "dbt_project/macros/engine/ranked.sql": [
         ("cast(customers_above + 1 as bigint)", "cast(customers_above + customers as bigint)"),
-        ("order by customers.customer_id\n", "order by customers.customer_id desc\n"),
+        ("predicted_clv order by customers.customer_id\n", "predicted_clv order by customers.customer_id desc\n"),
         ("ranks.first_tenth < ranks.last_tenth", "ranks.first_tenth + 1 < ranks.last_tenth"),
         ("10 - (everybody", "9 - (everybody"),
     ],

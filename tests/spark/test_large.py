@@ -64,7 +64,8 @@ def test_the_history_of_a_large_build_goes_on_by_date_and_is_switched_with_what_
     assert list(before) == ["2017-10-14", "2017-10-15", "2017-10-16"]
 
     again = start(shop, "2017-10-16", one_file=100, history_days=2, **ON_SPARK)
-    wait_for(lambda: list(shop.warehouse.glob("builds/*/customer_features")) != [large / "customer_features"])
+    tables = [large / "customer_value"]
+    wait_for(lambda: list(shop.warehouse.glob("builds/*/customer_value")) != tables or again.poll() is not None)
     again.send_signal(signal.SIGSTOP)  # while the executors write what is to be published
     assert (shop.warehouse / "current").resolve() == large
     assert (history_files(large), all_rows(shop)["prediction_history"]) == (before, history)

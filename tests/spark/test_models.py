@@ -23,9 +23,10 @@ from pipeline.address import CatalogTable
 from pipeline.dbt import run_dbt
 from pipeline.errors import ClvError
 from pipeline.runners.on_spark import OnSpark
-from pipeline.runners.spark_tables import stop_unless_shared
+from pipeline.runners.spark_tables import stop_unless_shared, write_sorted
 from pipeline.settings import DEMO_ORDERS, Settings
 from pipeline.training.snapshots import some_of
+from pipeline.warehouse import parquet
 from pipeline.warehouse.folder import Warehouse
 from tests.dbt_project.conftest import Parsed, Project
 from tests.dbt_project.test_features import agrees, fresh, order_files
@@ -33,7 +34,7 @@ from tests.dbt_project.test_features import agrees, fresh, order_files
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # a session of Spark is slow to start on a busy machine
 
 # To one row, or to one for each of what there are never many of; or to a few of each task.
-OF_FEW = r"(magnitude|ids|order_date|stretch)#\d+L?"
+OF_FEW = r"(magnitude|order_date|stretch)#\d+L?"
 SUMMED_UP = rf"(Hash|ObjectHash|Sort)Aggregate\(keys=\[({OF_FEW}(, {OF_FEW})*)?\]|LocalLimit"
 
 
@@ -145,6 +146,21 @@ def test_a_table_of_a_catalog_is_read_with_its_types(project: OnOneSession) -> N
             pass
 
 
+def test_executors_write_customers_as_a_large_build_is_read(project: OnOneSession, tmp_path: Path) -> None:
+    """In order from file to file, in groups of rows that are small enough to look one customer up in."""
+    customers = 50_000
+    shuffled = project.engine._session.sql(
+        f"select concat('é-', id * 7919 % {customers}) as customer_id, id as value from range({customers})"
+    )
+    write_sorted(shuffled, tmp_path / "table", tmp_path / "scratch", rows_a_file=20_000)
+    files = [pq.ParquetFile(path) for path in sorted((tmp_path / "table").iterdir())]
+    assert sorted(path.name for path in (tmp_path / "table").iterdir()) == [f"000{n}.parquet" for n in range(3)]
+    ids = [each for file in files for each in file.read(["customer_id"])["customer_id"].to_pylist()]
+    assert ids == sorted((f"é-{n}" for n in range(customers)), key=str.encode)
+    groups = [file.metadata.row_group(n).num_rows for file in files for n in range(file.num_row_groups)]
+    assert max(groups) == parquet.GROUP_ROWS
+
+
 def test_the_customers_of_a_training_are_those_that_duckdb_chooses(project: OnOneSession) -> None:
     ids = "select customer_id from (values ('c1'), ('007'), ('Åse'), (' '), ('c2'), ('c3')) as ids(customer_id)"
     query = f"{ids} where {some_of(2, most=1)} order by customer_id"
@@ -190,12 +206,45 @@ def test_no_step_of_a_model_or_a_test_is_one_task_over_everything(project: OnOne
     alone: dict[str, str] = {}
     for name, query in queries.items():
         ((plan,),) = project.engine.ask(f"explain {query}")
-        steps = [line.strip(" :+-") for line in plan.splitlines()]
-        for step, before in itertools.pairwise(steps):
+        for step, before in steps_of(plan):
             if step.startswith("Exchange SinglePartition") and not re.match(SUMMED_UP, before):
                 alone.setdefault(name, before)
         assert not re.search(r"percentile\w*\(", plan), name
     assert alone == {}
+
+
+def steps_of(plan: str) -> Iterator[tuple[str, str]]:
+    """The steps of a plan, each with the one that comes before it in time."""
+    return itertools.pairwise(line.strip(" :+-") for line in plan.splitlines())
+
+
+def compiled(project: OnOneSession, macros: str) -> str:
+    done = run_dbt(
+        "compile", "--inline", macros,
+        settings=project.settings, target=project.engine.target, logs=project.folder / "logs", output="spark",
+    )  # fmt: skip
+    return done.result.results[0].node.compiled_code
+
+
+def test_500_million_customers_are_ranked_in_no_task_over_all_of_them_or_all_of_one_value(
+    project: OnOneSession,
+) -> None:
+    """As Spark plans it: rows that come together were summed up before, or are a part of those of their value."""
+    project.engine.ask(
+        "create or replace temporary view everybody as select concat('customer-', id) as customer_id, "
+        "if(id % 10 < 7, 12.5d, exp(pmod(xxhash64(id), 1000000) / 1e5d)) as predicted_clv from range(500000000)"
+    )
+    query = compiled(project, "{{ ranked('everybody') }}")
+    ((plan,),) = project.engine.ask(f"explain {query}")
+    exchanges = [(step, before) for step, before in steps_of(plan) if step.startswith("Exchange ")]
+    assert len(exchanges) > 8
+    parted = r"Exchange hashpartitioning\(.*\b(share|magnitude|ids\w*)#"
+    summed_up = r"(Hash|ObjectHash|Sort)Aggregate\("
+    for step, before in exchanges:
+        if "SinglePartition" in step:
+            assert re.match(SUMMED_UP, before)
+        else:
+            assert re.match(parted, step) or re.match(summed_up, before)
 
 
 def test_ranks_deciles_and_quantiles_are_those_of_duckdb(project: OnOneSession, tmp_path: Path) -> None:
@@ -215,17 +264,15 @@ def test_ranks_deciles_and_quantiles_are_those_of_duckdb(project: OnOneSession, 
         from given
     """
     macros = f"{{{{ ranked('given') }}}} order by customer_id;{{{{ quantiles('given', {measures}) }}}}"
-    compiled = run_dbt(
-        "compile", "--inline", macros,
-        settings=project.settings, target=project.engine.target, logs=tmp_path, output="spark",
-    )  # fmt: skip
-    in_spark = compiled.result.results[0].node.compiled_code
+    in_spark = compiled(project, macros)
     chance = random.Random(19)
+    beginnings = ("", "c", "customer-", "gid://shop/é/", "żółw")
     for customers in (7, 1234):
         values = [0.0, 0.0, 7.5, -3.25, chance.lognormvariate(3, 2), chance.lognormvariate(0, 9)]
         clvs = [chance.choice(values) if n % 3 else chance.lognormvariate(3, 2) for n in range(customers)]
         file = tmp_path / f"{customers}.parquet"
-        pq.write_table(pa.table({"customer_id": [f"c{n:07}" for n in range(customers)], "predicted_clv": clvs}), file)
+        ids = [f"{chance.choice(beginnings)}{n:07}" for n in range(customers)]
+        pq.write_table(pa.table({"customer_id": ids, "predicted_clv": clvs}), file)
         project.engine.ask(f"create or replace temporary view given using parquet options (path '{file}')")
         with duckdb.connect() as memory:
             memory.execute(f"create view given as from '{file}'")

@@ -84,92 +84,256 @@
   The tenth, from 1, that a place among `everybody` is in. Where they do not divide by ten, the first tenths have one more:
   among those it is counted from the first place on, among the others from the last one back.
 #}
-{% macro tenth_at(place) -%}
+{% macro tenth_at(place, div='//') -%}
   cast(
     case
-      when {{ place }} <= everybody % 10 * (everybody // 10 + 1) then ({{ place }} - 1) // (everybody // 10 + 1) + 1
-      else 10 - (everybody - ({{ place }})) // (everybody // 10)
+      when {{ place }} <= everybody % 10 * (everybody {{ div }} 10 + 1)
+        then ({{ place }} - 1) {{ div }} (everybody {{ div }} 10 + 1) + 1
+      else 10 - (everybody - ({{ place }})) {{ div }} (everybody {{ div }} 10)
     end as bigint
   )
 {%- endmacro %}
 
 {#
-  A window over everybody would be one task. So customers are numbered within pieces, and to that is added how many stand
-  above the piece. The value that very many share is mostly 0; those customers are in order of their ids, and are divided
-  by how these begin: where nearly all begin alike, or each in its own way, that is one task over them after all.
+  By value too, but a window over everybody, or all who share a value in one place, would be one task. So values are added
+  up within magnitudes, of which there are a few thousand, and each value comes in 64 shares of its customers. Where a
+  tenth ends among the customers of one value, the last id in it is looked for: among ids that begin alike, and then among
+  those of them that go on alike. Only who is alike in both comes together in one task.
 #}
 {% macro default__ranked(relation) %}
     with
 
-    pieced as (
+    customers as (
 
         select
             *,
-            {{ magnitude('predicted_clv') }} as magnitude,
-            case when predicted_clv = 0 then left(customer_id, 5) else '' end as ids
+            pmod(xxhash64(customer_id), 64) as share
 
         from {{ relation }}
 
     ),
 
-    pieces as (
+    by_share as (
 
         select
-            magnitude,
-            ids,
+            predicted_clv,
+            share,
+            {{ magnitude('predicted_clv') }} as magnitude,
             count(*) as customers
 
-        from pieced
+        from customers
 
-        group by magnitude, ids
+        group by predicted_clv, share
 
     ),
 
-    placed_pieces as (
+    by_magnitude as (
 
         select
             magnitude,
-            ids,
-            coalesce(
-                sum(customers) over (order by magnitude desc range between unbounded preceding and 1 preceding), 0
-            ) as with_more,
-            sum(customers) over (order by magnitude desc, ids) - customers as before,
+            sum(customers) as customers
+
+        from by_share
+
+        group by magnitude
+
+    ),
+
+    magnitudes as (
+
+        select
+            magnitude,
+            sum(customers) over (order by magnitude desc) - customers as customers_above,
             sum(customers) over () as everybody
 
-        from pieces
+        from by_magnitude
 
     ),
 
     placed as (
 
         select
-            pieced.* except (magnitude, ids),
-            placed_pieces.with_more + rank() over (
-                partition by pieced.magnitude, pieced.ids order by pieced.predicted_clv desc
-            ) as clv_rank,
-            placed_pieces.before + row_number() over (
-                partition by pieced.magnitude, pieced.ids order by pieced.predicted_clv desc, pieced.customer_id
-            ) as place,
-            placed_pieces.everybody div 10 as tenth,
-            placed_pieces.everybody % 10 as larger_tenths
+            by_share.predicted_clv,
+            by_share.share,
+            magnitudes.everybody,
+            sum(by_share.customers) over (
+                partition by by_share.magnitude, by_share.predicted_clv
+            ) as customers,
+            magnitudes.customers_above + sum(by_share.customers) over (
+                partition by by_share.magnitude order by by_share.predicted_clv desc
+            ) as last_place
 
-        from pieced
+        from by_share
 
-        inner join placed_pieces
-            on pieced.magnitude = placed_pieces.magnitude
-            and pieced.ids = placed_pieces.ids
+        inner join magnitudes
+            on by_share.magnitude = magnitudes.magnitude
+
+    ),
+
+    ranks as (
+
+        select
+            *,
+            last_place - customers + 1 as clv_rank,
+            {{ tenth_at('last_place - customers + 1', 'div') }} as first_tenth,
+            {{ tenth_at('last_place', 'div') }} as last_tenth
+
+        from placed
+
+    ),
+
+    divided as (
+
+        select distinct
+            predicted_clv,
+            everybody,
+            clv_rank,
+            first_tenth,
+            last_tenth
+
+        from ranks
+
+        where first_tenth < last_tenth
+
+    ),
+
+    tenths as (
+
+        select
+            *,
+            explode(sequence(first_tenth, last_tenth - 1)) as tenth
+
+        from divided
+
+    ),
+
+    -- At most nine: the last one of a tenth has this place among those whose ids begin so.
+    ends_0 as (
+
+        select
+            predicted_clv,
+            tenth * (everybody div 10) + least(tenth, everybody % 10) - (clv_rank - 1) as place,
+            '' as ids,
+            0 as alike
+
+        from tenths
+
+    ),
+    {%- for n in (1, 2) %}
+
+    within_{{ n }} as (
+
+        select distinct
+            predicted_clv,
+            ids,
+            alike
+
+        from ends_{{ n - 1 }}
+
+    ),
+
+    pieces_{{ n }} as (
+
+        select /*+ broadcast(within) */
+            within.predicted_clv,
+            within.ids as ids_within,
+            left(customers.customer_id, within.alike + 4) as ids,
+            count(*) as customers,
+            min(customers.customer_id) as first_id,
+            max(customers.customer_id) as last_id
+
+        from customers
+
+        inner join within_{{ n }} as within
+            on customers.predicted_clv = within.predicted_clv
+            and startswith(customers.customer_id, within.ids)
+
+        group by within.predicted_clv, within.ids, left(customers.customer_id, within.alike + 4)
+
+    ),
+
+    placed_pieces_{{ n }} as (
+
+        select
+            *,
+            sum(customers) over (partition by predicted_clv, ids_within order by ids) as last_place
+
+        from pieces_{{ n }}
+
+    ),
+
+    ends_{{ n }} as (
+
+        select /*+ broadcast(ends) */
+            ends.predicted_clv,
+            ends.place - (pieces.last_place - pieces.customers) as place,
+            pieces.ids,
+            size(
+                filter(
+                    sequence(1, length(pieces.first_id)), n -> left(pieces.first_id, n) = left(pieces.last_id, n)
+                )
+            ) as alike
+
+        from placed_pieces_{{ n }} as pieces
+
+        inner join ends_{{ n - 1 }} as ends
+            on pieces.predicted_clv = ends.predicted_clv
+            and pieces.ids_within = ends.ids
+            and ends.place > pieces.last_place - pieces.customers
+            and ends.place <= pieces.last_place
+
+    ),
+    {%- endfor %}
+
+    numbered as (
+
+        select /*+ broadcast(within) */
+            within.predicted_clv,
+            within.ids,
+            customers.customer_id,
+            row_number() over (
+                partition by within.predicted_clv, within.ids order by customers.customer_id
+            ) as place
+
+        from customers
+
+        inner join (select distinct predicted_clv, ids from ends_2) as within
+            on customers.predicted_clv = within.predicted_clv
+            and startswith(customers.customer_id, within.ids)
+
+    ),
+
+    last_ids as (
+
+        select /*+ broadcast(ends) */
+            numbered.predicted_clv,
+            collect_list(numbered.customer_id) as ids
+
+        from numbered
+
+        inner join ends_2 as ends
+            on numbered.predicted_clv = ends.predicted_clv
+            and numbered.ids = ends.ids
+            and numbered.place = ends.place
+
+        group by numbered.predicted_clv
 
     )
 
-    -- Where the customers do not divide by ten, the first tenths have one more.
-    select
-        * except (place, tenth, larger_tenths),
-        case
-            when place <= larger_tenths * (tenth + 1) then (place - 1) div (tenth + 1) + 1
-            else (place - 1 - larger_tenths) div tenth + 1
-        end as clv_decile
+    select /*+ broadcast(last_ids) */
+        customers.* except (share),
+        ranks.clv_rank,
+        ranks.first_tenth
+        + coalesce(size(filter(last_ids.ids, last_id -> last_id < customers.customer_id)), 0) as clv_decile
 
-    from placed
+    from customers
+
+    inner join ranks
+        on customers.predicted_clv = ranks.predicted_clv
+        and customers.share = ranks.share
+
+    left join last_ids
+        on customers.predicted_clv = last_ids.predicted_clv
 {%- endmacro %}
 
 

@@ -127,4 +127,4 @@ final as (
 select * from final
 
 -- Models are given the customers in this order, and who looks one up reads only the blocks with ids near it.
-order by customer_id
+{{ in_order_of('customer_id') }}

@@ -123,4 +123,4 @@ final as (
 select * from final
 
 -- Who looks one customer up in the published file reads only the blocks with ids near it.
-order by customer_id
+{{ in_order_of('customer_id') }}
