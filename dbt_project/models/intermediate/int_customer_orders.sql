@@ -1,3 +1,10 @@
+{{
+    config(
+        pre_hook="{{ store_text_as('zstd') }}",
+        post_hook="{{ store_text_as('auto') }}"
+    )
+}}
+
 with
 
 stg_orders as (
