@@ -26,6 +26,9 @@ from pipeline.settings import Settings
 from pipeline.training.snapshots import Snapshots, open_orders
 from pipeline.warehouse.folder import Warehouse
 from predictor.reference_model import REFERENCE_MODEL
+from predictor.training import dates
+from predictor.training.backtest import backtest
+from predictor.training.fitting import fit
 from predictor.training.value_model import FEATURES, OUTPUTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,13 +72,14 @@ def train(folder: Path, orders: Path, status: int = 0, **given: str) -> str:
     return done.stdout + done.stderr
 
 
-def opened(file: Path, folder: Path, most_customers: int = 500_000) -> AbstractContextManager[Snapshots]:
+def opened(
+    file: Path, folder: Path, most_customers: int = 500_000, discount_rate: float = 0.1
+) -> AbstractContextManager[Snapshots]:
     """The orders of a file, as a training on DuckDB looks at them."""
     scratch = Warehouse(folder)
     source = order_lines.find(str(file))
-    return open_orders(
-        Settings(orders=file, warehouse=folder), source, OnDuckDB(scratch), scratch, most_customers=most_customers
-    )
+    settings = Settings(orders=file, warehouse=folder, discount_rate=discount_rate)
+    return open_orders(settings, source, OnDuckDB(scratch), scratch, most_customers=most_customers)
 
 
 @pytest.fixture(scope="session")
@@ -110,6 +114,24 @@ def test_the_model_is_registered_with_what_it_was_made_of(trained, lines):
     assert 0 < manifest.training["metrics"]["gini"] < 1
     next_line = printed.rpartition("Next")[2]
     assert "make build" in next_line and f"MODEL={folder / 'models' / 'model.dill'}" in next_line
+
+
+@pytest.mark.slow
+def test_the_model_and_its_tests_are_made_of_the_dates_that_the_report_names(trained, tmp_path):
+    folder, _ = trained
+    report = json.loads((folder / "warehouse" / "training_report.json").read_text(encoding="utf-8"))
+    manifest = predictor.open_model(folder / "models" / "model.dill", folder / "models").manifest
+    first, last = (date.fromisoformat(report[name]) for name in ("first_order", "trained_as_of"))
+    before = dates.schedule(first, last - timedelta(120), 120)
+    with opened(folder / "orders.csv", tmp_path, discount_rate=0.05) as snapshots:
+        now, test = snapshots.at(last), snapshots.at(before.as_of, 120)
+        past = [snapshots.at(date.fromisoformat(each), report["label_days"]) for each in report["cutoffs"]]
+        past_of_test = [snapshots.at(each, before.days) for each in before.cutoffs]
+        year_ago = [snapshots.at(each, 120) for each in dates.a_year_ago(first, last, 120)]
+    model, notes = fit(now, past, 120, 0.05, year_ago)
+    assert json.loads(json.dumps(model.parameters())) == manifest.training["parameters"]
+    assert notes == report["notes"]
+    assert json.loads(json.dumps(backtest(test, past_of_test, 0.05).summary())) == report["tests"][-1]
 
 
 @pytest.mark.slow
