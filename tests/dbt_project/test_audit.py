@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import duckdb
 import pytest
 
 from pipeline.dbt import run_dbt
+from pipeline.events.failures import warning
 from pipeline.settings import ROOT, Settings
 from tests.dbt_project.conftest import Parsed
 
@@ -62,18 +62,19 @@ create table cohorts as select count(*) as customers from customer_features;
 ODDITIES = ROOT / "dbt_project" / "tests" / "oddities"
 
 
-Audit = Callable[..., dict[str, int]]
-
-
-@pytest.fixture
-def audit(tmp_path: Path, parsed: Parsed) -> Audit:
-    """What the tests find, by name, each with the number it counts.
+class Audit:
+    """What the tests find, by name, each with the number it counts; in `examples` then what they name.
 
     They are run on sound tables of so many customers, one line each; `lines` changes the lines before the other tables
     are made of them, `change` changes any table afterwards. Whether somebody `asked` for the date is AS_OF.
     """
 
-    def audit(
+    def __init__(self, folder: Path, parsed: Parsed):
+        self._folder, self._parsed = folder, parsed
+        self.examples: dict[str, list[str]] = {}
+
+    def __call__(
+        self,
         change: str = "",
         *,
         lines: str = "",
@@ -83,16 +84,17 @@ def audit(tmp_path: Path, parsed: Parsed) -> Audit:
         strict: bool = False,
     ) -> dict[str, int]:
         values = {"customers": customers, "as_of": as_of}
-        (tmp_path / "build.duckdb").unlink(missing_ok=True)
-        with duckdb.connect(tmp_path / "build.duckdb") as build:
+        file = self._folder / "build.duckdb"
+        file.unlink(missing_ok=True)
+        with duckdb.connect(file) as build:
             build.execute(LINES.format(**values) + lines)
             build.execute(TABLES.format(**values) + change)
-        settings = Settings(warehouse=tmp_path, strict=strict, as_of=as_of if asked else None)
+        settings = Settings(warehouse=self._folder, strict=strict, as_of=as_of if asked else None)
         result = run_dbt(
             *("test", "--select", "test_type:singular"),
             settings=settings,
-            target=parsed.target(settings),
-            logs=tmp_path,
+            target=self._parsed.target(settings),
+            logs=self._folder,
         )
         assert not [each.message for each in result.result if each.status == "error"]
         assert {each.node.name for each in result.result} >= {path.stem for path in ODDITIES.glob("*.sql")}
@@ -101,9 +103,19 @@ def audit(tmp_path: Path, parsed: Parsed) -> Audit:
             if each.node.name == "as_of_date_is_not_in_the_future":
                 only_odd = only_odd and asked  # nobody wanted that date: a wrong one is among the lines
             assert each.status in ("pass", "warn" if only_odd else "fail"), (each.node.name, each.status)
+        with duckdb.connect(file, read_only=True) as build:
+            said = {each.node.name: warning(each, lambda sql: build.execute(sql).fetchall()) for each in result.result}
+        self.examples = {
+            name: sorted(str(found.figures["examples"]).split(", "))
+            for name, found in said.items()
+            if found and "examples" in found.figures
+        }
         return {each.node.name: each.failures for each in result.result if each.status != "pass"}
 
-    return audit
+
+@pytest.fixture
+def audit(tmp_path: Path, parsed: Parsed) -> Audit:
+    return Audit(tmp_path, parsed)
 
 
 def more_orders(of_all: int) -> str:
@@ -135,8 +147,8 @@ def test_sound_tables_at_every_threshold_leave_nothing_to_say(audit, asked):
 
 def test_of_two_times_with_as_many_orders_the_earlier_one_is_odd(audit):
     lines = "update stg_orders set created_at_date = date '1970-01-01' where customer_id < 'c4'"
-    (earlier,) = [found for name, found in audit(lines=lines, customers=8).items() if "one_time" in name]
-    assert earlier == 4
+    assert audit(lines=lines, customers=8)["orders_are_of_one_time"] == 4
+    assert audit.examples["orders_are_of_one_time"] == ["1970-01-01"]
 
 
 @pytest.mark.parametrize("strict", [False, True])
@@ -163,6 +175,11 @@ def test_every_oddity_is_said_just_above_its_threshold_and_stops_a_strict_build(
         "orders_are_of_one_time": 2,
         "an_order_id_belongs_to_one_customer": 1,
     }
+    assert audit.examples == {
+        "as_of_date_is_not_in_the_future": ["2017-01-01"],
+        "customer_ids_differ_in_more_than_case": ["007 and 7", "C 4 and c4"],
+        "orders_are_of_one_time": [str(date(2017, 1, 1) - timedelta(3650))],
+    }
 
 
 def test_orders_in_the_future_stop_a_build_that_nobody_gave_a_date(audit):
@@ -181,6 +198,7 @@ def test_an_improbable_share_and_orders_that_are_only_the_newest_part_are_said(a
     assert found == {}
     found = audit(change.format(1), lines=more_orders(orders), customers=customers, strict=strict)
     assert found == {"no_customer_holds_an_improbable_share": 1, "orders_do_not_begin_after_the_last_builds_ended": 1}
+    assert audit.examples == dict(zip(found, (["c1"], ["2017-01-01"]), strict=True))
 
 
 @pytest.mark.slow
