@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from pipeline import orders
 from pipeline.orders import mapping
 from pipeline.orders.decide import propose
+from pipeline.orders.report import report
 from tests.orders.test_traits import workbook
-from tests.pipeline.conftest import Shop
+from tests.pipeline.conftest import HEADER, Shop
 
 CSV = """Kunde;Bestellnummer;Menge;Umsatz;Datum;Notiz
 007;10;1;19,99;03/04/2024;
@@ -97,3 +99,11 @@ def test_a_workbook_is_shown_as_it_would_be_read_and_its_mapping_reads_it_alike(
 
     printed = shop.run("inspect", status=1, OUT=str(tmp_path / "nowhere" / "orders.yml"))
     assert "nowhere/orders.yml cannot be written: No such file or directory. Choose another file" in printed
+
+
+def test_a_report_says_how_large_the_orders_are_and_counts_their_lines_customers_and_days(tmp_path):
+    lines = [f"c{i % 40},o{i},1,1,9.99,{date(2017, 1, 1) + timedelta(i % 300)}" for i in range(4000)]
+    (tmp_path / "orders.csv").write_text("\n".join([HEADER, *lines]))
+    found = report(orders.find(str(tmp_path / "orders.csv")))
+    assert found.orders == (str(tmp_path / "orders.csv"), "0.1 MB")
+    assert found.lines == ("4,000 lines of 40 customers, 2017-01-01 to 2017-10-27",)

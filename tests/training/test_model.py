@@ -6,7 +6,7 @@ import pickle
 import pickletools
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import dill
@@ -21,7 +21,8 @@ from predictor.training.backtest import EXPECTATION, OURS, WITH_FIRST, backtest
 from predictor.training.fitting import fit
 from predictor.training.gamma_gamma import fit_gamma_gamma
 from predictor.training.mbg_nbd import fit_mbg_nbd
-from predictor.training.value_model import FEATURES
+from predictor.training.metrics import measure
+from predictor.training.value_model import FEATURES, valid
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -29,6 +30,11 @@ PROJECT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def model(snapshots):
     return fit(snapshots[380], [snapshots[day] for day in (280, 300, 320)], 120, 0.10)[0]
+
+
+@pytest.fixture(scope="module")
+def of_no_past(snapshots):
+    return backtest(snapshots[380], [], 0.0)
 
 
 def rows(snapshot):
@@ -41,6 +47,18 @@ def test_predictions_are_finite_and_not_negative_whatever_the_features(model, x)
     predicted = model.predict(x)
     assert predicted.shape == (len(x),)
     assert np.isfinite(predicted).all() and (predicted >= 0).all()
+
+
+def test_what_can_be_true_of_a_customer_is_predicted_from_as_it_is(snapshots):
+    features = {name: snapshots[380].features[name] for name in FEATURES}
+    assert (features["purchase_days_365"] == features["frequency"] + 1).any()  # the most that there can be
+    assert all(np.array_equal(valid(features)[name], features[name]) for name in FEATURES)
+    too_many = features | {
+        "purchase_days_365": features["frequency"] + 2,
+        "purchase_days_30": features["as_of_day"] * -1,
+    }
+    assert np.array_equal(valid(too_many)["purchase_days_365"], features["frequency"] + 1)
+    assert not valid(too_many)["purchase_days_30"].any()
 
 
 def test_rows_of_other_columns_are_refused(model, snapshots):
@@ -109,8 +127,19 @@ def test_out_of_time_it_ranks_as_well_as_the_expectation_and_is_off_by_less_than
     assert abs(metrics[OURS].calibration - 1) < 0.2
 
 
-def test_the_published_baseline_rests_on_repeat_purchases_and_the_harder_one_on_the_first_too(snapshots):
-    test = snapshots[380]
+def test_the_simple_baselines_are_what_they_are_called(of_no_past):
+    test, metrics = of_no_past.test, of_no_past.metrics
+    spent, age = test.features["total_revenue"], test.features["customer_age"]
+    days_of_late = test.features["days_since_last_order"] + test.features["longest_interval"]
+    assert metrics["past revenue rate"] == measure(test.actual, spent / np.maximum(age, 1) * 120)
+    pieces_and_orders = test.features["max_num_items"] + test.features["total_orders"]
+    added_up = measure(test.actual, pieces_and_orders + test.features["max_revenue"] + spent + days_of_late)
+    assert asdict(metrics["sum of six"]) == pytest.approx(asdict(added_up))
+    assert metrics["zero"] == measure(test.actual, np.zeros(len(age)))
+
+
+def test_the_published_baseline_rests_on_repeat_purchases_and_the_harder_one_on_the_first_too(of_no_past):
+    test, metrics = of_no_past.test, of_no_past.metrics
     x, recency, T, mean = (
         test.features[name] for name in ("frequency", "recency", "customer_age", "mean_repeat_spend")
     )
@@ -118,7 +147,6 @@ def test_the_published_baseline_rests_on_repeat_purchases_and_the_harder_one_on_
     amount = spend.p * (spend.v + x * mean) / (spend.p * x + spend.q - 1.0)
     assert len(set(amount[once])) == 1 < len(set(test.features["monetary_value"][once]))
     expected = fit_mbg_nbd(x, recency, T, dropout_at_first=False).expected_purchases(test.days, x, recency, T) * amount
-    metrics = backtest(test, [], 0.0).metrics
     assert metrics[EXPECTATION].rmse == pytest.approx(np.sqrt(np.mean((expected - test.actual) ** 2)))
     assert metrics[EXPECTATION].calibration == pytest.approx(expected.sum() / test.actual.sum())
     assert metrics[EXPECTATION].gini < metrics[WITH_FIRST].gini
