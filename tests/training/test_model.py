@@ -18,10 +18,12 @@ from hypothesis.extra.numpy import arrays
 from threadpoolctl import threadpool_info
 
 from predictor.training.backtest import EXPECTATION, OURS, WITH_FIRST, backtest
-from predictor.training.fitting import fit
+from predictor.training.correction import LINEAR_TERMS
+from predictor.training.fitting import fit, fit_expectation
 from predictor.training.gamma_gamma import fit_gamma_gamma
 from predictor.training.mbg_nbd import fit_mbg_nbd
 from predictor.training.metrics import measure
+from predictor.training.season import Season
 from predictor.training.value_model import FEATURES, valid
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -125,6 +127,29 @@ def test_out_of_time_it_ranks_as_well_as_the_expectation_and_is_off_by_less_than
     assert metrics[OURS].gini > max(metrics[EXPECTATION].gini, metrics[WITH_FIRST].gini) - 0.005
     assert metrics[OURS].rmse < 0.8 * metrics["past revenue rate"].rmse
     assert abs(metrics[OURS].calibration - 1) < 0.2
+
+
+def test_the_log_linear_correction_adds_up_to_what_was_spent_but_for_a_thousandth_of_huge_values(model, snapshots):
+    """As any Poisson regression whose intercept is not held back does to what it was fitted to."""
+    expected, values, actual = [], [], []
+    for past in (snapshots[day] for day in (280, 300, 320)):
+        found = fit_expectation(past, past.days, 0.10).expectation(past.features)
+        for column, part in zip((expected, values, actual), (*found, past.actual), strict=True):
+            column.append(part)
+    spent = np.concatenate(actual)
+    usual = np.minimum(spent, np.quantile(spent[spent > 0], 0.999))
+    factor = model.correction.linear.factor(np.concatenate(values, axis=1)[:LINEAR_TERMS])
+    assert np.concatenate(expected) @ factor == pytest.approx(usual.sum(), rel=1e-5)
+    assert model.correction.uncorrected == pytest.approx(spent.sum() / np.concatenate(expected).sum())
+
+
+def test_who_gave_more_back_than_he_bought_counts_as_nobody_who_bought(snapshots):
+    def season(value: float) -> Season:
+        returned = [replace(each, actual=np.where(each.actual > 0, each.actual, value)) for each in windows]
+        return fit(snapshots[380], [], 120, 0.10, returned)[0].season
+
+    windows = [snapshots[day] for day in (280, 300, 320)]
+    assert season(-50.0) == season(0.0) != Season()
 
 
 def test_the_simple_baselines_are_what_they_are_called(of_no_past):
