@@ -48,6 +48,9 @@ unusable_lines = st.one_of(
     st.tuples(customers, orders, items, bad_pieces, good_money, good_dates),
     st.tuples(customers, orders, items, good_pieces, bad_money, good_dates),
     st.tuples(customers, orders, items, good_pieces, good_money, bad_dates),
+    # What is wrong in several fields is told of the first of them.
+    st.tuples(customers, st.sampled_from(["", "null", "o1"]), items, bad_pieces, bad_money, bad_dates),
+    st.tuples(st.sampled_from(["", "NA"]), st.sampled_from(["", "null"]), items, good_pieces, bad_money, bad_dates),
     # Below a line of the same order that has one, no date would be asked about.
     st.tuples(customers, st.just("o-undated"), items, good_pieces, good_money, st.just("")),
 )

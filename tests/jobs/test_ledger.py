@@ -197,6 +197,8 @@ def test_what_is_kept_for_some_days_goes_when_they_are_over_and_not_before(
         (jobs.folder / name).mkdir()
         (jobs.folder / name / "orders.csv").touch()
         os.utime(jobs.folder / name, (moment.timestamp(), moment.timestamp()))
+    for name in ("mapping-1.yml", "reading-1.jsonl", "events.jsonl"):
+        (jobs.folder / "ended" / name).touch()
     jobs.ledger.add("held", "upload", "orders.csv", {}, "held")
     jobs.ledger.add("ended", "upload", "orders.csv", {})
     jobs.ledger.end(jobs.ledger.claim(), "failed", "why")
@@ -204,7 +206,9 @@ def test_what_is_kept_for_some_days_goes_when_they_are_over_and_not_before(
         for name, column in [("ended", "ended_at"), ("held", "queued_at")]:
             rows.execute(f"update builds set {column} = ? where id = ?", (f"{then[name]:%Y-%m-%dT%H:%M:%SZ}", name))
     jobs.clean(keep)
-    assert (jobs.folder / "ended" / "orders.csv").exists() is not is_gone
+    left = {path.name for path in (jobs.folder / "ended").iterdir()} - {"events.jsonl"}
+    assert left == (set() if is_gone else {"orders.csv", "mapping-1.yml", "reading-1.jsonl"})
+    assert (jobs.folder / "ended" / "events.jsonl").exists()
     assert (jobs.folder / "incoming-x").exists() is not is_gone
     assert jobs.ledger.get("held").state == ("cancelled" if is_gone else "held")
     assert jobs.ledger.get("ended").message == "why"

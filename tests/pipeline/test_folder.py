@@ -52,6 +52,27 @@ def test_what_somebody_keeps_in_a_warehouse_stays(built: Shop):
     built.assert_whole()
 
 
+def test_all_that_a_killed_build_has_left_goes_and_what_is_published_or_ones_own_stays(built: Shop):
+    warehouse, before = Warehouse(built.warehouse), contents(built.warehouse)
+    warehouse.build_file.with_name("build.duckdb.tmp").mkdir()
+    (warehouse.temporary / "orders").mkdir(parents=True)
+    (warehouse.new_folder("20991231T000000-ffffff") / "predictions.csv").touch()
+    for name in (
+        "build.duckdb",
+        "build.duckdb.wal",
+        "build.duckdb.tmp/spilled",
+        ".clv-temporary/orders/orders.parquet",
+    ):
+        (built.warehouse / name).touch()
+    for name in ("clv.duckdb", "predictions.csv", "current"):
+        (built.warehouse / f".swap-{name}").symlink_to("nowhere")
+    own = dict.fromkeys(("build.duckdb.backup", ".swap-mine"), b"")
+    for name in own:
+        (built.warehouse / name).touch()
+    warehouse.discard_unfinished()
+    assert contents(built.warehouse) == before | own
+
+
 def test_a_training_begins_in_an_empty_folder_whatever_a_killed_one_has_left(tmp_path: Path):
     warehouse = Warehouse(tmp_path)
     (warehouse.new_training_folder() / "left.parquet").write_text("of a training that was killed")

@@ -8,7 +8,7 @@ import os
 import random
 import subprocess
 import sys
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -21,8 +21,10 @@ import pytest
 import predictor
 from pipeline import orders as order_lines
 from pipeline import orders_sample
+from pipeline.errors import ClvError
 from pipeline.runners.on_duckdb import OnDuckDB
 from pipeline.settings import Settings
+from pipeline.training import command
 from pipeline.training.snapshots import Snapshots, open_orders
 from pipeline.warehouse.folder import Warehouse
 from predictor.reference_model import REFERENCE_MODEL
@@ -252,6 +254,21 @@ def test_too_little_history_names_the_longest_horizon_and_that_one_works(lines, 
 def test_a_file_of_one_day_is_told_that_no_horizon_works(tmp_path):
     lines = [(f"c{number}", str(number), "1", "1", "9.99", "2020-01-01") for number in range(50)]
     assert "too few" in train(tmp_path, write(tmp_path / "orders.csv", lines), status=1)
+
+
+def test_orders_that_change_while_they_are_read_stop_a_training(lines, tmp_path, monkeypatch):
+    file = write(tmp_path / "orders.csv", lines[:10])
+
+    @contextmanager
+    def growing(*_):
+        write(file, lines[:11])
+        yield
+
+    monkeypatch.setattr(command, "open_orders", growing)
+    settings = Settings(orders=file, warehouse=tmp_path / "warehouse", model=tmp_path / "model.dill")
+    with pytest.raises(ClvError, match="changed while it was read"):
+        command.train(settings, lambda event: None)
+    assert not (tmp_path / "model.dill").exists()
 
 
 @pytest.mark.parametrize(

@@ -131,16 +131,14 @@ def test_out_of_time_it_ranks_as_well_as_the_expectation_and_is_off_by_less_than
 
 def test_the_log_linear_correction_adds_up_to_what_was_spent_but_for_a_thousandth_of_huge_values(model, snapshots):
     """As any Poisson regression whose intercept is not held back does to what it was fitted to."""
-    expected, values, actual = [], [], []
-    for past in (snapshots[day] for day in (280, 300, 320)):
-        found = fit_expectation(past, past.days, 0.10).expectation(past.features)
-        for column, part in zip((expected, values, actual), (*found, past.actual), strict=True):
-            column.append(part)
-    spent = np.concatenate(actual)
+    dates = [snapshots[day] for day in (280, 300, 320)]
+    found = [fit_expectation(each, each.days, 0.10).expectation(each.features) for each in dates]
+    expected, values = (np.concatenate(parts, axis=-1) for parts in zip(*found, strict=True))
+    spent = np.concatenate([each.actual for each in dates])
     usual = np.minimum(spent, np.quantile(spent[spent > 0], 0.999))
-    factor = model.correction.linear.factor(np.concatenate(values, axis=1)[:LINEAR_TERMS])
-    assert np.concatenate(expected) @ factor == pytest.approx(usual.sum(), rel=1e-5)
-    assert model.correction.uncorrected == pytest.approx(spent.sum() / np.concatenate(expected).sum())
+    factor = model.correction.linear.factor(values[:LINEAR_TERMS])
+    assert expected @ factor == pytest.approx(usual.sum(), rel=1e-5)
+    assert model.correction.uncorrected == pytest.approx(spent.sum() / expected.sum())
 
 
 def test_who_gave_more_back_than_he_bought_counts_as_nobody_who_bought(snapshots):
