@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -120,6 +120,18 @@ def test_a_correction_that_is_wrong_or_rests_on_one_customer_is_not_kept():
     assert fit_correction(rows(spent.ravel()), lambda some: guess) is None
     spent[:, 1] = 1.2
     assert fit_correction(rows(spent.ravel()), lambda some: guess) is guess
+
+
+@pytest.mark.slow
+def test_the_log_linear_correction_adds_up_to_what_was_spent_but_for_a_thousandth_of_huge_values():
+    """As any Poisson regression whose intercept is not held back does to what it was fitted to."""
+    chance, n = np.random.default_rng(3), DATES * CUSTOMERS
+    terms = chance.normal(size=(LINEAR_TERMS + 2, n))
+    spent = np.where(chance.random(n) < 0.4, 0.0, 2.0 * np.exp(terms[0]) * chance.gamma(2.0, 0.5, n))
+    kept = fit_correction(replace(rows(spent), terms=terms))
+    usual = np.minimum(spent, np.quantile(spent[spent > 0], 0.999))
+    assert kept.linear.factor(terms[:LINEAR_TERMS]).sum() == pytest.approx(usual.sum(), rel=1e-4)
+    assert kept.uncorrected == pytest.approx(spent.mean())
 
 
 @given(

@@ -18,8 +18,7 @@ from hypothesis.extra.numpy import arrays
 from threadpoolctl import threadpool_info
 
 from predictor.training.backtest import EXPECTATION, OURS, WITH_FIRST, backtest
-from predictor.training.correction import LINEAR_TERMS
-from predictor.training.fitting import fit, fit_expectation
+from predictor.training.fitting import fit
 from predictor.training.gamma_gamma import fit_gamma_gamma
 from predictor.training.mbg_nbd import fit_mbg_nbd
 from predictor.training.metrics import measure
@@ -127,18 +126,6 @@ def test_out_of_time_it_ranks_as_well_as_the_expectation_and_is_off_by_less_than
     assert metrics[OURS].gini > max(metrics[EXPECTATION].gini, metrics[WITH_FIRST].gini) - 0.005
     assert metrics[OURS].rmse < 0.8 * metrics["past revenue rate"].rmse
     assert abs(metrics[OURS].calibration - 1) < 0.2
-
-
-def test_the_log_linear_correction_adds_up_to_what_was_spent_but_for_a_thousandth_of_huge_values(model, snapshots):
-    """As any Poisson regression whose intercept is not held back does to what it was fitted to."""
-    dates = [snapshots[day] for day in (280, 300, 320)]
-    found = [fit_expectation(each, each.days, 0.10).expectation(each.features) for each in dates]
-    expected, values = (np.concatenate(parts, axis=-1) for parts in zip(*found, strict=True))
-    spent = np.concatenate([each.actual for each in dates])
-    usual = np.minimum(spent, np.quantile(spent[spent > 0], 0.999))
-    factor = model.correction.linear.factor(values[:LINEAR_TERMS])
-    assert expected @ factor == pytest.approx(usual.sum(), rel=1e-5)
-    assert model.correction.uncorrected == pytest.approx(spent.sum() / expected.sum())
 
 
 def test_who_gave_more_back_than_he_bought_counts_as_nobody_who_bought(snapshots):
