@@ -50,6 +50,7 @@ def as_pages(client: Client, asked: str, limit: int) -> list[dict[str, Any]]:
     while cursor is not None:
         page = client.get(f"/customers?limit={limit}&{asked}{cursor and f'&cursor={cursor}'}").json
         assert len(page["customers"]) == limit or page["next_cursor"] is None
+        assert page["next_cursor"] != cursor  # else this would never end
         seen += page["customers"]
         cursor = page["next_cursor"]
     return seen

@@ -74,7 +74,7 @@ def test_while_nothing_is_published_it_says_so_and_the_first_build_heals_it(tmp_
         answer = server.get("/predictions/c1")
         assert (answer.status, answer.headers["content-type"]) == (503, "application/problem+json")
         assert "make build" in answer.json["detail"]
-        assert "retry-after" in answer.headers
+        assert answer.headers["retry-after"] == "5"
         assert server.get("/health").status == 503
         publish(warehouse, "one", dict.fromkeys(ASKED, 1.0))
         server.wait(lambda: serves(server, "one"))
