@@ -13,9 +13,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipeline.warehouse import parquet
 from pipeline.warehouse.build_info import SCHEMA_VERSION
 from pipeline.warehouse.folder import Warehouse
-from pipeline.warehouse.history import carry_over
+from pipeline.warehouse.history import HISTORY, carry_over
 from tests.pipeline.conftest import ROOT, Shop
 
 BY_DATE = """
@@ -166,6 +167,49 @@ def test_too_little_memory_to_read_a_history_is_not_taken_for_damage_which_would
     assert carry_over(warehouse) == []
     with duckdb.connect(warehouse.build_file) as build:
         assert build.sql("from prediction_history order by all").fetchall() == history
+
+
+def test_a_history_in_files_goes_on_in_links_or_comes_into_the_build_file_and_is_damaged_where_one_is_gone(
+    built: Shop, monkeypatch: pytest.MonkeyPatch
+):
+    """As a large build on Spark leaves it."""
+    columns = ", ".join(HISTORY)
+    rows = f"select {columns} from prediction_history order by as_of_date, customer_id"
+    before = built.query(rows)
+    folder, warehouse = (built.warehouse / "current").resolve(), Warehouse(built.warehouse)
+    with duckdb.connect(folder / "clv.duckdb", config=parquet.searching(built.warehouse)) as published:
+        published.execute(
+            f"copy prediction_history to '{folder}/prediction_history' (format parquet, partition_by (as_of_date))"
+        )
+        parquet.put_view(published, folder, "prediction_history", columns)
+    files = sorted((folder / "prediction_history").rglob("*.parquet"))
+
+    assert carry_over(warehouse) == []
+    assert built.query(rows, warehouse.build_file) == before
+
+    def go_on(name: str) -> tuple[list[str], list[Path]]:
+        """The warnings, and the files that the history goes on in."""
+        warehouse.discard_unfinished()
+        found = carry_over(warehouse, built.folder / name)
+        return [each.code for each in found], sorted((built.folder / name).rglob("*.parquet"))
+
+    warned, links = go_on("links")
+    assert not warned and [path.parent.name for path in links] == ["as_of_date=2017-10-16", "as_of_date=2017-10-17"]
+    assert all(link.samefile(file) for link, file in zip(links, files, strict=True))
+    assert built.query("select table_name from duckdb_tables()", warehouse.build_file) == [("last_build",)]
+
+    def no_links(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", no_links)
+        warned, copies = go_on("copies")
+    assert not warned and [path.read_bytes() for path in copies] == [path.read_bytes() for path in files]
+    assert copies[0].stat().st_nlink == 1
+
+    files[0].unlink()
+    assert go_on("gone") == (["published_file_damaged", "history_from_another_file"], [])
+    assert list(history(built, warehouse.build_file)) == ["2017-10-16"]
 
 
 @pytest.fixture(scope="session")
