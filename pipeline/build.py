@@ -6,7 +6,7 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -45,7 +45,7 @@ class Built:
 def build(settings: Settings, listener: Listener) -> Built:
     """Builds and publishes what the settings ask for. Raises ClvError, whose text is for people."""
     warehouse = Warehouse(settings.warehouse, settings.memory)
-    engine = OnSpark(settings, warehouse) if settings.engine == "spark" else OnDuckDB(warehouse)
+    engine = OnSpark(settings, warehouse) if settings.engine == "spark" else OnDuckDB(settings, warehouse)
     found = orders_file.find(settings, warehouse.temporary / "orders", engine.rows_of)
     with found.called_by_its_origin(), plain_errors("build", settings):
         warehouse.create()
@@ -80,30 +80,33 @@ class _Build:
             return self._run()
 
     def _run(self) -> Built:
-        settings, warehouse, step = self._settings, self._warehouse, self._steps.step
-        with ThreadPoolExecutor(1) as executor:  # to read large files takes seconds, which dbt's start takes too
+        settings, warehouse, engine, step = self._settings, self._warehouse, self._engine, self._steps.step
+        with ThreadPoolExecutor(1) as executor:  # dbt starts on one core, which leaves another one to read the orders
             with step("start"):
                 model = predictor.open_model(settings.model, settings.predictor.manifests)
                 warehouse.discard_unfinished()
                 warehouse.logs.mkdir(exist_ok=True)
                 warehouse.temporary.mkdir(exist_ok=True)
-                box = executor.submit(self._engine.box)
-                carried_over = executor.submit(history.carry_over, warehouse, self._engine.history)
+                box = executor.submit(engine.box)
+                carried_over = executor.submit(history.carry_over, warehouse, engine.history)
                 fetched = executor.submit(self._found.fetch)
                 counted = executor.submit(lambda: orders.fingerprint(fetched.result()))
-            with step("start dbt"):
-                import_dbt()
-            with step("start"):
-                self._warnings.add(*doubts.about_box(box.result(), settings), *carried_over.result())
-            with step("load lines"):
-                source = fetched.result()
-                self._engine.bring_orders(source)
-            try:
-                found = self._run_models_and_tests(model, source)
-            except ClvError:
-                with orders_file.plain_errors():  # that the file is damaged, or changed, says more than what came of it
-                    orders.stop_where_changed(source, counted.result())
-                raise
+            with engine.bringing_orders(executor, carried_over, fetched) as brought:
+                with step("start dbt"):
+                    import_dbt()
+                with step("start"):
+                    self._warnings.add(*doubts.about_box(box.result(), settings), *carried_over.result())
+                with step("load lines"):
+                    source = fetched.result()
+                    if not brought:
+                        engine.bring_orders(source)
+                try:
+                    found = self._run_models_and_tests(model, source, brought)
+                except ClvError:
+                    # That the file is damaged, or changed, says more than what came of it.
+                    with orders_file.plain_errors():
+                        orders.stop_where_changed(source, counted.result())
+                    raise
             with orders_file.plain_errors():
                 fingerprint = counted.result()
                 orders.stop_where_changed(source, fingerprint)
@@ -113,10 +116,18 @@ class _Build:
         self._listener(Published(info))
         return Built(info, self._steps.seconds)
 
-    def _run_models_and_tests(self, model: predictor.Model, source: orders.Source) -> list[Warned]:
-        """Returns what the audit found odd. Raises ClvError where a model or a test failed."""
-        started = time.perf_counter()
+    def _run_models_and_tests(
+        self, model: predictor.Model, source: orders.Source, brought: Future[None] | None
+    ) -> list[Warned]:
+        """Returns what the audit found odd. Raises ClvError where the orders, a model or a test failed."""
+        started, told_before = time.perf_counter(), sum(self._steps.seconds.values())
         warehouse, engine = self._warehouse, self._engine
+
+        def wait_for_orders() -> None:
+            if brought:
+                with self._steps.step("load lines"):
+                    brought.result()
+
         # dbt is given a copy, because the file may be replaced meanwhile: one build uses one model.
         folder = warehouse.temporary / "model"
         # And it is not strict: what it finds odd stops a build in `Warnings`, unless the mapping silences it.
@@ -131,10 +142,12 @@ class _Build:
             result = run_dbt(
                 "build", "--fail-fast", "--exclude-resource-type", "unit_test", "--no-write-json",
                 settings=copy, target=engine.target, logs=warehouse.logs, output=engine.output,
-                listener=self._steps.on_node, temporary=str(warehouse.temporary),
+                listener=self._steps.on_node, when_read=wait_for_orders,
+                loaded=True, temporary=str(warehouse.temporary),
             )  # fmt: skip
         results = result.result.results if result.result else []
-        self._steps.add_dbt(results, time.perf_counter() - started)
+        waited = sum(self._steps.seconds.values()) - told_before
+        self._steps.add_dbt(results, time.perf_counter() - started - waited)
         if model_errors:
             raise model_errors[-1]
         engine.take_back(results)

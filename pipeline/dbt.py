@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.settings import ROOT, Settings
 
 LARGEST_LOG = 10_000_000  # bytes
-ONLY_WHILE_RUNNING = {"orders", "mapping", "ignore", "as_of", "max_rejected", "history_days", "discount_rate"}
+ONLY_WHILE_RUNNING = {"orders", "mapping", "ignore", "as_of", "max_rejected", "history_days", "discount_rate", "loaded"}
 NOT_LOGGED = {"MainReportArgs", "CacheAction", "CacheDumpGraph"}  # the first repeats the command line
 
 
@@ -30,12 +30,14 @@ def run_dbt(
     logs: Path,
     output: str = "duckdb",
     listener: Callable[[dict[str, Any], int, int], None] | None = None,
+    when_read: Callable[[], None] = lambda: None,
     **more: object,
 ) -> Any:
     """Runs one dbt command and returns dbt's own dbtRunnerResult.
 
     `output` is that of profiles.yml. The project is told the settings as variables, and those of `more` beside them.
-    `listener` is called with the meta of each node that starts, its position and how many there are.
+    `listener` is called with the meta of each node that starts, its position and how many there are; `when_read`
+    once dbt has read the project, before it opens the warehouse: what is raised there is raised here.
     """
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
@@ -64,6 +66,7 @@ def run_dbt(
                 ["parse", "--no-write-json", *common, "--vars", json.dumps(_of_the_parser(variables))]
             )
             if result.success:
+                when_read()
                 result = dbtRunner(result.result, callbacks=[tell]).invoke(
                     [*arguments, *common, "--vars", json.dumps(variables)]
                 )

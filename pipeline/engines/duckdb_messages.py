@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 
 _DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|failed to offload data block|max_temp_directory")
 
@@ -41,12 +40,3 @@ def plain(text: str) -> str:
 def without_kind(text: str) -> str:
     """The same, without DuckDB's name of the error's kind."""
     return re.sub(r"^\w+ Error: ", "", plain(text))
-
-
-def words_of_a_plugin(text: str) -> str:
-    """What a plugin of dbt-duckdb says to people, with its lines, without dbt's frame around it."""
-    lines = text.splitlines()
-    if lines and re.match(r"\w+ Error in ", lines[0].strip()):
-        lines = lines[1:]
-    frame = (i for i, line in enumerate(lines) if line.strip().startswith(("> in ", "compiled code at")))
-    return textwrap.dedent("\n".join(lines[: next(frame, len(lines))])).strip()

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 import predictor
-from pipeline.engines.duckdb_messages import disk_is_full, memory_is_full, plain, words_of_a_plugin
+from pipeline.engines.duckdb_messages import disk_is_full, memory_is_full, plain
 from pipeline.engines.duckdb_settings import more_memory
 from pipeline.errors import ClvError, DiskFull
 from pipeline.events import Warned
@@ -44,8 +44,6 @@ def explain(
 
 def _explain_node(failed: Any, settings: Settings, warehouse: Warehouse, log: Path, ask: Ask) -> str:
     node, meta, message = failed.node, failed.node.config.meta, str(failed.message)
-    if meta.get("reader") == "orders":
-        return words_of_a_plugin(message)
     if failed.status == "fail":
         match meta.get("code"):
             case "rejected_lines" | "no_usable_line":

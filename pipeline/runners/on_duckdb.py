@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,8 @@ import duckdb
 
 import predictor
 from pipeline import orders
+from pipeline.orders_file import mapping, plain_errors
+from pipeline.settings import Settings
 from pipeline.warehouse import parquet
 from pipeline.warehouse.folder import Warehouse
 
@@ -22,8 +27,10 @@ class OnDuckDB:
     rows_of = None  # Spark's tables are not DuckDB's
     history = None  # goes on in the build file
 
-    def __init__(self, warehouse: Warehouse):
+    def __init__(self, settings: Settings, warehouse: Warehouse):
+        self._settings = settings
         self._warehouse = warehouse
+        self._bringing: duckdb.DuckDBPyConnection | None = None
         self.target = warehouse.target  # where dbt keeps what it has parsed
 
     def box(self) -> predictor.Box:
@@ -45,7 +52,33 @@ class OnDuckDB:
         return build.sql(sql)
 
     def bring_orders(self, source: orders.Source) -> None:
-        """Nothing: dbt's seed reads them."""
+        """Reads the orders into the build file. Raises ClvError where they cannot be read."""
+        with self._warehouse.open_build() as self._bringing, plain_errors():
+            orders.load(self._bringing, "orders", source, mapping(self._settings), self._warehouse.folder)
+
+    @contextmanager
+    def bringing_orders(
+        self, executor: Executor, begun: Future[Any], fetched: Future[orders.Source]
+    ) -> Iterator[Future[None]]:
+        """Within it the orders are brought by another thread, into the build file that has been `begun`.
+
+        An error within ends that too: nobody waits for orders that nobody wants any more.
+        """
+
+        def bring() -> None:
+            begun.result()
+            self.bring_orders(fetched.result())
+
+        brought = executor.submit(bring)
+        try:
+            yield brought
+        except BaseException:
+            while not brought.cancel() and not brought.done():
+                if self._bringing:
+                    with suppress(duckdb.ConnectionException):  # it has just been closed
+                        self._bringing.interrupt()
+                time.sleep(0.02)  # between two queries nothing is interrupted: then the next one is
+            raise
 
     def take_back(self, results: list[Any]) -> None:
         """Nothing: what dbt made is in the build file."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from concurrent.futures import Executor, Future
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,6 +97,12 @@ class OnSpark:
 
     def sample_of(self, table: CatalogTable) -> CatalogTable:
         return spark_tables.sample_of(self._session, table, self._log)
+
+    def bringing_orders(
+        self, executor: Executor, begun: Future[Any], fetched: Future[orders.Source]
+    ) -> AbstractContextManager[None]:
+        """Nothing is brought ahead: dbt has to be told of the session before it reads the project."""
+        return nullcontext()
 
     def bring_orders(self, source: orders.Source) -> None:
         """Reads the orders into the build file, by the same reader as on DuckDB, and hands them to Spark."""

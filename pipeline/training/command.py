@@ -45,7 +45,7 @@ def train(settings: Settings, listener: Listener) -> Training:
     warehouse = Warehouse(settings.warehouse)
     scratch = Warehouse(warehouse.training, settings.memory)
     on_spark = settings.engine == "spark"
-    engine = OnSpark(settings, scratch, warehouse.training_log) if on_spark else OnDuckDB(scratch)
+    engine = OnSpark(settings, scratch, warehouse.training_log) if on_spark else OnDuckDB(settings, scratch)
     there = orders_file.find(settings, warehouse.training / "orders", engine.rows_of)
     if not settings.model.parent.is_dir():
         raise UsageError(

@@ -103,6 +103,7 @@ def open_orders(
         target=lasting.target / f"training-{engine.output}",
         logs=lasting.logs,
         output=engine.output,
+        loaded=True,
         training=True,
     )
     if not done.success:

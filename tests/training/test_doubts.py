@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.runners.on_duckdb import OnDuckDB
+from pipeline.settings import Settings
 from pipeline.training import doubts
 from pipeline.training.snapshots import Snapshots
 from pipeline.warehouse.folder import Warehouse
@@ -30,7 +31,7 @@ def found(purchases: list[tuple[str, int]], came_back: int = 500, customers: int
     days = [FIRST + timedelta(day) for _, day in purchases]
     frequency = np.where(np.arange(customers) < came_back, 2.0, 0.0)
     now = Snapshot(max(days), np.arange(customers), {"frequency": frequency})
-    engine = OnDuckDB(Warehouse(Path("unused")))
+    engine = OnDuckDB(Settings(), Warehouse(Path("unused")))
     snapshots = Snapshots(engine, orders, min(days), max(days), orders=1, customers=customers, chosen="true")
     first, again = ({each.code: each.text for each in doubts.about_orders(snapshots, now)} for _ in range(2))
     assert first == again

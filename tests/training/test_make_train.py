@@ -81,7 +81,7 @@ def opened(
     scratch = Warehouse(folder)
     source = order_lines.find(str(file))
     settings = Settings(orders=file, warehouse=folder, discount_rate=discount_rate)
-    return open_orders(settings, source, OnDuckDB(scratch), scratch, most_customers=most_customers)
+    return open_orders(settings, source, OnDuckDB(settings, scratch), scratch, most_customers=most_customers)
 
 
 @pytest.fixture(scope="session")

@@ -14,15 +14,18 @@
 
   {{ run_hooks(pre_hooks, inside_transaction=False) }}
 
-  {# Before dbt's transaction begins: it would not see what another connection commits. #}
-  {% do adapter.store_relation(
-    'orders', target_relation, [], '', '',
-    {
-      'orders': setting('orders') or adapter.get_seed_file_path(model),
-      'mapping': setting('mapping'),
-      'ignore': setting('ignore')
-    }
-  ) %}
+  {# The pipeline has them loaded while dbt starts. For who types `dbt build` it is done here, before dbt's transaction
+     begins: it would not see what another connection commits. #}
+  {% if not var('loaded', false) %}
+    {% do adapter.store_relation(
+      'orders', target_relation, [], '', '',
+      {
+        'orders': setting('orders') or adapter.get_seed_file_path(model),
+        'mapping': setting('mapping'),
+        'ignore': setting('ignore')
+      }
+    ) %}
+  {% endif %}
 
   {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
