@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
+from typing import Any
 
 import duckdb
 import pytest
@@ -16,8 +17,8 @@ from pipeline.warehouse.folder import Warehouse
 ENDLESS = "select max(hash(a.range, b.range)) from range(1000000000) as a, range(1000000000) as b"
 
 
-def is_there(value: object) -> Future:
-    done = Future()
+def is_there(value: Any) -> Future[Any]:
+    done: Future[Any] = Future()
     done.set_result(value)
     return done
 
@@ -32,10 +33,13 @@ def test_orders_that_nobody_wants_any_more_are_not_read_to_their_end(tmp_path, m
 
     monkeypatch.setattr(orders, "load", endless)
     engine = OnDuckDB(Settings(), Warehouse(tmp_path))
-    with ThreadPoolExecutor(1) as executor, pytest.raises(KeyboardInterrupt):
-        with engine.bringing_orders(executor, is_there(None), is_there(None)) as brought:
-            reading.wait()
-            raise KeyboardInterrupt
+    with (
+        ThreadPoolExecutor(1) as executor,
+        pytest.raises(KeyboardInterrupt),
+        engine.bringing_orders(executor, is_there(None), is_there(None)) as brought,
+    ):
+        reading.wait()
+        raise KeyboardInterrupt
     assert isinstance(brought.exception(), duckdb.InterruptException)
     Warehouse(tmp_path).open_build().close()  # which fails where it is still open for something else
 
