@@ -150,6 +150,10 @@ def plain_errors(command: str, settings: Settings) -> Iterator[None]:
             lambda name, **changed: command_line(name or command, settings, **changed),
         )
         raise ClvError("\n".join(filter(None, (str(error), advice)))) from error
+    except ClvError as error:
+        if disk_is_full(str(error)):  # what reads the orders writes them too
+            raise DiskFull(settings.warehouse) from error
+        raise
     except (OSError, duckdb.Error) as error:
         if disk_is_full(str(error)):
             raise DiskFull(settings.warehouse) from error
