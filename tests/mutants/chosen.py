@@ -145,7 +145,10 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ('orders.stop_where_lines_are_lost(source, fingerprint, file, "orders")', "pass"),
         ("            strict=False,\n", ""),
         ("raise model_errors[-1]", "raise model_errors[0]"),
-        ("found = self._run_models_and_tests(model, source)", "self._run_models_and_tests(model, source); found = []"),
+        (
+            "found = self._run_models_and_tests(model, source, brought)",
+            "self._run_models_and_tests(model, source, brought); found = []",
+        ),
     ],
     "pipeline/events/summary.py": [
         ("order by clv_rank, customer_id limit 5", "order by clv_rank desc, customer_id limit 5"),
