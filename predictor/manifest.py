@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,7 @@ class Manifest:
     @property
     def of_another_recipe(self) -> bool:
         """Whether the classes in predictor/training, which the file refers to, have changed since it was made."""
-        trained = any(each.startswith("predictor.training.") for each in self.imports)
-        return trained and self.training.get("recipe") != RECIPE
+        return made_by_training(self.imports) and self.training.get("recipe") != RECIPE
 
     def write(self, folder: Path) -> Path:
         """Writes the manifest, over an older one of the same file; returns its path."""
@@ -65,6 +65,11 @@ class Manifest:
         with replacing(path) as beside:
             beside.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
         return path
+
+
+def made_by_training(imports: Sequence[str]) -> bool:
+    """Whether a file that imports these holds a model of predictor/training."""
+    return any(each.startswith("predictor.training.") for each in imports)
 
 
 def digest_of(pickled: bytes) -> str:

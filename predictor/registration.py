@@ -18,7 +18,7 @@ import numpy
 
 from predictor import versions
 from predictor.doubts import Doubt, doubts_about, made_up_customers
-from predictor.manifest import Manifest, digest_of
+from predictor.manifest import Manifest, digest_of, made_by_training
 from predictor.model import read_model
 from predictor.sandbox.box import Box
 from predictor.sandbox.errors import ModelError, Remedy
@@ -64,12 +64,19 @@ def register(
     it is (what JSON can hold). The interpreter is `settings.python`, or the first on this machine that runs the example
     to finite numbers. The logger `predictor` tells what is found; what is odd, as warnings.
 
-    Raises ModelError where the file is no model, it wants other columns, or no interpreter is found that runs it.
+    Raises ModelError where the file is no model, it wants other columns, or no interpreter is found that runs it; and
+    for a model of predictor/training that comes without `training`.
     """
     if VALUE not in outputs:
         raise ValueError(f"{VALUE} has to be among the outputs {list(outputs)}")
     pickled = read_model(model)
     inspection = _look_at(model, pickled, settings.limits)
+    if training is None and made_by_training(inspection.imports):
+        raise ModelError(
+            f"{model} was made by a training, which registers what it makes: nothing else knows the columns and the "
+            "horizon. Copy the .json that it wrote for this file, where there is one.",
+            Remedy.TRAIN,
+        )
     if example is None:
         example = EXAMPLE if tuple(features) == FEATURES else [[1.0] * len(features)]
 

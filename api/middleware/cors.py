@@ -6,7 +6,7 @@ from api.middleware.handler import Environ, Handler, Reply
 
 _MAY_READ = "ETag, Build-Id, Cursor-Build-Id, X-Request-Id, Retry-After, Location"
 _PREFLIGHT = [
-    ("Access-Control-Allow-Methods", "GET, HEAD, POST"),
+    ("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE"),
     ("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, X-Request-Id"),
     ("Access-Control-Max-Age", "3600"),
 ]

@@ -11,6 +11,7 @@ from flask import Response, current_app, request
 from flask_openapi3 import APIBlueprint, Tag
 
 from api.problems import problem
+from api.schemas.common import problems
 
 TAGS = {
     "Predictions": "What customers are predicted to be worth: one, many, all.",
@@ -23,7 +24,11 @@ TAGS = {
 
 def api_blueprint(name: str, *, tag: str) -> APIBlueprint:
     blueprint = APIBlueprint(
-        name, name, abp_tags=[Tag(name=tag, description=TAGS[tag])], operation_id_callback=_operation_id
+        name,
+        name,
+        abp_tags=[Tag(name=tag, description=TAGS[tag])],
+        abp_responses=problems(422),
+        operation_id_callback=_operation_id,
     )
     blueprint.before_request(_stop_at_wrong_parameters)
     return blueprint

@@ -3,10 +3,29 @@
 import { element } from "./dom.js";
 import { day, money, short, time } from "./format.js";
 
+// A picture is as wide as its place, so one is drawn again when that has become another: a window, or a phone that turns.
+const pictures = new WeakMap();
+const resized = new ResizeObserver((found) => found.forEach(({ target }) => {
+  const { width, draw } = pictures.get(target);
+  if (target.clientWidth !== width) draw();
+}));
+
+function redraw(svg, draw) {
+  pictures.set(svg, { width: svg.clientWidth, draw });
+  resized.observe(svg);
+}
+
+// With 0 at the bottom where nothing is below it, and where nothing is above it either.
+function scale(values) {
+  const least = Math.min(0, ...values), most = Math.max(0, ...values) || (least < 0 ? 0 : 1);
+  return { most, least, range: most - least };
+}
+
 // From 0 to the largest value, so that a small change looks small; days at their distance; a gap where the model changed.
 export function drawLine(svg, points) {
+  redraw(svg, () => drawLine(svg, points));
   const width = svg.clientWidth || 300, height = svg.clientHeight, bottom = height - 16, right = width - 46;
-  const values = points.map((point) => point.value), top = Math.max(...values, 0), low = Math.min(...values, 0), range = top - low || 1;
+  const { most: top, least: low, range } = scale(points.map((point) => point.value));
   const start = time(points[0].as_of_date), end = time(points.at(-1).as_of_date);
   const x = (point) => ((time(point.as_of_date) - start) / (end - start || 1)) * right;
   const y = (value) => 6 + ((top - value) / range) * (bottom - 8);
@@ -17,7 +36,7 @@ export function drawLine(svg, points) {
     element("path", { class: "spark", d: points.map((p, n) => `${goesOn(n) ? "L" : "M"}${x(p).toFixed(1)} ${y(p.value).toFixed(1)}`).join("") }),
     ...points.map((p) => element("circle", { class: "dot", cx: x(p).toFixed(1), cy: y(p.value).toFixed(1), r: points.length > 60 ? 1 : 2.5 },
       element("title", {}, `${day(p.as_of_date)}: ${money(p.value)}`))),
-    label(0), ...(top > 0 ? [label(top)] : []), ...(low < 0 ? [label(low)] : []),
+    label(0), ...(points.some((p) => p.value > 0) ? [label(top)] : []), ...(low < 0 ? [label(low)] : []),
     element("text", { class: "soft", x: 0, y: height }, day(points[0].as_of_date)),
     element("text", { class: "soft", x: right, y: height, "text-anchor": "end" }, day(points.at(-1).as_of_date)));
 }
@@ -27,8 +46,9 @@ export const comparable = (one, other) => one.model_id === other.model_id && one
 // Columns side by side where there is room, bars below each other on a phone; what is below zero goes the other way.
 // `bars`: {name, value, label, told, href}.
 export function drawBars(svg, bars) {
+  redraw(svg, () => drawBars(svg, bars));
   const width = svg.clientWidth, height = svg.clientHeight, narrow = width < 560;
-  const most = Math.max(0, ...bars.map((bar) => bar.value)), least = Math.min(0, ...bars.map((bar) => bar.value)), range = most - least || 1;
+  const { most, least, range } = scale(bars.map((bar) => bar.value));
   const step = narrow ? height / Math.max(10, bars.length) : Math.min(width / bars.length, 160);
   const draw = narrow ? lying : standing;
   svg.replaceChildren(...bars.map((bar, n) => element("svg:a", { class: "column", href: bar.href, "aria-label": bar.told },

@@ -24,11 +24,9 @@ export async function showCustomer(id, everybody) {
     const [one, { history }] = await Promise.all([asked(`customers?${query}`), asked(`history?${query}`)]);
     if (id !== wanted().get("customer")) return; // another was chosen meanwhile
     card.replaceChildren(element("p", { class: "id" }, one.user_id), element("p", { class: "value" }, money(one.clv)),
-      ladder(one.decile), element("p", { class: "sub" }, place(one.rank, everybody)));
+      ...(everybody < 10 ? [] : [ladder(one.decile)]), element("p", { class: "sub" }, place(one.rank, everybody)));
     card.hidden = false;
-    if (one.clv_upper !== undefined && one.clv_upper !== null) {
-      card.append(element("p", { class: "sub" }, `90 % sure to be at most ${money(one.clv_upper)}, and 90 % sure to be at least ${money(one.clv_lower)}.`));
-    }
+    if (one.clv_upper !== undefined && one.clv_upper !== null) card.append(element("p", { class: "sub" }, range(one)));
     if (history.length > 1) drawHistory(card, history);
     card.append(element("dl", {}, ...pairs(facts(one))));
   } catch (error) {
@@ -47,9 +45,16 @@ function ladder(decile) {
   return element("div", { class: "ladder", role: "img", "aria-label": `Tenth ${decile} of 10` }, ...rungs);
 }
 
+// Who shares a rank is not ahead of the others who do, so it is said who is above.
 function place(rank, everybody) {
-  const ahead = Math.floor(((everybody - rank) / everybody) * 1000) / 1000;
-  return `Rank ${whole(rank)} of ${whole(everybody)}` + (ahead > 0 ? `; ahead of ${percent(ahead)} of them.` : ".");
+  const above = Math.floor(((rank - 1) / everybody) * 1000) / 1000;
+  return `Rank ${whole(rank)} of ${whole(everybody)}` + (above > 0 ? `; ${percent(above)} of them are worth more.` : ".");
+}
+
+// Of nearly everybody it is not sure that anything comes at all: that it is at least 0 says nothing.
+function range({ clv_lower: low, clv_upper: high }) {
+  if (high <= 0) return `${percent(0.9)} sure that nothing more comes.`;
+  return `${percent(0.9)} sure to be at most ${money(high)}` + (low > 0 ? `, and ${percent(0.9)} sure to be at least ${money(low)}.` : ".");
 }
 
 function drawHistory(card, history) {

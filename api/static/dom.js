@@ -21,10 +21,11 @@ export const wanted = () => new URLSearchParams(location.hash.slice(1).replaceAl
 export const pairs = (facts) => facts.map(([term, ...said]) =>
   element("div", {}, element("dt", {}, term), ...said.filter(Boolean).map((text) => element("dd", {}, text))));
 
-// Items of a list of customers; `said` is what stands at the end of each, its value by default.
-export const customers = (found, { first = 1, said = (one) => money(one.clv) } = {}) => found.map((one, n) =>
+// Items of a list of customers; `said` is what stands at the end of each, its value by default, and `why` below it.
+export const customers = (found, { first = 1, said = (one) => money(one.clv), why = () => "" } = {}) => found.map((one, n) =>
   element("li", {}, element("a", { href: link("customer", one.user_id) },
-    element("span", {}, whole(first + n)), element("span", { class: "id" }, one.user_id), element("b", {}, said(one)))));
+    element("span", {}, whole(first + n)), element("span", { class: "id" }, one.user_id), element("b", {}, said(one)),
+    ...[why(one)].filter(Boolean).map((text) => element("small", {}, text)))));
 
 // A table of words, numbers and one picture a row. `columns`: [title, class]; `rows`: cells, the first one names the row.
 export const table = (caption, columns, rows) => element("table", {},

@@ -136,11 +136,6 @@ $("may-upload").addEventListener("click", () => {
 });
 takeUploads(page);
 addEventListener("hashchange", () => summary && showChosen().catch(tell));
-addEventListener("resize", () => {
-  if (!summary) return;
-  drawTenths(summary);
-  drawTrend(summary);
-});
 addEventListener("click", (event) => follow(event, tell));
 addEventListener("visibilitychange", () => document.hidden || load()); // whoever comes back to the tab sees the newest build
 load();

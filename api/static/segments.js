@@ -32,12 +32,17 @@ async function drawSlipping() {
   $("losing-sub").textContent = number
     ? "They are of high or medium value and buy at less than half of their own usual pace: the ones to write to this week, the most valuable first."
     : "All customers of high and medium value keep at least half of their own usual pace, or have lapsed.";
-  const first = number ? (await page("high", "slipping", SHOWN)).predictions : [];
-  const missing = SHOWN - first.length, rest = missing && medium.customers ? (await page("medium", "slipping", missing)).predictions : [];
-  $("slipping-customers").replaceChildren(...customers([...first, ...rest]));
+  const first = high.customers ? await mostValuable("high", SHOWN) : [];
+  const missing = SHOWN - first.length, rest = missing && medium.customers ? await mostValuable("medium", missing) : [];
+  $("slipping-customers").replaceChildren(...customers([...first, ...rest], { why: silence }));
   $("slipping-files").replaceChildren(...VALUABLE.filter((tier) => of(tier, "slipping").customers).map((tier) =>
     element("a", { href: file(tier, "slipping"), "data-file": `${tier}-slipping.csv` }, `${people(of(tier, "slipping").customers)} of ${tier} value as CSV`)));
 }
+
+const mostValuable = async (tier, limit) => (await asked(`customers?${query(tier, "slipping")}&order=value&limit=${limit}`)).customers;
+
+const silence = ({ days_since_last_purchase: days, usual_gap: gap }) =>
+  gap ? `${count(days, "day", "days")} silent, usually ${count(Math.round(gap), "day", "days")}` : "";
 
 function drawMatrix() {
   const share = TIERS.reduce((sum, tier) => sum + of(tier, "active").share + of(tier, "new").share, 0);

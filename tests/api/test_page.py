@@ -44,8 +44,14 @@ def show(page: Page, server: Server, hash_: str = "") -> None:
     page.wait("document.getElementById('provenance')?.textContent")
 
 
-@pytest.mark.parametrize("width", [1200, 400])
-def test_the_page_draws_what_the_summary_says(page: Page, server: Server, width: int) -> None:
+FIT = """
+[...document.querySelectorAll("#trend svg, #card svg")]
+    .every((svg) => Number(svg.querySelector(".axis").getAttribute("x2")) + 46 === svg.clientWidth)
+"""
+
+
+@pytest.mark.parametrize(("width", "turned"), [(1200, 700), (400, 700)])
+def test_the_page_draws_what_the_summary_says(page: Page, server: Server, width: int, turned: int) -> None:
     page.size(width, 1400)
     show(page, server, "#customer=c089")
     page.wait("document.querySelector('#card .spark')")
@@ -62,11 +68,13 @@ def test_the_page_draws_what_the_summary_says(page: Page, server: Server, width:
     tenths = page.run("[...document.querySelectorAll('#deciles .column .soft')].map((name) => name.textContent)")
     assert tenths == ["top tenth", *(f"{number}." for number in range(2, 10)), "last"]
     assert f"{VALUES['c089']:,.2f}" in page.text("#card")
-    assert "Rank 11 of 100; ahead of 89% of them." in page.text("#card")
+    assert "Rank 11 of 100; 10% of them are worth more." in page.text("#card")
     known = ["First order\nJan 2, 2017", "Last order\nOct 1, 2017", "Since the last order\n12 days", "Orders\n2"]
     known += ["Revenue so far\n109.30", "Largest order\n92.60", "Most pieces in one order\n3", "Longest pause\n26 days"]
     assert [fact for fact in known if fact not in page.text("#card")] == []
     assert page.run("document.documentElement.scrollWidth <= innerWidth")
+    page.size(turned, 1400)
+    page.wait(FIT)
 
 
 def test_links_and_back_lead_from_customer_to_customer_and_to_a_tenth(page: Page, server: Server) -> None:
@@ -345,6 +353,8 @@ def test_cohorts_what_came_of_predictions_and_money_in_its_currency(page: Page, 
     with duckdb.connect(build / "clv.duckdb") as db:
         db.execute("alter table build_info add column currency varchar; update build_info set currency = 'EUR'")
         db.execute("insert into cohorts values (date '2016-12-01', 10, 4, 200, 50)")
+        db.execute("alter table customer_value add column days_since_last_purchase bigint default 60")
+        db.execute("alter table customer_value add column usual_gap double default 25.7")
     with serving(tmp_path / "warehouse") as euros:
         show(page, euros)
         assert "The predictions of Oct 10, 2016 were 11.1% too high in total" in page.text("#outcome")
@@ -353,6 +363,8 @@ def test_cohorts_what_came_of_predictions_and_money_in_its_currency(page: Page, 
         assert "Who first came in Jan 2017 is worth most: €109.30 spent each" in page.text("#cohorts")
         assert "Dec 2016\t10\t40%\t€20.00\t€5.00" in page.text("#cohort-table")
         assert page.text("#total").startswith("€")
+        silent = page.run("[...document.querySelectorAll('#slipping small')].map((why) => why.innerText)")
+        assert silent == ["60 days silent, usually 26 days"] * 10
         assert page.text("#report") == ""  # no training left one here
     show(page, server)
     assert page.text("#cohorts") == ""  # of one month there is nothing to compare
@@ -368,6 +380,30 @@ def test_an_imputed_pause_is_not_shown_as_a_fact(page: Page, tmp_path: Path) -> 
             show(page, server, f"#customer={customer}")
             page.wait("document.querySelector('#card dl')")
             assert ("Longest pause" in page.text("#card")) is shown
+
+
+def test_the_card_claims_no_more_than_is_known(page: Page, tmp_path: Path) -> None:
+    build = publish(tmp_path / "warehouse", "one", {f"c{n:02}": 5.0 for n in range(12)})
+    with duckdb.connect(build / "clv.duckdb") as db:
+        db.execute("alter table customer_value add column clv_lower double")
+        db.execute("alter table customer_value add column clv_upper double")
+        for customer, low, high in (("c00", 2.0, 9.0), ("c01", 0.0, 9.0), ("c02", 0.0, 0.0)):
+            db.execute(
+                f"update customer_value set clv_lower = {low}, clv_upper = {high} where customer_id = '{customer}'"
+            )
+    said = {
+        "c00": "Rank 1 of 12.\n\n90% sure to be at most 9.00, and 90% sure to be at least 2.00.",
+        "c01": "Rank 1 of 12.\n\n90% sure to be at most 9.00.",
+        "c02": "Rank 1 of 12.\n\n90% sure that nothing more comes.",
+        "c03": "Rank 1 of 12.",
+    }
+    with serving(tmp_path / "warehouse") as server:
+        for customer, words in said.items():
+            show(page, server, f"#customer={customer}")
+            page.wait("document.querySelector('#card dl')")
+            assert (
+                "\n\n".join(page.run("[...document.querySelectorAll('#card .sub')].map((p) => p.innerText)")) == words
+            )
 
 
 def test_without_a_build_the_page_says_so_and_names_no_path(page: Page, tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ import pyarrow.parquet
 import pytest
 
 from predictor.manifest import RECIPE
-from predictor.settings import DEFAULT_MODEL
+from predictor.registration import register
+from predictor.sandbox.errors import ModelError, Remedy
+from predictor.settings import DEFAULT_MODEL, Settings
 from predictor.training.correction import LINEAR_TERMS, Correction, LogLinear, Tree, Trees
 from predictor.training.gamma_gamma import GammaGamma
 from predictor.training.mbg_nbd import MbgNbd
@@ -51,6 +53,13 @@ def test_a_score_says_so_too_and_leaves_the_orders_to_be_named(older, tmp_path):
     assert done.returncode == 1
     typed = done.stderr.decode().rpartition("Train again: ")[2]
     assert f"-m pipeline train --model {older['MODEL']} " in typed and "--orders '…'" in typed
+
+
+def test_only_a_training_registers_what_it_made(tmp_path):
+    with pytest.raises(ModelError, match="made by a training, which registers what it makes") as refused:
+        register(DEFAULT_MODEL, Settings(manifests=tmp_path))
+    assert refused.value.remedy is Remedy.TRAIN
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_a_model_file_means_changes_with_the_number_of_the_recipe_only():
