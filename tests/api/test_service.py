@@ -407,6 +407,8 @@ def test_the_contract_and_both_pages_need_nothing_from_elsewhere(server: Server)
     }
     bare = [name for name, schema in fields.items() if not {"example", "const", "enum"} & set(schema)]
     assert not [name for name in bare if "$ref" not in json.dumps(fields[name])], "each has an example, or a model has"
+    wrong = [operation["responses"]["422"]["content"] for operation in operations]  # any can be asked a wrong parameter
+    assert {kind for content in wrong for kind in content} == {"application/problem+json"}
     assert {tag for operation in operations for tag in operation["tags"]} == {
         "Predictions",
         "Customers",
