@@ -39,11 +39,21 @@ HEADER = ("customer_id", "order_id", "order_item_id", "num_items", "revenue", "c
 
 @pytest.fixture(scope="session")
 def lines(shop):
-    """The shop's orders as lines of a file, in the order of their dates."""
-    start = date(2020, 1, 1)
+    """The shop's orders as lines of a file, in the order of their dates.
+
+    Who stays takes more pieces, which the expectation does not look at: there is a correction to learn.
+    """
+    start, stays = date(2020, 1, 1), set(shop.customer[shop.day > 400].tolist())
     rows = zip(shop.customer, shop.day, shop.revenue, strict=True)
     made = [
-        (f"c{who:05}", f"o{number}", "1", "1", f"{revenue:.2f}", (start + timedelta(int(day))).isoformat())
+        (
+            f"c{who:05}",
+            f"o{number}",
+            "1",
+            "5" if who in stays else "1",
+            f"{revenue:.2f}",
+            (start + timedelta(int(day))).isoformat(),
+        )
         for number, (who, day, revenue) in enumerate(rows)
     ]
     return sorted(made, key=lambda line: line[-1])
@@ -131,6 +141,7 @@ def test_the_model_and_its_tests_are_made_of_the_dates_that_the_report_names(tra
         past_of_test = [snapshots.at(each, before.days) for each in before.cutoffs]
         year_ago = [snapshots.at(each, 120) for each in dates.a_year_ago(first, last, 120)]
     model, notes = fit(now, past, 120, 0.05, year_ago)
+    assert "linear" in model.parameters()["correction"]  # else the past dates would change nothing
     assert json.loads(json.dumps(model.parameters())) == manifest.training["parameters"]
     assert notes == report["notes"]
     assert json.loads(json.dumps(backtest(test, past_of_test, 0.05).summary())) == report["tests"][-1]
