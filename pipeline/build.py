@@ -102,8 +102,8 @@ class _Build:
                         engine.bring_orders(source)
                 try:
                     found = self._run_models_and_tests(model, source, brought)
-                except ClvError:
-                    # That the file is damaged, or changed, says more than what came of it.
+                except (ClvError, OSError):
+                    # That the file is damaged, or changed, or gone, says more than what came of it.
                     with orders_file.plain_errors():
                         orders.stop_where_changed(source, counted.result())
                     raise

@@ -7,7 +7,7 @@ import { day, money, short, time } from "./format.js";
 const pictures = new WeakMap();
 const resized = new ResizeObserver((found) => found.forEach(({ target }) => {
   const { width, draw } = pictures.get(target);
-  if (target.clientWidth !== width) draw();
+  if (target.isConnected && target.clientWidth !== width) draw();
 }));
 
 function redraw(svg, draw) {

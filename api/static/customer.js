@@ -53,8 +53,8 @@ function place(rank, everybody) {
 
 // Of nearly everybody it is not sure that anything comes at all: that it is at least 0 says nothing.
 function range({ clv_lower: low, clv_upper: high }) {
-  if (high <= 0) return `${percent(0.9)} sure that nothing more comes.`;
-  return `${percent(0.9)} sure to be at most ${money(high)}` + (low > 0 ? `, and ${percent(0.9)} sure to be at least ${money(low)}.` : ".");
+  if (high === 0) return `${percent(0.9)} sure that nothing more comes.`;
+  return `${percent(0.9)} sure to be at most ${money(high)}` + (low ? `, and ${percent(0.9)} sure to be at least ${money(low)}.` : ".");
 }
 
 function drawHistory(card, history) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 from typing import Any
@@ -10,10 +11,13 @@ import duckdb
 import pytest
 
 from pipeline import orders
+from pipeline.build import build
+from pipeline.errors import ClvError
 from pipeline.runners.on_duckdb import OnDuckDB
-from pipeline.settings import Settings
+from pipeline.settings import ROOT, Settings
 from pipeline.warehouse.folder import Warehouse
 
+DEMO = ROOT / "dbt_project" / "seeds" / "orders.csv"
 ENDLESS = "select max(hash(a.range, b.range)) from range(1000000000) as a, range(1000000000) as b"
 
 
@@ -53,3 +57,18 @@ def test_orders_are_not_read_where_what_comes_before_has_failed(tmp_path, place)
     with ThreadPoolExecutor(1) as executor, engine.bringing_orders(executor, *before) as brought:
         assert isinstance(brought.exception(), OSError)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_orders_that_are_gone_before_they_are_read_are_named(tmp_path, monkeypatch):
+    file = tmp_path / "orders.csv"
+    file.write_bytes(DEMO.read_bytes())
+    load = orders.load
+
+    def taken_away(*given):
+        file.unlink()
+        return load(*given)
+
+    monkeypatch.setattr(orders, "load", taken_away)
+    with pytest.raises(ClvError, match=f"{re.escape(str(file))} is no longer there. Build again when"):
+        build(Settings(orders=file, warehouse=tmp_path / "warehouse"), print)
