@@ -41,8 +41,13 @@ async function drawSlipping() {
 
 const mostValuable = async (tier, limit) => (await asked(`customers?${query(tier, "slipping")}&order=value&limit=${limit}`)).customers;
 
-const silence = ({ days_since_last_purchase: days, usual_gap: gap }) =>
-  gap ? `${count(days, "day", "days")} silent, usually ${count(Math.round(gap), "day", "days")}` : "";
+// By what puts them here: the pace that is kept, or the silence alone where the model tells no chance to buy.
+function silence({ days_since_last_purchase: days, usual_gap: gap, pace_kept: pace }) {
+  if (!gap) return "";
+  const silent = `${count(days, "day", "days")} silent`;
+  return Number.isFinite(pace) ? `${percent(Math.round(pace * 100) / 100)} of their pace, ${silent}`
+    : `${silent}, usually ${count(Math.round(gap), "day", "days")}`;
+}
 
 function drawMatrix() {
   const share = TIERS.reduce((sum, tier) => sum + of(tier, "active").share + of(tier, "new").share, 0);
