@@ -24,6 +24,11 @@ def file_is_locked(text: str) -> bool:
     return "Could not set lock" in text
 
 
+def cannot_be_opened(text: str) -> bool:
+    """Whether the operating system would not have a file opened or read, whatever is in it."""
+    return "Cannot open file" in text or "Could not read from file" in text
+
+
 def plain(text: str) -> str:
     """The message without dbt's frame: `… Error in seed orders (seeds/orders.csv)`, `> in macro …`; one line."""
     lines = [line.strip() for line in text.splitlines()]

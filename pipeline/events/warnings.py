@@ -18,7 +18,7 @@ CODES = (
     # beside the last build
     "as_of_before_last_build", "orders_begin_after_last_build", "customers_missing", "customers_changed",
     "value_changed", "published_file_gone", "published_file_damaged", "history_from_another_file", "history_lost",
-    "another_duckdb",
+    "history_dates_lost", "history_dates_from_build_before", "another_duckdb",
     # of the model
     "box_walls_missing", "model_of_other_orders", "model_knows_later_orders", "model_answers_classes",
     "model_answers_negative", "model_answers_high",

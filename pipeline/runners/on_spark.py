@@ -155,7 +155,7 @@ class OnSpark:
                     self._take_history_back(build)
                 elif kind == "table":
                     files = self._folder / f"{SCHEMA}.db" / node.alias / "*.parquet"
-                    rows = f"from read_parquet({literal(files)})"
+                    rows = f"from {parquet.reading([files])}"
                     if node.alias not in parquet.TABLES:
                         build.execute(f"create or replace table {node.alias} as {rows}")
                     elif self._is_large(build, rows):
@@ -180,8 +180,7 @@ class OnSpark:
         for date in sorted({*dates} - here):
             files = self.history / f"{DATE}={date}" / "*.parquet"
             build.execute(
-                f"insert into {HISTORY_TABLE} select {', '.join(HISTORY)} from "
-                f"read_parquet({literal(files)}, hive_partitioning = true, hive_types = {{'{DATE}': date}})"
+                f"insert into {HISTORY_TABLE} select {', '.join(HISTORY)} from {parquet.reading([files], by_date=True)}"
             )
 
     def _dates(self) -> list[str]:
@@ -204,7 +203,7 @@ class OnSpark:
                 parquet.put_view(build, folder, table)
             for date in self._dates():
                 files = folder / "predictions" if date == built else self.history / f"{DATE}={date}"
-                parquet.link_date(files, folder / HISTORY_TABLE, date)
+                parquet.link_date(parquet.files_in(files), folder / HISTORY_TABLE, date)
         parquet.put_view(build, folder, HISTORY_TABLE, ", ".join(HISTORY))
 
     @contextmanager

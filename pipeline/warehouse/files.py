@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copies within the kernel, which shares the blocks where the file system can."""
-    if not hasattr(os, "copy_file_range"):
-        shutil.copyfile(source, target)
-        return
-    with source.open("rb") as readable, target.open("wb") as writable:
-        left = os.fstat(readable.fileno()).st_size
-        while left and (copied := os.copy_file_range(readable.fileno(), writable.fileno(), left)):
-            left -= copied
+    """Copies into a new file, within the kernel, which shares the blocks where the file system can.
+
+    Raises FileExistsError where something is there, and OSError where less arrived than the source holds.
+    """
+    with source.open("rb") as readable, target.open("xb") as writable:
+        left = size = os.fstat(readable.fileno()).st_size
+        if hasattr(os, "copy_file_range"):
+            while left and (copied := os.copy_file_range(readable.fileno(), writable.fileno(), left)):
+                left -= copied
+        else:
+            shutil.copyfileobj(readable, writable)
+            writable.flush()
+        if os.fstat(writable.fileno()).st_size != size:
+            raise OSError(errno.EIO, "Only a part of it could be copied", str(source))
 
 
 def make_durable(path: Path) -> None:

@@ -4,7 +4,7 @@ builds/<build id>/<table>/0000.parquet, 0001.parquet …
 builds/<build id>/prediction_history/as_of_date=2017-10-17/0000.parquet …   of a build on Spark: its history too
 
 A date of the history is written once, and every later build has links to the same files. So each build is one folder,
-whole, and the rename that publishes it switches the history with it.
+whole, and the rename that publishes it switches the history with it. Which files count, the view names.
 
 The views name the files as seen from the warehouse's folder, so that it can be moved, or mounted elsewhere: who opens
 the file from another folder sets `file_search_path` to it.
@@ -12,8 +12,10 @@ the file from another folder sets `file_search_path` to it.
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -26,6 +28,9 @@ from pipeline.warehouse.files import copy
 TABLES = ("customer_value", "customer_features", "predictions")
 HISTORY_TABLE, DATE = "prediction_history", "as_of_date"
 GROUP_ROWS = 8192  # which whoever looks one customer up has to read
+
+NAMED = re.compile(rf"'([^']*/{DATE}=([^/']+)/[^/']+)'")
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EXDEV, errno.EMLINK)
 
 FIRST_OF_EACH_FILE = """
 select customer_id from predictions
@@ -69,14 +74,30 @@ def move_out(build: duckdb.DuckDBPyConnection, folder: Path, rows_a_file: int) -
 def put_view(build: duckdb.DuckDBPyConnection, folder: Path, table: str, columns: str = "*") -> None:
     """Has a view on a table's files in the folder of a build stand in its place, with the same comments."""
     # Each by its name, because of a pattern nobody would notice that a file is gone.
-    names = ", ".join(literal(path.relative_to(folder.parents[1])) for path in sorted(_files(folder / table)))
-    by_date = f", hive_partitioning = true, hive_types = {{'{DATE}': date}}" if table == HISTORY_TABLE else ""
+    files = sorted(path for each in _folders(folder / table) for path in files_in(each))
+    source = reading((path.relative_to(folder.parents[1]) for path in files), by_date=table == HISTORY_TABLE)
     comments = build.execute(COMMENTS, {"table": table}).fetchall()
     is_view = build.execute("select 1 from duckdb_views() where view_name = $table", {"table": table}).fetchall()
     build.execute(f"drop {'view' if is_view else 'table'} {table}")
-    build.execute(f"create view {table} as select {columns} from read_parquet([{names}]{by_date})")
+    build.execute(f"create view {table} as select {columns} from {source}")
     for what, comment in comments:
         build.execute(f"comment on {what} is {literal(comment)}")
+
+
+def reading(files: Iterable[object], by_date: bool = False) -> str:
+    """What stands behind `from`. Who reads by date names the columns: a folder above may be called `key=value` too."""
+    partitions = f"true, hive_types = {{'{DATE}': date}}" if by_date else "false"
+    return f"read_parquet([{', '.join(map(literal, files))}], hive_partitioning = {partitions})"
+
+
+def named_by_date(file: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """The files that the view on a history names, as seen from the warehouse's folder; none where it is a table."""
+    views = file.execute("select sql from duckdb_views() where view_name = $table", {"table": HISTORY_TABLE}).fetchall()
+    named: dict[str, list[str]] = {}
+    for (sql,) in views:
+        for name, date in NAMED.findall(sql):
+            named.setdefault(date, []).append(name)
+    return named
 
 
 def is_moved_out(folder: Path) -> bool:
@@ -84,15 +105,17 @@ def is_moved_out(folder: Path) -> bool:
     return (folder / TABLES[0]).is_dir()
 
 
-def link_date(files: Path, history: Path, date: str) -> None:
-    """Has the Parquet files of a folder be a date in a folder of histories too."""
-    (history / f"{DATE}={date}").mkdir(parents=True)
-    for path in _files(files):
-        link = history / f"{DATE}={date}" / path.name
+def link_date(files: Iterable[Path], history: Path, date: str) -> None:
+    """Has Parquet files be a date in a folder of histories too. Raises FileExistsError where it has that date."""
+    folder = history / f"{DATE}={date}"
+    folder.mkdir(parents=True)
+    for path in files:
         try:
-            os.link(path, link)
-        except OSError:  # not every file system that machines share has links
-            copy(path, link)
+            os.link(path, folder / path.name)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            copy(path, folder / path.name)  # not every file system that machines share has links
 
 
 def dates(history: Path) -> dict[str, Path]:
@@ -103,15 +126,20 @@ def dates(history: Path) -> dict[str, Path]:
 def written(folder: Path) -> Iterator[Path]:
     """What stands in the folder of a build in this form: files, then the folders that they are in."""
     for table in (*TABLES, HISTORY_TABLE):
-        yield from _files(folder / table)
-        yield from dates(folder / table).values()
-        if (folder / table).is_dir():
-            yield folder / table
+        for each in _folders(folder / table):
+            yield from files_in(each)
+            if each.is_dir():
+                yield each
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Not those that a program hides: Spark's checksums."""
-    return (path for path in folder.rglob("*.parquet") if not path.name.startswith((".", "_")))
+def _folders(table: Path) -> list[Path]:
+    """Those that a table's files may be in, the innermost first."""
+    return [*dates(table).values(), table]
+
+
+def files_in(folder: Path) -> Iterator[Path]:
+    """The Parquet files right in it, but for those that a program hides: Spark's checksums."""
+    return (path for path in folder.glob("*.parquet") if not path.name.startswith((".", "_")))
 
 
 def remove(folder: Path) -> None:

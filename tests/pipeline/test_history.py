@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from pipeline.errors import ClvError
 from pipeline.warehouse import parquet
 from pipeline.warehouse.build_info import SCHEMA_VERSION
 from pipeline.warehouse.folder import Warehouse
@@ -169,47 +173,167 @@ def test_too_little_memory_to_read_a_history_is_not_taken_for_damage_which_would
         assert build.sql("from prediction_history order by all").fetchall() == history
 
 
-def test_a_history_in_files_goes_on_in_links_or_comes_into_the_build_file_and_is_damaged_where_one_is_gone(
-    built: Shop, monkeypatch: pytest.MonkeyPatch
-):
-    """As a large build on Spark leaves it."""
-    columns = ", ".join(HISTORY)
-    rows = f"select {columns} from prediction_history order by as_of_date, customer_id"
-    before = built.query(rows)
-    folder, warehouse = (built.warehouse / "current").resolve(), Warehouse(built.warehouse)
+ROWS = f"select {', '.join(HISTORY)} from prediction_history order by as_of_date, customer_id"
+
+
+@pytest.fixture
+def in_files(built: Shop) -> tuple[Shop, Path, Path]:
+    """Its newest build as a large one on Spark leaves it; and the files of 2017-10-16 and 2017-10-17.
+
+    The build before has the table, and in it 2017-10-16.
+    """
+    folder = (built.warehouse / "current").resolve()
     with duckdb.connect(folder / "clv.duckdb", config=parquet.searching(built.warehouse)) as published:
         published.execute(
             f"copy prediction_history to '{folder}/prediction_history' (format parquet, partition_by (as_of_date))"
         )
-        parquet.put_view(published, folder, "prediction_history", columns)
-    files = sorted((folder / "prediction_history").rglob("*.parquet"))
+        parquet.put_view(published, folder, "prediction_history", ", ".join(HISTORY))
+    first, second = sorted((folder / "prediction_history").rglob("*.parquet"))
+    return built, first, second
 
-    assert carry_over(warehouse) == []
-    assert built.query(rows, warehouse.build_file) == before
 
-    def go_on(name: str) -> tuple[list[str], list[Path]]:
-        """The warnings, and the files that the history goes on in."""
-        warehouse.discard_unfinished()
-        found = carry_over(warehouse, built.folder / name)
-        return [each.code for each in found], sorted((built.folder / name).rglob("*.parquet"))
+def shown(shop: Shop) -> list[tuple]:
+    with Warehouse(shop.warehouse).read(shop.warehouse / "clv.duckdb") as published:
+        return published.sql(ROWS).fetchall()
 
-    warned, links = go_on("links")
-    assert not warned and [path.parent.name for path in links] == ["as_of_date=2017-10-16", "as_of_date=2017-10-17"]
+
+def go_on(shop: Shop, in_links: bool = True) -> tuple[list[str], dict[str, list[str]], list[Path]]:
+    """The warnings, the dates that the next build begins with, and the files that are linked for them."""
+    warehouse, links = Warehouse(shop.warehouse), shop.folder / "links"
+    shutil.rmtree(links, ignore_errors=True)
+    warehouse.discard_unfinished()
+    found = carry_over(warehouse, links if in_links else None)
+    files = sorted(links.rglob("*.parquet"))
+    with duckdb.connect(warehouse.build_file) as build:
+        tables = {name for (name,) in build.sql("select table_name from duckdb_tables()").fetchall()}
+        assert "last_build" in tables
+        sources = [f"from {parquet.reading(files, by_date=True)}"] if files else []
+        sources += ["from prediction_history"] if "prediction_history" in tables else []
+        every = " union all ".join(f"select {', '.join(HISTORY)} {source}" for source in sources)
+        dates = dict(build.sql(f"with prediction_history as ({every}) {BY_DATE}").fetchall())
+    return [each.code for each in found], dates, files
+
+
+BOTH = {day: ["a", "b", "c"] for day in ("2017-10-16", "2017-10-17")}
+LOST, FROM_BEFORE = "history_dates_lost", "history_dates_from_build_before"
+
+
+def test_a_history_in_files_goes_on_in_links_or_comes_into_the_build_file(in_files, monkeypatch: pytest.MonkeyPatch):
+    shop, *files = in_files
+    before = shown(shop)
+    (files[0].parent / "0000 copy.parquet").write_bytes(b"what somebody else has put there")
+
+    assert go_on(shop, in_links=False) == ([], BOTH, [])
+    assert shop.query(ROWS, shop.warehouse / "build.duckdb") == before
+
+    warned, dates, links = go_on(shop)
+    assert (warned, dates) == ([], BOTH)
+    assert [link.relative_to(shop.folder / "links").parts[0] for link in links] == [f"as_of_date={day}" for day in BOTH]
     assert all(link.samefile(file) for link, file in zip(links, files, strict=True))
-    assert built.query("select table_name from duckdb_tables()", warehouse.build_file) == [("last_build",)]
+    with pytest.raises(FileExistsError):
+        parquet.link_date(files[1:], shop.folder / "links", "2017-10-17")
+    assert shown(shop) == before  # what it is linked to is as it was
 
-    def no_links(*_: object) -> None:
-        raise OSError(95, "Operation not supported")
+    def no_links(error: int) -> tuple[list[str], dict[str, list[str]], list[Path]]:
+        def link(*_: object) -> None:
+            raise OSError(error, os.strerror(error))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "link", link)
+            return go_on(shop)
+
+    warned, dates, copies = no_links(errno.ENOTSUP)
+    assert (warned, dates) == ([], BOTH)
+    assert [(path.read_bytes(), path.stat().st_nlink) for path in copies] == [(path.read_bytes(), 1) for path in files]
+    with pytest.raises(OSError, match="Input/output error"):
+        no_links(errno.EIO)
+
+
+@pytest.mark.parametrize("in_links", [True, False])
+def test_of_a_history_in_files_only_the_date_is_lost_that_does_not_read_and_no_build_before_has(in_files, in_links):
+    shop, first, second = in_files
+    sound = second.read_bytes()
+    for damaged in (sound[:100], b"", sound[:8] + bytes(60) + sound[68:]):  # the last in a page, with the footer whole
+        second.write_bytes(damaged)
+        assert go_on(shop, in_links)[:2] == ([LOST], {"2017-10-16": BOTH["2017-10-16"]})
+    second.write_bytes(sound)
+    first.write_bytes(first.read_bytes()[:8] + bytes(60) + first.read_bytes()[68:])
+    assert go_on(shop, in_links)[:2] == ([FROM_BEFORE], BOTH)
+    first.unlink()
+    assert go_on(shop, in_links)[:2] == ([FROM_BEFORE], BOTH)
+    second.unlink()
+    assert go_on(shop, in_links)[:2] == ([LOST, FROM_BEFORE], {"2017-10-16": BOTH["2017-10-16"]})
+
+
+def test_a_lost_date_is_taken_from_the_files_of_the_build_before_and_rollback_needs_them_all(in_files):
+    shop, *files = in_files
+    before, newest = (shop.warehouse / "current").resolve(), shop.warehouse / "builds" / "29990101T000000-ffffff"
+    shutil.copytree(before, newest, symlinks=True)
+    for link, target in (
+        (newest / "previous", f"../{before.name}"),
+        (shop.warehouse / "current", f"builds/{newest.name}"),
+    ):
+        link.unlink()
+        link.symlink_to(target)
+    with duckdb.connect(newest / "clv.duckdb", config=parquet.searching(shop.warehouse)) as published:
+        parquet.put_view(published, newest, "prediction_history", ", ".join(HISTORY))
+
+    kept = newest / files[1].relative_to(before)
+    (newest / files[0].relative_to(before)).unlink()
+    warned, dates, links = go_on(shop)
+    assert (warned, dates) == ([FROM_BEFORE], BOTH)
+    assert links[0].samefile(files[0]) and links[1].samefile(kept)
+
+    aside = files[1].rename(shop.folder / "aside.parquet")
+    assert re.search(r"cannot be read .*build again instead: make build ", shop.run("rollback", status=1))
+    assert (shop.warehouse / "current").resolve() == newest
+    aside.rename(files[1])
+    assert f"Back to build {before.name}" in shop.run("rollback")
+
+
+def test_a_history_in_files_that_cannot_be_read_just_now_stops_the_build_and_is_not_taken_for_damaged(
+    in_files, monkeypatch: pytest.MonkeyPatch
+):
+    shop, first, _ = in_files
+    linked_to = first.rename(shop.folder / "elsewhere.parquet")
+    first.mkdir()  # as good as a file that may not be opened, which root is not kept from
+    for in_links in (True, False):
+        with pytest.raises(ClvError, match=r"as_of_date=2017-10-16 cannot be read .*past mending can be removed"):
+            go_on(shop, in_links)
+    first.rmdir()
+    linked_to.rename(first)
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "link", no_links)
-        warned, copies = go_on("copies")
-    assert not warned and [path.read_bytes() for path in copies] == [path.read_bytes() for path in files]
-    assert copies[0].stat().st_nlink == 1
+        patch.setattr(Path, "stat", refuse_to_show(first))
+        with pytest.raises(ClvError, match=r"parquet cannot be read \(Permission denied\)"):
+            go_on(shop)
+    assert go_on(shop)[:2] == ([], BOTH)
 
-    files[0].unlink()
-    assert go_on("gone") == (["published_file_damaged", "history_from_another_file"], [])
-    assert list(history(built, warehouse.build_file)) == ["2017-10-16"]
+    moved = Shop(shop.folder / "a,b")
+    shutil.copytree(shop.warehouse, moved.warehouse, symlinks=True)
+    with pytest.raises(ClvError, match="has a comma in its path"):
+        go_on(moved)
+
+
+def refuse_to_show(file: Path) -> Callable[..., os.stat_result]:
+    stat = Path.stat
+
+    def as_of(path: Path, **how: bool) -> os.stat_result:
+        if path == file:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, **how)
+
+    return as_of
+
+
+def test_a_folder_called_key_is_value_above_the_warehouse_adds_no_column(in_files):
+    shop, *_ = in_files
+    moved = Shop(shop.folder / "region=eu")
+    shutil.copytree(shop.warehouse, moved.warehouse, symlinks=True)
+    warned, dates, links = go_on(moved)
+    assert (warned, dates) == ([], BOTH)
+    assert set(duckdb.sql(f"from {parquet.reading(links)}").columns) == HISTORY.keys() - {"as_of_date"}
+    assert shown(moved) == shown(shop)
 
 
 @pytest.fixture(scope="session")
