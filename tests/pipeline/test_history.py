@@ -253,14 +253,13 @@ def test_a_history_in_files_goes_on_in_links_or_comes_into_the_build_file(in_fil
 def test_of_a_history_in_files_only_the_date_is_lost_that_does_not_read_and_no_build_before_has(in_files, in_links):
     shop, first, second = in_files
     sound = second.read_bytes()
-    for damaged in (sound[:100], b"", sound[:8] + bytes(60) + sound[68:]):  # the last in a page, with the footer whole
+    for damaged in (b"", sound[:8] + bytes(60) + sound[68:]):  # the last in a page, with the footer whole
         second.write_bytes(damaged)
         assert go_on(shop, in_links)[:2] == ([LOST], {"2017-10-16": BOTH["2017-10-16"]})
     second.write_bytes(sound)
     first.write_bytes(first.read_bytes()[:8] + bytes(60) + first.read_bytes()[68:])
     assert go_on(shop, in_links)[:2] == ([FROM_BEFORE], BOTH)
     first.unlink()
-    assert go_on(shop, in_links)[:2] == ([FROM_BEFORE], BOTH)
     second.unlink()
     assert go_on(shop, in_links)[:2] == ([LOST, FROM_BEFORE], {"2017-10-16": BOTH["2017-10-16"]})
 
