@@ -118,14 +118,19 @@ def _take_dates(
             if why:
                 found = any(_is_taken_from(before, build, date, warehouse, by_date) for before in older)
                 (from_before if found else lost)[date] = _within(warehouse, why)
-    return [
-        Warned(code, f"{text}: {', '.join(dates)} ({next(iter(dates.values()))})", {"dates": len(dates)})
-        for code, text, dates in (
-            ("history_dates_lost", "dates that the history has lost, for their files are damaged or gone", lost),
-            ("history_dates_from_build_before", "dates of the history that are those of the build before", from_before),
-        )
-        if dates
-    ]
+    warnings = []
+    if lost:
+        text = f"dates that the history has lost, for their files are damaged or gone: {_listed(lost)}"
+        warnings.append(Warned("history_dates_lost", text, {"dates": len(lost)}))
+    if from_before:
+        text = f"dates of the history that go on from the build before, as theirs do not read: {_listed(from_before)}"
+        warnings.append(Warned("history_dates_from_build_before", text, {"dates": len(from_before)}))
+    return warnings
+
+
+def _listed(why: dict[str, str]) -> str:
+    """The dates, and of the first of them why."""
+    return f"{', '.join(why)} ({next(iter(why.values()))})"
 
 
 def _why_not_taken(
