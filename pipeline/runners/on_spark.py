@@ -155,7 +155,7 @@ class OnSpark:
                     self._take_history_back(build)
                 elif kind == "table":
                     files = self._folder / f"{SCHEMA}.db" / node.alias / "*.parquet"
-                    rows = f"from {parquet.reading([files])}"
+                    rows = f"from ({parquet.rows([files])})"
                     if node.alias not in parquet.TABLES:
                         build.execute(f"create or replace table {node.alias} as {rows}")
                     elif self._is_large(build, rows):
@@ -179,9 +179,7 @@ class OnSpark:
         here = {str(date) for (date,) in build.execute(f"select distinct {DATE} from {HISTORY_TABLE}").fetchall()}
         for date in sorted({*dates} - here):
             files = self.history / f"{DATE}={date}" / "*.parquet"
-            build.execute(
-                f"insert into {HISTORY_TABLE} select {', '.join(HISTORY)} from {parquet.reading([files], by_date=True)}"
-            )
+            build.execute(f"insert into {HISTORY_TABLE} {parquet.rows([files], HISTORY)}")
 
     def _dates(self) -> list[str]:
         """Those in the history."""
@@ -204,7 +202,7 @@ class OnSpark:
             for date in self._dates():
                 files = folder / "predictions" if date == built else self.history / f"{DATE}={date}"
                 parquet.link_date(parquet.files_in(files), folder / HISTORY_TABLE, date)
-        parquet.put_view(build, folder, HISTORY_TABLE, ", ".join(HISTORY))
+        parquet.put_view(build, folder, HISTORY_TABLE, HISTORY)
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -146,7 +146,7 @@ def _why_not_taken(
     missing = next(filter(None, map(why_missing, files)), None)
     if missing:
         return missing
-    rows = f"select {', '.join(HISTORY)} from {parquet.reading(names, by_date=True)}"
+    rows = parquet.rows(names, HISTORY)
     try:
         if not by_date:
             build.execute(f"insert into prediction_history {rows}")

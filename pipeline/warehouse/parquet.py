@@ -30,6 +30,7 @@ HISTORY_TABLE, DATE = "prediction_history", "as_of_date"
 GROUP_ROWS = 8192  # which whoever looks one customer up has to read
 
 NAMED = re.compile(rf"'([^']*/{DATE}=([^/']+)/[^/']+)'")
+DATE_OF_FILE = f"cast(regexp_extract(filename, '.*/{DATE}=([^/]+)/', 1) as date)"
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EXDEV, errno.EMLINK)
 
 FIRST_OF_EACH_FILE = """
@@ -63,31 +64,35 @@ def move_out(build: duckdb.DuckDBPyConnection, folder: Path, rows_a_file: int) -
     for table in TABLES:
         (folder / table).mkdir()
         for number, (first, following) in enumerate(pairwise([*firsts, None])):
-            rows = f"from {table} where customer_id >= $first and ($next is null or customer_id < $next)"
+            part = f"from {table} where customer_id >= $first and ($next is null or customer_id < $next)"
             path = folder / table / f"{number:04}.parquet"
-            build.sql(f"{rows} order by customer_id", params={"first": first, "next": following}).to_parquet(
+            build.sql(f"{part} order by customer_id", params={"first": first, "next": following}).to_parquet(
                 str(path), row_group_size=GROUP_ROWS
             )
         put_view(build, folder, table)
 
 
-def put_view(build: duckdb.DuckDBPyConnection, folder: Path, table: str, columns: str = "*") -> None:
+def put_view(build: duckdb.DuckDBPyConnection, folder: Path, table: str, by_date: Iterable[str] = ()) -> None:
     """Has a view on a table's files in the folder of a build stand in its place, with the same comments."""
     # Each by its name, because of a pattern nobody would notice that a file is gone.
     files = sorted(path for each in _folders(folder / table) for path in files_in(each))
-    source = reading((path.relative_to(folder.parents[1]) for path in files), by_date=table == HISTORY_TABLE)
+    names = (path.relative_to(folder.parents[1]) for path in files)
     comments = build.execute(COMMENTS, {"table": table}).fetchall()
     is_view = build.execute("select 1 from duckdb_views() where view_name = $table", {"table": table}).fetchall()
     build.execute(f"drop {'view' if is_view else 'table'} {table}")
-    build.execute(f"create view {table} as select {columns} from {source}")
+    build.execute(f"create view {table} as {rows(names, by_date)}")
     for what, comment in comments:
         build.execute(f"comment on {what} is {literal(comment)}")
 
 
-def reading(files: Iterable[object], by_date: bool = False) -> str:
-    """What stands behind `from`. Who reads by date names the columns: a folder above may be called `key=value` too."""
-    partitions = f"true, hive_types = {{'{DATE}': date}}" if by_date else "false"
-    return f"read_parquet([{', '.join(map(literal, files))}], hive_partitioning = {partitions})"
+def rows(files: Iterable[object], by_date: Iterable[str] = ()) -> str:
+    """The query for what is in the files, or for these columns of a history.
+
+    DuckDB itself would take folders called `key=value` for columns, those above the warehouse too.
+    """
+    columns = ", ".join(f"{DATE_OF_FILE} as {name}" if name == DATE else name for name in by_date) or "*"
+    names = ", ".join(map(literal, files))
+    return f"select {columns} from read_parquet([{names}], hive_partitioning = false)"
 
 
 def named_by_date(file: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:

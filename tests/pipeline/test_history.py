@@ -187,7 +187,7 @@ def in_files(built: Shop) -> tuple[Shop, Path, Path]:
         published.execute(
             f"copy prediction_history to '{folder}/prediction_history' (format parquet, partition_by (as_of_date))"
         )
-        parquet.put_view(published, folder, "prediction_history", ", ".join(HISTORY))
+        parquet.put_view(published, folder, "prediction_history", HISTORY)
     first, second = sorted((folder / "prediction_history").rglob("*.parquet"))
     return built, first, second
 
@@ -207,9 +207,9 @@ def go_on(shop: Shop, in_links: bool = True) -> tuple[list[str], dict[str, list[
     with duckdb.connect(warehouse.build_file) as build:
         tables = {name for (name,) in build.sql("select table_name from duckdb_tables()").fetchall()}
         assert "last_build" in tables
-        sources = [f"from {parquet.reading(files, by_date=True)}"] if files else []
+        sources = [parquet.rows(files, HISTORY)] if files else []
         sources += ["from prediction_history"] if "prediction_history" in tables else []
-        every = " union all ".join(f"select {', '.join(HISTORY)} {source}" for source in sources)
+        every = " union all ".join(sources)
         dates = dict(build.sql(f"with prediction_history as ({every}) {BY_DATE}").fetchall())
     return [each.code for each in found], dates, files
 
@@ -275,7 +275,7 @@ def test_a_lost_date_is_taken_from_the_files_of_the_build_before_and_rollback_ne
         link.unlink()
         link.symlink_to(target)
     with duckdb.connect(newest / "clv.duckdb", config=parquet.searching(shop.warehouse)) as published:
-        parquet.put_view(published, newest, "prediction_history", ", ".join(HISTORY))
+        parquet.put_view(published, newest, "prediction_history", HISTORY)
 
     kept = newest / files[1].relative_to(before)
     (newest / files[0].relative_to(before)).unlink()
@@ -327,11 +327,11 @@ def refuse_to_show(file: Path) -> Callable[..., os.stat_result]:
 
 def test_a_folder_called_key_is_value_above_the_warehouse_adds_no_column(in_files):
     shop, *_ = in_files
-    moved = Shop(shop.folder / "region=eu")
+    moved = Shop(shop.folder / "region=eu" / "customer_id=x" / "as_of_date=1999-01-01")
     shutil.copytree(shop.warehouse, moved.warehouse, symlinks=True)
     warned, dates, links = go_on(moved)
     assert (warned, dates) == ([], BOTH)
-    assert set(duckdb.sql(f"from {parquet.reading(links)}").columns) == HISTORY.keys() - {"as_of_date"}
+    assert set(duckdb.sql(parquet.rows(links)).columns) == HISTORY.keys() - {"as_of_date"}
     assert shown(moved) == shown(shop)
 
 
