@@ -143,7 +143,7 @@ class _Build:
                 "build", "--fail-fast", "--exclude-resource-type", "unit_test", "--no-write-json",
                 settings=copy, target=engine.target, logs=warehouse.logs, output=engine.output,
                 listener=self._steps.on_node, when_read=wait_for_orders,
-                loaded=True, temporary=str(warehouse.temporary),
+                loaded=True, temporary=str(warehouse.temporary), schema=engine.schema,
             )  # fmt: skip
         results = result.result.results if result.result else []
         waited = sum(self._steps.seconds.values()) - told_before

@@ -36,11 +36,12 @@ _BUILD = (
     "MEMORY",
     "ENGINE",
     "SPARK_MASTER",
+    "SPARK_REMOTE",
     "JSON",
     *_DELIVERY,
     *_MODEL_RUNS,
 )
-_OF_ONE_BUILD = ("AS_OF", "ENGINE", "SPARK_MASTER", "JSON")  # and not of those that the worker makes
+_OF_ONE_BUILD = ("AS_OF", "ENGINE", "SPARK_MASTER", "SPARK_REMOTE", "JSON")  # and not of those that the worker makes
 _WORK = ("SCHEDULE", "TZ", "ON_FAILURE", "ON_WARNING", "QUEUE", "KEEP_UPLOADS", "CONFIG", "CHECK")
 TAKES = {  # which variables each command takes; they are its options, and make's variables
     "build": _BUILD,
@@ -58,10 +59,11 @@ TAKES = {  # which variables each command takes; they are its options, and make'
         "STRICT",
         "ENGINE",
         "SPARK_MASTER",
+        "SPARK_REMOTE",
         "JSON",
         *_MODEL_RUNS,
     ),
-    "inspect": (*_ORDERS, "MAPPING", "IGNORE", "ENGINE", "SPARK_MASTER", "OUT", "JSON"),
+    "inspect": (*_ORDERS, "MAPPING", "IGNORE", "ENGINE", "SPARK_MASTER", "SPARK_REMOTE", "OUT", "JSON"),
     "deliver": (*_DELIVERY, "WAREHOUSE", "JSON"),
     "rollback": ("WAREHOUSE",),
     "register": ("MODEL", *_MODEL_RUNS),
@@ -104,8 +106,9 @@ class Settings:
     unusable. `history_days`: how many days of history are kept; None is all. `strict`: whether what is only odd stops
     the build. `require_box`: whether a wall of the model's box that this system does not offer does. `memory`: what
     DuckDB may hold before it goes on on disk, in its own words: 4GB, 50%. `engine`: what runs the models, one of
-    ENGINES; `spark_master`: where Spark does. `json`: the file that events are written to. `horizon`: days ahead that a
-    trained model values. `discount_rate`: what money loses in a year, 0.10 for 10 %. `deliver_to`: the database that
+    ENGINES; `spark_master`: where Spark does, or `spark_remote`: the address of a server of Spark Connect that does; ""
+    is none. `json`: the file that events are written to. `horizon`: days ahead that a trained model values.
+    `discount_rate`: what money loses in a year, 0.10 for 10 %. `deliver_to`: the database that
     gets what is published; None is none. `schema` and `tables`: where in it, and which. `schedule`: when the worker
     builds by itself, in cron's five fields, and `tz`: in which time zone. `on_failure` and `on_warning`: the command or
     webhook that is told of a build that failed, and of one with warnings. `queue`: the address of the Redis that wakes
@@ -130,6 +133,7 @@ class Settings:
     memory: str = USUAL_MEMORY
     engine: str = "duckdb"
     spark_master: str = "local[*]"
+    spark_remote: str = ""
     json: Path | None = None
     horizon: int = 180
     discount_rate: float = 0.10

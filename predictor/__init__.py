@@ -21,6 +21,8 @@ _HOMES = {
     "open_model": "predictor.model",
     "register": "predictor.registration",
     "score": "predictor.scoring",
+    "import_on_executors_from": "predictor.spark",
+    "probes": "predictor.spark",
     "score_on_spark": "predictor.spark",
     "tell_errors_of_executors": "predictor.spark",
     "weakest_box": "predictor.spark",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import pickle
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
 
 _ASKED = 4  # how many times as many tasks as there are cores ask for the box: each executor gets some
 _SENT = "ModelError on an executor: "
-_STOOD = "clv.walls"  # in a session: the walls that stood wherever the box was tried
+# In the configuration of a session:
+_STOOD = "clv.walls"  # the walls that stood wherever the box was tried
+_PLACE = "clv.predictor"  # the folder that executors import this package from
+_MANY_ROWS = 2**16  # so that each of the partitions that Spark makes by itself, one a core, has some
+
+Batches = Iterable[pa.RecordBatch]
 
 log = logging.getLogger("predictor")
 
@@ -38,8 +44,10 @@ def score_on_spark(features: DataFrame, model: Model, settings: Settings) -> Dat
     needed = {"customer_id", *model.manifest.features}
     schema = ", ".join(["customer_id string", *(f"{name} double" for name in model.manifest.outputs)])
     run = replace(settings, workers=1, temporary=None)  # Spark has a task for each core, and folders of its own
+    session = features.sparkSession
+    scoring = _Scoring(model, run, session.conf.get(_STOOD, "").split())
     return features.select(*(name for name in features.columns if name in needed)).mapInArrow(
-        _Scoring(model, run, features.sparkSession.conf.get(_STOOD, "").split()), schema
+        _sent(scoring, session), schema
     )
 
 
@@ -51,7 +59,7 @@ class _Scoring:
         self._settings = settings
         self._stood = frozenset(stood)
 
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         filled = (batch for batch in batches if batch.num_rows)
         first = next(filled, None)
         if first is None:
@@ -85,13 +93,41 @@ def tell_errors_of_executors(text: str) -> None:
 
 def weakest_box(session: SparkSession) -> Box:
     """The walls that stand on every executor that is there."""
-    tasks = _ASKED * session.sparkContext.defaultParallelism
-    told = session.range(0, tasks, 1, tasks).mapInArrow(_walls_here, "walls string").distinct().collect()
+    told = probes(session).mapInArrow(_sent(_walls_here, session), "walls string").distinct().collect()
     box = Box(frozenset(WALLS).intersection(*(row.walls.split() for row in told)))
     session.conf.set(_STOOD, " ".join(sorted(box.walls)))
     return box
 
 
-def _walls_here(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def probes(session: SparkSession) -> DataFrame:
+    """Some rows, one a task, of which each executor that is there gets some: a session may not know how many cores."""
+    from pyspark.sql.functions import spark_partition_id
+
+    tasks = _ASKED * session.range(_MANY_ROWS).select(spark_partition_id()).distinct().count()
+    return session.range(0, tasks, 1, tasks)
+
+
+def _walls_here(batches: Batches) -> Iterator[pa.RecordBatch]:
     for _ in batches:
         yield pa.record_batch({"walls": [" ".join(sorted(box_here().walls))]})
+
+
+def import_on_executors_from(session: SparkSession, folder: str) -> None:
+    """Says where executors find this package, as plain files: from where they work, or for all of them the same."""
+    session.conf.set(_PLACE, folder)
+
+
+def _sent(function: Callable[[Batches], Iterator[pa.RecordBatch]], session: SparkSession) -> Callable[[Batches], Any]:
+    """The function for executors, whose Python cannot load it before it is told where this package is."""
+    place = session.conf.get(_PLACE)
+    pickled = pickle.dumps(function)
+
+    def run(batches: Batches) -> Iterator[pa.RecordBatch]:
+        import pickle  # all that it names it brings along: nothing of this module, which is still to be found
+        import sys
+
+        if place not in sys.path:
+            sys.path.insert(0, place)
+        yield from pickle.loads(pickled)(batches)
+
+    return run

@@ -15,16 +15,24 @@ from predictor.options import PREFIX
 def stop_where_it_cannot_run(command: str, settings: Settings, given: dict[str, Any]) -> None:
     """Raises ClvError: before orders are fetched, which may take long."""
     if settings.engine == "spark":
+        if settings.spark_remote and "SPARK_MASTER" in given:
+            raise UsageError(
+                f"SPARK_MASTER={settings.spark_master} and SPARK_REMOTE={settings.spark_remote} both say where Spark "
+                f"runs. To have the server do it, type: {command_line(command, settings, SPARK_MASTER='')}"
+            )
         stop_unless_installed("spark")
-        from pipeline.runners.spark_session import stop_without_java
+        if not settings.spark_remote:
+            from pipeline.runners.spark_session import stop_without_java
 
-        stop_without_java()
+            stop_without_java()
         return
     meant = None
     if isinstance(settings.orders, CatalogTable):
         meant = f"ORDERS={settings.orders} is a table of Spark's"
     elif "SPARK_MASTER" in given:
         meant = f"SPARK_MASTER={settings.spark_master} says where Spark runs"
+    elif settings.spark_remote:
+        meant = f"SPARK_REMOTE={settings.spark_remote} says where Spark runs"
     if meant:
         typed = command_line(command, settings, ENGINE="spark")
         raise UsageError(f"{meant}, and without ENGINE=spark it is DuckDB that does. To have Spark run, type: {typed}")

@@ -12,7 +12,7 @@ from pipeline.settings import ROOT, short
 NEEDS = {  # by the command, or by the engine, that is asked for
     "train": ("scikit-learn", "threadpoolctl", "matplotlib"),
     "sql": ("duckdb-cli",),
-    "spark": ("dbt-spark", "pyspark", "pandas"),
+    "spark": ("dbt-spark", "pyspark", "grpcio-status", "pandas"),
 }
 
 

@@ -9,7 +9,10 @@ from typing import Any
 def plain(error: Exception) -> str:
     """The first line of what Spark or its Java says, without codes."""
     java: Any = getattr(error, "java_exception", None)
-    said = str(java.getMessage() if java else error).strip().partition("\n")[0]
+    said = str(java.getMessage() if java else error).strip()
+    if of_the_connection := re.search(r'details = "(.*)"', said):
+        return of_the_connection[1].rpartition("last error: ")[2].rstrip(".") + "."
+    said = said.partition("\n")[0]
     return re.sub(r"^\[[A-Z_.]+\] | SQLSTATE: \w+$", "", said)
 
 

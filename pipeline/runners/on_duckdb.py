@@ -20,10 +20,11 @@ from pipeline.warehouse.folder import Warehouse
 
 
 class OnDuckDB:
-    """Where dbt runs the models; `output` is that of profiles.yml, `name` is what build_info says."""
+    """Where dbt runs the models: `output` of profiles.yml, in `schema`; `name` is what build_info says."""
 
     output = "duckdb"
     name = "duckdb"
+    schema = "main"
     rows_of = None  # Spark's tables are not DuckDB's
     history = None  # goes on in the build file
 

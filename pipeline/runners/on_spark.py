@@ -6,7 +6,6 @@ published need not know which engine made it. Spark's own catalog and files last
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -19,12 +18,13 @@ import duckdb
 import predictor
 from pipeline import orders
 from pipeline.address import CatalogTable
-from pipeline.engines.spark_messages import words_of_executors_python
+from pipeline.engines.spark_messages import plain, words_of_executors_python
 from pipeline.engines.sql import literal
 from pipeline.errors import ClvError
 from pipeline.orders_file import mapping, plain_errors
 from pipeline.runners import spark_tables
-from pipeline.runners.spark_session import SCHEMA, let_dbt_use, start
+from pipeline.runners.spark_connect import SparkServer
+from pipeline.runners.spark_session import OwnSpark, let_dbt_use
 from pipeline.settings import Settings
 from pipeline.warehouse import parquet
 from pipeline.warehouse.folder import Warehouse
@@ -47,14 +47,22 @@ class OnSpark:
         self._settings = settings
         self._warehouse = warehouse
         self.target = warehouse.target / "spark"
-        self._folder = warehouse.temporary / "spark"
+        log = log or warehouse.logs / "spark.log"
+        self._spark: OwnSpark | SparkServer = (
+            SparkServer(settings.spark_remote, warehouse.folder, warehouse.temporary)
+            if settings.spark_remote
+            else OwnSpark(settings.spark_master, settings.memory, warehouse.temporary, log)
+        )
+        self.schema = self._spark.schema
+        self._folder = self._spark.folder
+        self._tables = self._folder / "tables"
         self.history = self._folder / HISTORY_TABLE
-        self._log = log or warehouse.logs / "spark.log"
+        self._log = self._spark.log
         self._started = False
 
     @cached_property
     def _session(self) -> SparkSession:
-        session = start(self._settings.spark_master, self._settings.memory, self._folder, self._log)
+        session = self._spark.start()
         self._started = True
         return session
 
@@ -73,9 +81,12 @@ class OnSpark:
         try:
             box = predictor.weakest_box(session)
         except PySparkException as error:
-            why = words_of_executors_python(str(error))
-            raise ClvError(f"Spark cannot run the project's Python on its executors: {why} See {self._log}.") from None
-        if not self._settings.spark_master.startswith("local"):
+            why = words_of_executors_python(str(error)) or plain(error)
+            raise ClvError(
+                f"Spark cannot run the project's Python on its executors: {why} See {self._log}. "
+                "Name one that is there, with this project's packages: export PYSPARK_PYTHON=/path/to/.venv/bin/python"
+            ) from None
+        if not self._spark.shares_our_disk:
             spark_tables.stop_unless_shared(session, self._folder / "shared", self._log)
         return box
 
@@ -85,7 +96,7 @@ class OnSpark:
     def give(self, build: duckdb.DuckDBPyConnection, **values: str) -> None:
         """A view may ask no variable of a session, but it may ask another view."""
         columns = ", ".join(f"{value} as {name}" for name, value in values.items())
-        self._session.sql(f"create or replace view {SCHEMA}.session_values as select {columns}")
+        self._session.sql(f"create or replace view {self.schema}.session_values as select {columns}")
 
     def rows(self, build: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:
         """They are brought into memory. Raises ClvError where Spark cannot."""
@@ -106,10 +117,10 @@ class OnSpark:
 
     def bring_orders(self, source: orders.Source) -> None:
         """Reads the orders into the build file, by the same reader as on DuckDB, and hands them to Spark."""
-        let_dbt_use(self._session)
+        let_dbt_use(self._session, self._spark.remote)
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._session.sql(f"create schema {SCHEMA}")
-        self._session.sql(f"use {SCHEMA}")
+        self._session.sql(f"create schema {self.schema} location {literal(self._tables)}")
+        self._session.sql(f"use {self.schema}")
         with self._warehouse.open_build() as build:
             with plain_errors():
                 orders.load(build, _ORDERS, source, mapping(self._settings), self._warehouse.folder)
@@ -124,13 +135,13 @@ class OnSpark:
     def _bring(self, build: duckdb.DuckDBPyConnection, table: str, rows: str) -> None:
         file = self._folder / f"{table}.parquet"
         build.execute(f"copy ({rows}) to {literal(file)} (format parquet)")
-        self._session.sql(f"create table {SCHEMA}.{table} using parquet location {literal(file)}")
+        self._session.sql(f"create table {self.schema}.{table} using parquet location {literal(file)}")
 
     def _bring_history(self, build: duckdb.DuckDBPyConnection, is_there: bool) -> None:
         """A table with a partition a date: this build's date replaces its own, and the reports read the others."""
         columns = {name: "string" if kind == "varchar" else kind for name, kind in HISTORY.items()}
         self._session.sql(
-            f"create table {SCHEMA}.{HISTORY_TABLE} ({', '.join(f'{name} {kind}' for name, kind in columns.items())}) "
+            f"create table {self.schema}.{HISTORY_TABLE} ({', '.join(f'{name} {kind}' for name, kind in columns.items())}) "
             f"using parquet partitioned by ({DATE}) location {literal(self.history)}"
         )
         if is_there:
@@ -139,7 +150,7 @@ class OnSpark:
                 f"(format parquet, partition_by ({DATE}), overwrite_or_ignore)"
             )
         if self.history.exists():
-            self._session.sql(f"alter table {SCHEMA}.{HISTORY_TABLE} recover partitions")
+            self._session.sql(f"alter table {self.schema}.{HISTORY_TABLE} recover partitions")
 
     def take_back(self, results: list[Any]) -> None:
         """What dbt made, in the order in which it did, into the build file: rows, views and descriptions."""
@@ -150,11 +161,11 @@ class OnSpark:
                     continue
                 kind = node.config.materialized
                 if kind == "view":
-                    build.execute(f"create or replace view {node.alias} as {node.compiled_code}")
+                    build.execute(f"create or replace view {node.alias} as {self._on_duckdb(node.compiled_code)}")
                 elif kind == "incremental":
                     self._take_history_back(build)
                 elif kind == "table":
-                    files = self._folder / f"{SCHEMA}.db" / node.alias / "*.parquet"
+                    files = self._tables / node.alias / "*.parquet"
                     rows = f"from ({parquet.rows([files])})"
                     if node.alias not in parquet.TABLES:
                         build.execute(f"create or replace table {node.alias} as {rows}")
@@ -164,6 +175,10 @@ class OnSpark:
                     else:
                         build.execute(f"create or replace table {node.alias} as {rows} order by customer_id")
                 _describe(build, node, "view" if kind == "view" else "table")
+
+    def _on_duckdb(self, query: str) -> str:
+        """The query of a view, which means the same on both engines but for the schema."""
+        return query.replace(f"{self.schema}.", f"{OwnSpark.schema}.")
 
     def _is_large(self, build: duckdb.DuckDBPyConnection, rows: str) -> bool:
         ((customers,),) = build.execute(f"select count(*) {rows}").fetchall()
@@ -183,7 +198,7 @@ class OnSpark:
 
     def _dates(self) -> list[str]:
         """Those in the history."""
-        partitions = self.ask(f"show partitions {SCHEMA}.{HISTORY_TABLE}")
+        partitions = self.ask(f"show partitions {self.schema}.{HISTORY_TABLE}")
         return [partition.partition("=")[2] for (partition,) in partitions]
 
     def _built(self, build: duckdb.DuckDBPyConnection) -> str:
@@ -196,7 +211,7 @@ class OnSpark:
         with spark_tables.plain_errors("Spark could not write what is to be published", self._log):
             for table in parquet.TABLES:
                 spark_tables.write_sorted(
-                    self._session.table(f"{SCHEMA}.{table}"), folder / table, self._folder / "sorted", rows_a_file
+                    self._session.table(f"{self.schema}.{table}"), folder / table, self._folder / "sorted", rows_a_file
                 )
                 parquet.put_view(build, folder, table)
             for date in self._dates():
@@ -209,20 +224,13 @@ class OnSpark:
         try:
             yield
         except Exception:
-            self._stop_where_java_has_ended()
+            if self._started:
+                self._spark.stop_where_gone(self._session)
             raise
         finally:
             if self._started:
-                with suppress(Exception):  # where Java has ended, what the build says of that counts
-                    self._session.stop()
-
-    def _stop_where_java_has_ended(self) -> None:
-        if not self._started:
-            return
-        java = self._session.sparkContext._gateway.proc
-        with suppress(subprocess.TimeoutExpired):
-            java.wait(1)  # its connections are closed before it is gone
-            raise ClvError(f"Spark's Java has ended, perhaps for want of memory (MEMORY=). See {self._log}.")
+                with suppress(Exception):  # where Spark is gone, what the build says of that counts
+                    self._spark.end(self._session)
 
 
 def _describe(build: duckdb.DuckDBPyConnection, node: Any, kind: str) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import predictor
 from pipeline.address import CatalogTable
 from pipeline.engines.spark_messages import plain
 from pipeline.errors import ClvError
@@ -20,11 +21,10 @@ if TYPE_CHECKING:
 
 LARGE = 100_000  # rows, above which a sample shows as much
 _BATCH = 65_536  # rows that are in memory at a time
-_PROBES = 4  # times as many files as there are cores: each executor writes some
 
 
 @contextmanager
-def rows_of(session: SparkSession, table: CatalogTable, folder: Path, log: Path) -> Iterator[pa.RecordBatchReader]:
+def rows_of(session: SparkSession, table: CatalogTable, folder: Path, log: str) -> Iterator[pa.RecordBatchReader]:
     """All rows of a table; the files in `folder`, a new one, are gone afterwards. Raises ClvError."""
     try:
         with plain_errors(f"Spark cannot read {table}", log):
@@ -37,7 +37,7 @@ def rows_of(session: SparkSession, table: CatalogTable, folder: Path, log: Path)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def sample_of(session: SparkSession, table: CatalogTable, log: Path) -> CatalogTable:
+def sample_of(session: SparkSession, table: CatalogTable, log: str) -> CatalogTable:
     """Some rows from all over a large table, the same ones while it does not change; a small one itself."""
     with plain_errors(f"Spark cannot read {table}", log):
         ((rows,),) = session.sql(f"select count(*) from {table.name}").collect()
@@ -58,11 +58,10 @@ def write_sorted(rows: DataFrame, folder: Path, scratch: Path, rows_a_file: int)
     shutil.rmtree(scratch)
 
 
-def stop_unless_shared(session: SparkSession, folder: Path, log: Path) -> None:
+def stop_unless_shared(session: SparkSession, folder: Path, log: str) -> None:
     """Raises ClvError where executors cannot write to `folder`, a new one, or what one writes is not found here."""
-    files = _PROBES * session.sparkContext.defaultParallelism
     with plain_errors("Spark's executors cannot write to the warehouse, which all machines have to share", log):
-        _written(session.range(0, files, 1, files), folder)
+        _written(predictor.probes(session), folder)
     shutil.rmtree(folder)
 
 
@@ -86,7 +85,7 @@ def _written(rows: DataFrame, folder: Path, rows_a_group: int = 2**31 - 1) -> Fi
 
 
 @contextmanager
-def plain_errors(what: str, log: Path) -> Iterator[None]:
+def plain_errors(what: str, log: str) -> Iterator[None]:
     """Raises what Spark says as a ClvError that begins with `what` has come of it."""
     from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException

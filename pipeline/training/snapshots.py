@@ -105,6 +105,7 @@ def open_orders(
         output=engine.output,
         loaded=True,
         training=True,
+        schema=engine.schema,
     )
     if not done.success:
         raise explain(done, settings, scratch, lasting.logs / "dbt.log", engine.ask, "train")

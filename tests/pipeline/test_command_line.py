@@ -77,6 +77,7 @@ def test_spark_is_not_asked_for_in_vain(tmp_path, monkeypatch, capsys):
     table = "table:shop.lines"
     for command, variable, value, instead in [
         ("build", "SPARK_MASTER", "local[2]", f"make build WAREHOUSE={tmp_path} ENGINE=spark SPARK_MASTER='local[2]'"),
+        ("train", "SPARK_REMOTE", "sc://x:1", f"make train WAREHOUSE={tmp_path} ENGINE=spark SPARK_REMOTE=sc://x:1"),
         ("build", "ORDERS", table, f"make build ORDERS={table} WAREHOUSE={tmp_path} ENGINE=spark"),
         ("inspect", "ORDERS", table, f"make inspect ORDERS={table} ENGINE=spark"),
         ("train", "ORDERS", table, f"make train ORDERS={table} WAREHOUSE={tmp_path} ENGINE=spark"),
@@ -90,6 +91,19 @@ def test_spark_is_not_asked_for_in_vain(tmp_path, monkeypatch, capsys):
         assert told.startswith(f"{variable}={value} ") and told.endswith(f": {instead}")
         assert run("sh", "-c", instead.replace("make", "make -n")).returncode == 0
     assert not list(tmp_path.iterdir())
+
+
+def test_the_address_of_a_server_of_spark_connect_is_one_and_alone_and_holds_no_secret(typed, tmp_path):
+    both = typed("build", ENGINE="spark", SPARK_MASTER="local[2]", SPARK_REMOTE="sc://x", WAREHOUSE=str(tmp_path))
+    assert both.status == 2 and both.stderr.startswith("SPARK_MASTER=local[2] and SPARK_REMOTE=sc://x both say where")
+    typed_next = f"make build WAREHOUSE={tmp_path} ENGINE=spark SPARK_MASTER='' SPARK_REMOTE=sc://x"
+    assert both.stderr.strip().endswith(f": {typed_next}")
+    for text in ("host:15002", "local[2]", "sc://", "sc://host/path"):
+        wrong = typed("build", ENGINE="spark", SPARK_REMOTE=text)
+        assert wrong.status == 2 and wrong.stderr.strip().endswith("Write SPARK_REMOTE=sc://host:15002")
+    secret = typed("build", ENGINE="spark", SPARK_REMOTE="sc://host:443/;use_ssl=true;token=hunter2")
+    assert secret.status == 2 and "export SPARK_CONNECT_AUTHENTICATE_TOKEN=" in secret.stderr
+    assert "hunter2" not in secret.stderr
 
 
 @pytest.mark.parametrize("name", ["orders$(shell touch owned).csv", "pri$e.csv", "two  words.csv", 'it\'s "#1";\\.csv'])

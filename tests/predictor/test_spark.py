@@ -10,6 +10,7 @@ import pytest
 
 import predictor
 from predictor.sandbox.box import WALLS
+from predictor.settings import PROJECT
 from tests.predictor.conftest import features
 
 TWICE = "class Model:\n    def predict(self, x):\n        return x[:, 2] * 2"
@@ -22,7 +23,7 @@ class Frame:
     def __init__(self, table, stood=""):
         self._table = table
         self.columns = table.column_names
-        self.sparkSession = SimpleNamespace(conf={"clv.walls": stood})
+        self.sparkSession = SimpleNamespace(conf={"clv.walls": stood, "clv.predictor": str(PROJECT)})
 
     def select(self, *names):
         return Frame(self._table.select(names))

@@ -30,7 +30,7 @@ def model(dbt, session):
     training = value_model.manifest.training
     answered = value_model.manifest.outputs
     columns = [
-        "customer_id",
+        "cast(customer_id as string) as customer_id",  # what comes through Spark Connect is one with a collation
         "predicted_clv",
         *(name if name in answered else f"cast(null as double) as {name}" for name in FURTHER_OUTPUTS),
         f"{as_sql(training.get('horizon_days'), 'bigint')} as horizon_days",
