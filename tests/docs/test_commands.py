@@ -22,7 +22,7 @@ from tests.docs.markdown import DOCS, PAGES, ROOT, blocks, code, commands, name,
 
 SHOWN = {f"{name(page)}: {' '.join(words)}": words for page in PAGES for words in commands(page)}
 METHODS = {"POST": "post", "PUT": "put", "DELETE": "delete"}
-OF_OTHERS = {".", "dbt", "export", "pip", "pyenv", "spark-class", "venv"}
+OF_OTHERS = {".", "dbt", "export", "pip", "pyenv", "spark-class", "start-connect-server.sh", "venv"}
 
 
 @pytest.mark.parametrize("words", SHOWN.values(), ids=SHOWN.keys())

@@ -84,7 +84,7 @@ def test_a_server_makes_the_same_tables_and_keeps_nothing_of_a_build_even_of_one
     given: dict[str, Any] = {"MODEL": str(model), "MODEL_MANIFESTS": str(tmp_path / "manifests")}
     on_duckdb.run("register", **given)
     told = [on_duckdb.run(status=1, **given), on_spark.run(status=1, **on_server, **given)]
-    assert "no value for one who spent 20" in told[0] and "customer 'b'" in told[0]
+    assert "no value for one who spent 20" in told[0]
     assert told[0].replace(str(on_duckdb.folder), "") == told[1].replace(str(on_spark.folder), "")
     assert schemas_at(remote) == "default"
 
