@@ -139,9 +139,9 @@ class OnSpark:
 
     def _bring_history(self, build: duckdb.DuckDBPyConnection, is_there: bool) -> None:
         """A table with a partition a date: this build's date replaces its own, and the reports read the others."""
-        columns = {name: "string" if kind == "varchar" else kind for name, kind in HISTORY.items()}
+        columns = ", ".join(f"{name} {'string' if kind == 'varchar' else kind}" for name, kind in HISTORY.items())
         self._session.sql(
-            f"create table {self.schema}.{HISTORY_TABLE} ({', '.join(f'{name} {kind}' for name, kind in columns.items())}) "
+            f"create table {self.schema}.{HISTORY_TABLE} ({columns}) "
             f"using parquet partitioned by ({DATE}) location {literal(self.history)}"
         )
         if is_there:
