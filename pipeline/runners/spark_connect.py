@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import predictor
 from pipeline.engines.spark_messages import plain
 from pipeline.errors import ClvError
-from pipeline.runners.spark_session import APP, OF_EVERY_SESSION, UNPACKED, packed, prepare
+from pipeline.runners.spark_session import OF_EVERY_SESSION, UNPACKED, packed, prepare
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -54,11 +54,8 @@ class SparkServer:
             session.client.set_retry_policies([])
             self._stop_at_another_version(session.version)
             session.client.set_retry_policies([DefaultPolicy(**_PATIENCE)])
-            asked = OF_EVERY_SESSION | {
-                "spark.app.name": APP,
-                "spark.sql.execution.pyspark.python": os.environ["PYSPARK_PYTHON"],
-            }
-            for name, value in asked.items():
+            python = {"spark.sql.execution.pyspark.python": os.environ["PYSPARK_PYTHON"]}
+            for name, value in (OF_EVERY_SESSION | python).items():
                 session.conf.set(name, value)
             session.addArtifacts(f"{packed(self.folder).as_uri()}#{UNPACKED}", archive=True)
         except PySparkException as error:

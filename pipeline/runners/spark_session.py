@@ -23,7 +23,6 @@ from pipeline.settings import ROOT
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-APP = "customer-lifetime-value"
 LOWEST_JAVA = 17
 UNPACKED = "project"  # the folder in which each executor finds the package predictor, beside where it works
 # Left to itself, Java interprets long methods, as what Spark writes for `base_orders` is, and compiles in full what has
@@ -72,7 +71,7 @@ class OwnSpark:
         from pyspark.sql import SparkSession
 
         conf = SparkConf().setAll(list(self._configuration().items())).setMaster(self._master)
-        conf.setAppName(APP)
+        conf.setAppName("customer-lifetime-value")
         try:
             with open(self.log, "w") as output:
                 gateway = launch_gateway(conf, {"stdout": output, "stderr": output})
