@@ -242,6 +242,8 @@ def _listening(settings: Settings) -> Iterator[Listener]:
 
 def _settings(given: dict[str, Any]) -> Settings:
     """The settings from what was given, by variable."""
+    if given.get("ENGINE") != "spark":  # SPARK_REMOTE is pyspark's too: a notebook's, or one with a token in it
+        given = {name: value for name, value in given.items() if name != "SPARK_REMOTE"}
     fields = {name.lower(): value for name, value in given.items() if hasattr(Settings, name.lower())}
     runs = {name: value for name, value in given.items() if name.lower() not in fields}
     return Settings(**fields, predictor=predictor.Settings.from_variables(runs))

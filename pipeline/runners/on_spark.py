@@ -6,6 +6,7 @@ published need not know which engine made it. Spark's own catalog and files last
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -49,11 +50,10 @@ class OnSpark:
         self.target = warehouse.target / "spark"
         log = log or warehouse.logs / "spark.log"
         self._spark: OwnSpark | SparkServer = (
-            SparkServer(settings.spark_remote, warehouse.folder, warehouse.temporary)
+            SparkServer(settings.spark_remote, warehouse.temporary, log.with_suffix(".server"))
             if settings.spark_remote
             else OwnSpark(settings.spark_master, settings.memory, warehouse.temporary, log)
         )
-        self.schema = self._spark.schema
         self._folder = self._spark.folder
         self._tables = self._folder / "tables"
         self.history = self._folder / HISTORY_TABLE
@@ -65,6 +65,10 @@ class OnSpark:
         session = self._spark.start()
         self._started = True
         return session
+
+    @property
+    def schema(self) -> str:
+        return self._spark.schema
 
     @property
     def name(self) -> str:
@@ -91,12 +95,21 @@ class OnSpark:
         return box
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in self._session.sql(sql).collect()]
+        with self._plain_refusal(sql):
+            return [tuple(row) for row in self._session.sql(sql).collect()]
+
+    def _run(self, statement: str) -> None:
+        with self._plain_refusal(statement):
+            self._session.sql(statement)
+
+    def _plain_refusal(self, sql: str) -> AbstractContextManager[None]:
+        """Raises ClvError where Spark refuses what is asked of it."""
+        return spark_tables.plain_errors(f"{self._spark.place} refuses “{textwrap.shorten(sql, 80)}”", self._log)
 
     def give(self, build: duckdb.DuckDBPyConnection, **values: str) -> None:
         """A view may ask no variable of a session, but it may ask another view."""
         columns = ", ".join(f"{value} as {name}" for name, value in values.items())
-        self._session.sql(f"create or replace view {self.schema}.session_values as select {columns}")
+        self._run(f"create or replace view {self.schema}.session_values as select {columns}")
 
     def rows(self, build: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:
         """They are brought into memory. Raises ClvError where Spark cannot."""
@@ -119,8 +132,8 @@ class OnSpark:
         """Reads the orders into the build file, by the same reader as on DuckDB, and hands them to Spark."""
         let_dbt_use(self._session, self._spark.remote)
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._session.sql(f"create schema {self.schema} location {literal(self._tables)}")
-        self._session.sql(f"use {self.schema}")
+        self._run(f"create schema {self.schema} location {literal(self._tables)}")
+        self._run(f"use {self.schema}")
         with self._warehouse.open_build() as build:
             with plain_errors():
                 orders.load(build, _ORDERS, source, mapping(self._settings), self._warehouse.folder)
@@ -135,12 +148,12 @@ class OnSpark:
     def _bring(self, build: duckdb.DuckDBPyConnection, table: str, rows: str) -> None:
         file = self._folder / f"{table}.parquet"
         build.execute(f"copy ({rows}) to {literal(file)} (format parquet)")
-        self._session.sql(f"create table {self.schema}.{table} using parquet location {literal(file)}")
+        self._run(f"create table {self.schema}.{table} using parquet location {literal(file)}")
 
     def _bring_history(self, build: duckdb.DuckDBPyConnection, is_there: bool) -> None:
         """A table with a partition a date: this build's date replaces its own, and the reports read the others."""
         columns = ", ".join(f"{name} {'string' if kind == 'varchar' else kind}" for name, kind in HISTORY.items())
-        self._session.sql(
+        self._run(
             f"create table {self.schema}.{HISTORY_TABLE} ({columns}) "
             f"using parquet partitioned by ({DATE}) location {literal(self.history)}"
         )
@@ -150,7 +163,7 @@ class OnSpark:
                 f"(format parquet, partition_by ({DATE}), overwrite_or_ignore)"
             )
         if self.history.exists():
-            self._session.sql(f"alter table {self.schema}.{HISTORY_TABLE} recover partitions")
+            self._run(f"alter table {self.schema}.{HISTORY_TABLE} recover partitions")
 
     def take_back(self, results: list[Any]) -> None:
         """What dbt made, in the order in which it did, into the build file: rows, views and descriptions."""

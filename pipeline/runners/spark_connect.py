@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import re
 import uuid
 import warnings
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import predictor
 from pipeline.engines.spark_messages import plain
 from pipeline.errors import ClvError
 from pipeline.runners.spark_session import OF_EVERY_SESSION, UNPACKED, packed, prepare
+from pipeline.runners.spark_tables import plain_errors
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -27,17 +30,28 @@ class SparkServer:
     """As OwnSpark. The tables have a schema of their own in the server's catalog, which others use meanwhile.
 
     Neither it nor the folder is ever used twice: what a build that was killed has begun, the server still does.
+    `name_file` keeps what the warehouse's schemas are known by: a path may be that of another machine's, too.
     """
 
     shares_our_disk = False
 
-    def __init__(self, address: str, warehouse: Path, temporary: Path):
+    def __init__(self, address: str, temporary: Path, name_file: Path):
         self._address = address
-        self._of_this_warehouse = f"clv_{hashlib.sha256(bytes(warehouse)).hexdigest()[:12]}_"
-        self.schema = self._of_this_warehouse + uuid.uuid4().hex[:12]
-        self.folder = temporary / self.schema
+        self._name_file = name_file
+        self._of_this_build = uuid.uuid4().hex[:12]
+        self.folder = temporary / f"clv_{self._of_this_build}"
+        self.place = f"The Spark at SPARK_REMOTE={address}"
         self.log = f"the log of {address}"
         self.remote: Mapping[str, str] = {"spark.remote": address}
+
+    @cached_property
+    def schema(self) -> str:
+        """Only for the holder of the warehouse's lock."""
+        name = self._name_file.read_text() if self._name_file.exists() else ""
+        if not re.fullmatch("[0-9a-f]{12}", name):
+            name = uuid.uuid4().hex[:12]
+            self._name_file.write_text(name)
+        return f"clv_{name}_{self._of_this_build}"
 
     def start(self) -> SparkSession:
         """Raises ClvError where no server answers, or one that cannot be used."""
@@ -49,6 +63,7 @@ class SparkServer:
         from pyspark.sql import SparkSession
         from pyspark.sql.connect.client.retries import DefaultPolicy
 
+        session = None
         try:
             session = SparkSession.builder.remote(self._address).create()
             session.client.set_retry_policies([])
@@ -58,13 +73,18 @@ class SparkServer:
             for name, value in (OF_EVERY_SESSION | python).items():
                 session.conf.set(name, value)
             session.addArtifacts(f"{packed(self.folder).as_uri()}#{UNPACKED}", archive=True)
-        except PySparkException as error:
+            predictor.import_on_executors_from(session, UNPACKED)
+            self._drop_schemas(session)
+        except BaseException as error:
+            if session:
+                session.client.set_retry_policies([])
+                session.stop()
+            if not isinstance(error, PySparkException):
+                raise
             raise ClvError(
                 f"SPARK_REMOTE={self._address} is no server of Spark Connect that can be used: {plain(error)} "
                 f"To start one, type on its machine: {self._command()}"
             ) from None
-        predictor.import_on_executors_from(session, UNPACKED)
-        self._drop(session, f"{self._of_this_warehouse}*")
         return session
 
     def _stop_at_another_version(self, version: str) -> None:
@@ -81,8 +101,8 @@ class SparkServer:
     def _command(self) -> str:
         import pyspark
 
-        _, colon, port = self._address.removeprefix("sc://").partition("/")[0].rpartition(":")
-        other = f" --conf spark.connect.grpc.binding.port={port}" if colon and port != str(_USUAL_PORT) else ""
+        port = urlsplit(self._address).port or _USUAL_PORT
+        other = f" --conf spark.connect.grpc.binding.port={port}" if port != _USUAL_PORT else ""
         return f"{pyspark.__path__[0]}/sbin/start-connect-server.sh{other}"
 
     def stop_where_gone(self, session: SparkSession) -> None:
@@ -92,16 +112,21 @@ class SparkServer:
             session.conf.get("spark.sql.ansi.enabled")
         except Exception as error:
             raise ClvError(
-                f"The Spark at SPARK_REMOTE={self._address} is gone, or has ended the session: {plain(error)} "
+                f"{self.place} is gone, or has ended the session: {plain(error)} "
                 f"See its log. To start it again, type on its machine: {self._command()}"
             ) from None
 
     def end(self, session: SparkSession) -> None:
         try:
-            self._drop(session, self.schema)
+            self._drop_schemas(session)
         finally:
             session.stop()
 
-    def _drop(self, session: SparkSession, schemas: str) -> None:
-        for (name,) in session.sql(f"show schemas like '{schemas}'").collect():
-            session.sql(f"drop schema if exists {name} cascade")
+    def _drop_schemas(self, session: SparkSession) -> None:
+        """Those of this warehouse, where one was ever named."""
+        if not self._name_file.exists():
+            return
+        of_this_warehouse = self.schema.removesuffix(self._of_this_build)
+        with plain_errors(f"{self.place} refuses to drop the schemas {of_this_warehouse}*", self.log):
+            for (name,) in session.sql(f"show schemas like '{of_this_warehouse}*'").collect():
+                session.sql(f"drop schema if exists {name} cascade")

@@ -41,6 +41,8 @@ _COMPILING = " ".join(
 OF_EVERY_SESSION = {
     "spark.sql.ansi.enabled": "true",  # without it, what does not fit its type is null, and nobody is told
     "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
+    "spark.sql.files.ignoreCorruptFiles": "false",  # with either of these two, rows are missing, and nobody is told
+    "spark.sql.files.ignoreMissingFiles": "false",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.timestampType": "TIMESTAMP_NTZ",  # what `timestamp` is on DuckDB
 }
@@ -49,8 +51,9 @@ OF_EVERY_SESSION = {
 class OwnSpark:
     """A Spark of the build's own, with a catalog of its own, on this machine or a cluster: both end with the build.
 
-    `schema` holds the tables, `folder` their files; `remote` is what a builder of sessions has to be told to find this
-    one. `log` is the file that Spark logs to. Whoever starts it has seen to it that there is a Java.
+    `place` is what errors call it; `schema` holds the tables, `folder` their files; `remote` is what a builder of
+    sessions has to be told to find this one. `log` is the file that Spark logs to. Whoever starts it has seen to it
+    that there is a Java.
     """
 
     schema = "main"
@@ -60,6 +63,7 @@ class OwnSpark:
         self._master = master
         self._memory = memory
         self.folder = temporary / "spark"
+        self.place = f"The Spark of SPARK_MASTER={master}"
         self.log = str(log)
         self.shares_our_disk = master.startswith("local")
 

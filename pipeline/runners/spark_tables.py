@@ -75,8 +75,10 @@ def _written(rows: DataFrame, folder: Path, rows_a_group: int = 2**31 - 1) -> Fi
     writer = rows.observe(written, count(lit(1)).alias("rows")).write
     writer.option("parquet.block.row.count.limit", rows_a_group).parquet(str(folder), compression="snappy")
     # Spark writes moments in nanoseconds, of which 64 bits hold three centuries: read so, others would wrap around.
-    found = dataset(folder, format=ParquetFileFormat(coerce_int96_timestamp_unit="us"))
-    if (here := found.count_rows()) != (all_rows := written.get["rows"]):
+    of_files = ParquetFileFormat(coerce_int96_timestamp_unit="us")
+    found = dataset(folder, format=of_files) if folder.exists() else None
+    here, all_rows = found.count_rows() if found else 0, written.get["rows"]
+    if found is None or here != all_rows:
         raise ClvError(
             f"Spark's executors wrote {all_rows:,} rows to {folder}, and {here:,} are there: it has to be on a file "
             "system that all machines share. Choose a folder there: WAREHOUSE=folder, for make inspect TMPDIR=folder."

@@ -68,7 +68,8 @@ class Warehouse:
 
     def _stop_at_links(self) -> None:
         """Raises ClvError where a link would have something written, or removed, in another place."""
-        logs = (self.logs / name for name in ("dbt.log", "model.log", "spark.log", self.training_log.name))
+        spark = (f"{name}.{kind}" for name in ("spark", self.training_log.stem) for kind in ("log", "server"))
+        logs = (self.logs / name for name in ("dbt.log", "model.log", *spark))
         reports = (self.folder / f"training_report.{kind}" for kind in ("html", "json"))
         for path in (self.builds, self.logs, self.target, self.temporary, self.training, *logs, *reports):
             if path.is_symlink():

@@ -77,7 +77,6 @@ def test_spark_is_not_asked_for_in_vain(tmp_path, monkeypatch, capsys):
     table = "table:shop.lines"
     for command, variable, value, instead in [
         ("build", "SPARK_MASTER", "local[2]", f"make build WAREHOUSE={tmp_path} ENGINE=spark SPARK_MASTER='local[2]'"),
-        ("train", "SPARK_REMOTE", "sc://x:1", f"make train WAREHOUSE={tmp_path} ENGINE=spark SPARK_REMOTE=sc://x:1"),
         ("build", "ORDERS", table, f"make build ORDERS={table} WAREHOUSE={tmp_path} ENGINE=spark"),
         ("inspect", "ORDERS", table, f"make inspect ORDERS={table} ENGINE=spark"),
         ("train", "ORDERS", table, f"make train ORDERS={table} WAREHOUSE={tmp_path} ENGINE=spark"),
@@ -98,12 +97,23 @@ def test_the_address_of_a_server_of_spark_connect_is_one_and_alone_and_holds_no_
     assert both.status == 2 and both.stderr.startswith("SPARK_MASTER=local[2] and SPARK_REMOTE=sc://x both say where")
     typed_next = f"make build WAREHOUSE={tmp_path} ENGINE=spark SPARK_MASTER='' SPARK_REMOTE=sc://x"
     assert both.stderr.strip().endswith(f": {typed_next}")
-    for text in ("host:15002", "local[2]", "sc://", "sc://host/path"):
+    for text in ("host:15002", "local[2]", "sc://", "sc://host/path", "sc://host:port", "sc://:15002", "sc://[::1"):
         wrong = typed("build", ENGINE="spark", SPARK_REMOTE=text)
         assert wrong.status == 2 and wrong.stderr.strip().endswith("Write SPARK_REMOTE=sc://host:15002")
     secret = typed("build", ENGINE="spark", SPARK_REMOTE="sc://host:443/;use_ssl=true;token=hunter2")
     assert secret.status == 2 and "export SPARK_CONNECT_AUTHENTICATE_TOKEN=" in secret.stderr
     assert "hunter2" not in secret.stderr
+
+
+def test_what_other_programs_are_told_of_a_server_of_spark_connect_concerns_no_command_without_spark(typed, tmp_path):
+    orders, warehouse = tmp_path / "none.csv", tmp_path / "warehouse"
+    given = {"ORDERS": str(orders), "WAREHOUSE": str(warehouse), "SPARK_REMOTE": "sc://host/;token=hunter2"}
+    for command in ("build", "train", "inspect"):
+        assert f"There is no file {orders}." in typed(command, **given).stderr
+    ended = typed("build", SPARK_MASTER="local", **given).stderr.strip()
+    assert ended.endswith(f" WAREHOUSE={warehouse} ENGINE=spark SPARK_MASTER=local SPARK_REMOTE=''")
+    ended = typed("inspect", ORDERS="table:t", SPARK_REMOTE="sc://host").stderr.strip()
+    assert ended.endswith(" ORDERS=table:t ENGINE=spark SPARK_REMOTE=sc://host")
 
 
 @pytest.mark.parametrize("name", ["orders$(shell touch owned).csv", "pri$e.csv", "two  words.csv", 'it\'s "#1";\\.csv'])

@@ -15,6 +15,7 @@ from typing import Any
 import dill
 import pytest
 
+from pipeline.runners.spark_connect import SparkServer
 from tests.pipeline.conftest import Shop
 from tests.spark.test_builds import RAISES_ON_ONE, rows_that_differ
 from tests.spark.test_cluster import until
@@ -94,7 +95,8 @@ def test_a_server_makes_the_same_tables_and_keeps_nothing_of_a_build_even_of_one
     until(lambda: (log.exists() and ".int_customer_orders" in log.read_text()) or killed.poll() is not None)
     killed.kill()
     killed.communicate()
-    assert "clv_" in schemas_at(remote)
+    name = (log.parent / "spark.server").read_text()
+    assert re.fullmatch(f"clv_{name}_[0-9a-f]{{12}} default", schemas_at(remote))
     on_duckdb.run(ORDERS="", AS_OF="2017-10-17")
     on_spark.run(ORDERS="", AS_OF="2017-10-17", **on_server)
     assert rows_that_differ(on_duckdb, on_spark) == {}
@@ -109,6 +111,8 @@ def test_a_server_makes_the_same_tables_and_keeps_nothing_of_a_build_even_of_one
     assert printed.startswith(f"SPARK_REMOTE={remote} is no server of Spark Connect that can be used: ")
     typed = printed.strip().rpartition(" type on its machine: ")[2].split()
     assert Path(typed[0]).exists() and typed[-1].endswith(remote.rpartition(":")[2])
+    at_usual_port = SparkServer("sc://[::1]", tmp_path, tmp_path / "name")._command()
+    assert at_usual_port.endswith("/start-connect-server.sh")
 
 
 def schemas_at(remote: str) -> str:

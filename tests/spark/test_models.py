@@ -182,13 +182,20 @@ def test_a_folder_that_the_machines_do_not_share_stops_what_needs_it(
     with pytest.raises(ClvError, match=r"^Spark's executors cannot write to the warehouse.*file.* See .*spark\.log"):
         stop_unless_shared(session, no_folder / "shared", project.engine._log)
     monkeypatch.chdir(tmp_path)
-    folder.mkdir()
-    try:
-        with pytest.raises(ClvError, match=r"wrote 8 rows to not-shared-.*, and 0 are there: it has to be on a file"):
-            stop_unless_shared(session, folder, project.engine._log)
-        assert list((where_java_is / folder).glob("*.parquet"))
-    finally:
-        shutil.rmtree(where_java_is / folder, ignore_errors=True)
+    for make_it_here in (Path.exists, Path.mkdir):
+        make_it_here(folder)
+        try:
+            with pytest.raises(ClvError, match=r"wrote 8 rows to not-shared-.*, and 0 are there: it has to be on a"):
+                stop_unless_shared(session, folder, project.engine._log)
+            assert list((where_java_is / folder).glob("*.parquet"))
+        finally:
+            shutil.rmtree(where_java_is / folder, ignore_errors=True)
+
+
+def test_what_spark_refuses_is_said_in_a_line_that_names_where_it_runs(project: OnOneSession) -> None:
+    words = r"^The Spark of SPARK_MASTER=local\S+ refuses “drop schema no_such cascade”: The schema .* See .*spark\.log"
+    with pytest.raises(ClvError, match=words):
+        project.engine.ask("drop schema no_such cascade")
 
 
 def test_no_step_of_a_model_or_a_test_is_one_task_over_everything(project: OnOneSession, ended: list[Any]) -> None:
