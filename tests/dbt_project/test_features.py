@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from hypothesis.database import DirectoryBasedExampleDatabase
 
 from tests.oracle import COLUMNS, answer
 
@@ -117,9 +120,13 @@ def agrees(project, tmp_path, file: bytes, as_of: date | None) -> None:
 
 
 # Fresh files in the gate too, where Hypothesis otherwise draws the same ones each time. A file that fails is not made
-# smaller, which would take minutes: it is printed, and so is the line that has this test draw it again.
+# smaller, which would take minutes: it is printed, and so is the line that has this test draw it again. It is kept too,
+# where the next run on this machine, in whatever clone, tries it first: the gate's clone is gone when it has ended.
 fresh = settings(
     derandomize=False,
+    database=DirectoryBasedExampleDatabase(
+        Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "customer-lifetime-value" / "hypothesis"
+    ),
     print_blob=True,
     phases=[Phase.reuse, Phase.generate],
     deadline=None,
