@@ -44,6 +44,10 @@ TESTS = {
         "slow tests/pipeline/test_publish.py",
         "slow tests/training/test_make_train.py -k one_day",
     ],
+    "pipeline/warehouse/parquet.py": [
+        "tests/pipeline/test_parquet.py tests/pipeline/test_history.py",
+        "slow tests/pipeline/test_large.py",
+    ],
     "pipeline/address.py": ["tests/sources tests/delivery"],
     "pipeline/postgres.py": ["tests/sources tests/delivery", "slow tests/delivery"],
     "pipeline/sources/": ["tests/sources", "slow tests/sources"],

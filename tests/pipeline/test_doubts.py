@@ -237,6 +237,8 @@ def test_values_are_held_to_what_a_customer_has_brought_in_as_many_days(days, va
         )
         found = list(about_values(days, build))
     assert [(each.code, each.figures["times"]) for each in found] == ([("model_answers_high", times)] if times else [])
+    beside = f"60.00 each in the mean before: 20 times as much in as long a time ({days} days)"
+    assert all(each.text.endswith(beside) for each in found)
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 
 import predictor
 from pipeline.errors import ClvError
-from pipeline.events import StepDone
+from pipeline.events import StepDone, StepStarted
 from pipeline.events.doubts import about_box
 from pipeline.events.steps import Steps
 from pipeline.settings import Settings
@@ -105,3 +105,16 @@ def test_the_seconds_of_a_dbt_run_are_those_of_its_nodes_by_step_and_the_rest_is
     assert told == [StepDone("start dbt", 1.5), StepDone("predict", 2.0), StepDone("features", 1.5)]
     steps.add_dbt([result("predict", 4.0)], 3.0)
     assert steps.seconds == {"start dbt": 1.5, "predict": 6.0, "features": 1.5}
+
+
+def test_a_step_of_dbt_begins_with_its_first_node_and_says_which_share_of_the_nodes_is_behind_it():
+    told: list[object] = []
+    steps = Steps(told.append)
+    for position, step in enumerate(("check lines", "check lines", None, "features", None, "predict", "features"), 1):
+        steps.on_node({"step": step} if step else {}, position, 8)
+    assert told == [
+        StepStarted("check lines", 0.0),
+        StepStarted("features", 3 / 8),
+        StepStarted("predict", 5 / 8),
+        StepStarted("features", 6 / 8),
+    ]

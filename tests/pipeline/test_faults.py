@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -481,6 +482,22 @@ def test_a_lock_whose_file_was_replaced_before_it_was_had_guards_nothing_and_is_
         assert is_held(lock)
         with pytest.raises(ClvError, match=f"running .pid {os.getpid()}, since "), build_lock(lock):
             pass
+
+
+def test_a_lock_names_its_holder_alone_and_its_file_is_gone_before_it_is_let_go(tmp_path: Path, monkeypatch):
+    """After that it may be the next holder's, whose lock would guard nothing without it."""
+    lock, really, was_there = tmp_path / "build.lock", os.close, []
+    lock.write_text("4194304, since 2017-10-17 09:00:00, as a killed build has left it\n")
+
+    def close(descriptor: int) -> None:
+        was_there.append(lock.exists())
+        really(descriptor)
+
+    with build_lock(lock):
+        assert re.fullmatch(rf"{os.getpid()}, since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d\n", lock.read_text())
+        assert lock.stat().st_mode & 0o007 == 0
+        monkeypatch.setattr(os, "close", close)
+    assert was_there == [False]
 
 
 def test_who_asks_whether_a_build_runs_is_not_taken_for_one_by_another_who_asks(tmp_path: Path):

@@ -23,6 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 import predictor
 from predictor.doubts import doubts_about
+from predictor.registration import EXAMPLE
 from tests.predictor import test_registration
 from tests.predictor.conftest import features, scored
 from tests.predictor.test_command_line import predictor_command
@@ -81,6 +82,32 @@ def test_a_model_of_other_columns_is_refused_with_both_lists(write, register):
     told = register(write(dill.dumps(fitted(("total_revenue", "max_revenue", "country")))), status=1)
     assert "fitted with other columns than it can get: total_revenue, max_revenue, country." in told
     assert f"There are: {', '.join(predictor.FEATURES)}." in told
+
+
+def test_a_column_that_a_model_names_twice_is_none_that_it_can_get(make_model, register):
+    names = ["total_revenue", "max_revenue", "total_revenue"]
+    source = f"class Model:\n    feature_names_in_ = {names}\n    def predict(self, x):\n        return x[:, 0]"
+    told = register(make_model(source), status=1)
+    assert f"fitted with other columns than it can get: {', '.join(names)}." in told
+
+
+@pytest.mark.parametrize(
+    ("attribute", "names", "gets"),
+    [
+        ("feature_names_in_", ["longest_interval", "total_orders"], ["longest_interval", "total_orders"]),
+        ("feature_name_", ["total_orders"], ["total_orders"]),  # LightGBM's
+        ("feature_name_", ["Column_0", "Column_1"], list(predictor.FEATURES)),  # and what it calls those of an array
+        ("feature_names_in_", [], list(predictor.FEATURES)),
+        ("columns", ["total_orders"], list(predictor.FEATURES)),  # which says nothing of what it was fitted with
+    ],
+)
+def test_the_columns_of_a_model_are_those_that_it_carries_where_it_names_them(
+    make_model, settings, attribute, names, gets
+):
+    source = f"class Model:\n    {attribute} = {names}\n    def predict(self, x):\n        return x[:, 0]"
+    manifest = predictor.register(make_model(source), settings)
+    assert manifest.features == gets
+    assert manifest.example["outputs"] == [row[predictor.FEATURES.index(gets[0])] for row in EXAMPLE]
 
 
 @pytest.mark.slow

@@ -78,6 +78,13 @@ def test_registering_again_replaces_the_manifest(make_model, settings):
     assert predictor.open_model(renamed, settings.manifests).manifest.training == {"horizon_days": 180}
 
 
+@pytest.mark.parametrize("answer", ["[1.0, float('nan')]", "[float('-inf'), 1.0]"])
+def test_an_example_of_which_one_number_is_not_finite_is_refused(make_model, settings, answer):
+    model = make_model(f"class Model:\n    def predict(self, x):\n        return {answer}")
+    with pytest.raises(ModelError, match=r"^The model predicts \[.*\] for \[\[3\.0, 92\.6, .*, where finite numbers"):
+        predictor.register(model, settings=settings)
+
+
 def test_a_model_of_other_features_is_tried_with_its_own_example(make_model, settings):
     model = make_model("class Model:\n    def predict(self, x):\n        return 1 / (x[:, 0] - 1)")
     with pytest.raises(ModelError, match=r"The model predicts \[inf\] for \[\[1\.0, 1\.0\]\]"):
@@ -116,6 +123,38 @@ def test_a_machine_without_that_python_says_what_was_found(settings, monkeypatch
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
     with pytest.raises(ModelError, match=rf"which no other can run; found here: Python {OWN}\.$"):
         predictor.register(FROM_PYTHON_36, settings=settings)
+
+
+def fake_python(folder: Path, name: str, python: str, *lacks: str) -> None:
+    """An interpreter that says this of itself, and can do nothing else."""
+    file = folder / name
+    file.write_text(f"#!/bin/sh\necho '{json.dumps([str(file), python, lacks])}'\n")
+    file.chmod(0o700)
+
+
+@pytest.fixture
+def on_path(monkeypatch, tmp_path):
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("PYENV_ROOT", str(folder))
+    return folder
+
+
+def test_of_several_pythons_each_version_is_named_once_from_the_oldest_on(settings, on_path):
+    for number, python in enumerate(("3.10", "3.9", "3.7", "3.10")):
+        fake_python(on_path, f"python3.{13 - number}", python)
+    found = sorted({"3.7", "3.9", "3.10", OWN}, key=lambda python: int(python.partition(".")[2]))
+    with pytest.raises(ModelError, match=rf"which no other can run; found here: Python {', '.join(found)}\.$"):
+        predictor.register(FROM_PYTHON_36, settings=settings)
+
+
+def test_where_no_python_runs_a_model_the_reason_of_the_first_one_is_the_error(make_model, settings, on_path):
+    fake_python(on_path, "python3.13", OWN, "numpy", "dill")
+    fake_python(on_path, "python3.6", "3.6", "numpy")  # which the bytecode is not of
+    model = make_model("class Model:\n    def predict(self, x):\n        raise ValueError('no segment')")
+    with pytest.raises(ModelError, match=r"^The model's predict\(\) raised ValueError: no segment$"):
+        predictor.register(model, settings=settings)
 
 
 def test_a_pyenv_that_can_not_be_read_is_passed_over(settings, monkeypatch, tmp_path):

@@ -195,6 +195,17 @@ def test_with_read_only_mounts_there_is_a_folder_to_write_into_and_it_is_bounded
     assert inside(script, "mounts") == "ENOSPC"
 
 
+@pytest.mark.parametrize("walls", [(), ("landlock",)], ids=["no wall", "Landlock alone"])
+def test_without_a_folder_that_is_bounded_a_file_is(walls):
+    """One more byte than a file may have: nothing but the limit keeps it out here."""
+    script = attempt(
+        f"os.truncate(os.open('file', os.O_CREAT | os.O_WRONLY), {launcher.FILE_SIZE})",
+        f"os.truncate('file', {launcher.FILE_SIZE + 1})",
+    )
+    ignore = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)"
+    assert inside(ignore + script, *walls).split() == ["done", "EFBIG"]
+
+
 PLACE = launcher.ARCHITECTURES[platform.machine()][1]
 
 
@@ -237,6 +248,14 @@ def test_each_call_has_the_number_that_the_kernel_s_own_headers_give_it(header, 
         if isinstance(n, int) and name.startswith("SYS_")
     }
     assert ours == {name: theirs.get(name) for name in ours}
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="no other machine has two sets of numbers")
+def test_the_filter_refuses_each_call_by_its_number_in_the_second_set_too():
+    second_set = 0x40000000
+    numbers = [second_set + number for number, _ in (launcher.SOCKET_CALLS | launcher.OTHER_CALLS).values()]
+    script = attempt("print(end='')", *(f"call({number}, -1, 0, 0, 0, 0, 0)" for number in [*numbers, second_set + 39]))
+    assert inside(script, "system_calls").split() == ["done", *["ENOSYS"] * (len(numbers) + 1)]
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the calls of 32-bit programs are another machine's")

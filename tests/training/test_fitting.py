@@ -9,9 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from predictor.training import fitting
 from predictor.training.correction import LINEAR_TERMS, Correction, LogLinear, Tree, Trees, terms
-from predictor.training.fitting import Rows, believed_level, fit, fit_correction
-from predictor.training.gamma_gamma import GammaGamma
+from predictor.training.fitting import (
+    LOG_SPREAD,
+    Rows,
+    _rows,
+    _window,
+    believed_level,
+    fit,
+    fit_correction,
+    fit_expectation,
+    fit_plain,
+)
+from predictor.training.gamma_gamma import GammaGamma, fit_gamma_gamma, fit_p
 from predictor.training.mbg_nbd import MbgNbd
 
 CUSTOMERS, DATES = 300, 6
@@ -166,3 +177,52 @@ def test_a_model_is_made_for_the_horizon_whatever_days_it_learned_from(snapshots
     assert [model.horizon for model in fitted.values()] == [60, 240]
     total = {days: model.value(snapshots[380].features).sum() for days, model in fitted.items()}
     assert 2.0 < total[240] / total[60] < 4.0
+
+
+RATE = 0.5  # so high that a value which is not discounted shows
+
+
+def test_the_value_takes_the_p_of_the_amounts_and_the_interval_that_of_their_means(snapshots):
+    features = snapshots[320].features
+    purchases = features["frequency"] + 1.0
+    known_p = fit_p(purchases, features[LOG_SPREAD])
+    model = fit_expectation(snapshots[320], 60, RATE)
+    assert model.spend == fit_gamma_gamma(purchases, features["monetary_value"], known_p)
+    assert model.interval_spend == fit_gamma_gamma(purchases, features["monetary_value"]) != model.spend
+    assert model.spend.p == pytest.approx(known_p)
+    assert model.purchases == fit_plain(snapshots[320], 60, RATE, dropout_at_first=True).purchases
+    assert model.purchases.dropout_at_first
+    assert (model.horizon, model.discount_rate) == (60, RATE)
+
+
+def test_each_past_date_is_expected_by_what_was_known_then_and_held_to_what_came_discounted_alike(snapshots):
+    """A return that is worth more than all else of a customer counts as nothing."""
+    past = [snapshots[280], replace(snapshots[320], actual=snapshots[320].outcome() - 5.0)]
+    found = _rows(past, RATE)
+    for number, each in enumerate(past):
+        rows_of_date = found.where(found.dates == number)
+        expected, terms_then = fit_expectation(each, each.days, RATE).expectation(each.features)
+        assert rows_of_date.expected == pytest.approx(expected)
+        assert rows_of_date.terms == pytest.approx(terms_then)
+        assert rows_of_date.actual.tolist() == np.maximum(each.outcome(), 0.0).tolist()
+        assert rows_of_date.customers.tolist() == each.customers.tolist()
+
+        window = _window(each, RATE)
+        assert (window.start, window.buyers) == (each.as_of, int(np.count_nonzero(each.outcome() > 0)))
+        assert window.expected == pytest.approx(expected.sum())
+        assert window.actual == pytest.approx(np.maximum(each.outcome(), 0.0).sum())
+    assert _rows([], RATE) is None
+
+
+@pytest.mark.parametrize(("most", "one_in"), [(10**6, 1), (10_000, 1), (2_000, 2), (999, 4)])
+def test_of_more_rows_than_can_be_learned_from_the_same_customers_are_taken_at_each_date(
+    snapshots, monkeypatch, most, one_in
+):
+    past = [snapshots[280], snapshots[320]]
+    total = sum(len(each.customers) for each in past)
+    monkeypatch.setattr(fitting, "_ROWS", most)
+    found = _rows(past, RATE)
+    assert one_in == -(-total // most)
+    for number, each in enumerate(past):
+        taken = each.customers[each.customers % one_in == 0]
+        assert found.customers[found.dates == number].tolist() == taken.tolist()

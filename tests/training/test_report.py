@@ -180,6 +180,7 @@ def test_page_and_json_say_the_sentences_of_the_last_test_and_show_every_figure(
     tables = re.findall("<table>.*?</table>", page)
     for test, table in zip((written["tests"][1], written["tests"][0]), tables, strict=True):  # the last one comes first
         assert test["as_of"] == "2020-01-01" and test["until"] == "2020-04-10"
+        assert page.count("As of 2020-01-01: what 200 customers spent in the 100 days to 2020-04-10.") == 2
         shown = {
             name: re.findall("<td>(.*?)</td>", row) for name, row in re.findall("<th>([^<]+)</th>(<td>.*?)</tr>", table)
         }

@@ -37,6 +37,15 @@ def test_half_of_how_far_a_window_was_from_the_mean_of_its_year_is_expected_agai
     )
 
 
+def test_in_words_it_is_the_factor_of_the_day_and_the_first_day_without_any():
+    season = season_of(windows(4.0, 1.0, 0.25))
+    for day, factor in ((date(2020, 12, 31), "2.00"), (date(2021, 3, 21), "0.50"), (date(2022, 1, 1), "1.00")):
+        said = season.in_words(day)
+        assert said == (
+            f"By the season of a year ago, all values as of {day} are times {factor}; from 2021-04-30 on times 1."
+        )
+
+
 def test_a_shop_that_grows_or_shrinks_evenly_has_no_season():
     assert season_of(windows(3.0, 3.0, 3.0)).factor(on(date(2021, 1, 1))) == pytest.approx([1.0])
 
