@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from werkzeug.test import Client
@@ -14,7 +15,7 @@ from werkzeug.test import Client
 from api import __main__ as command
 from api import create_app
 from api.policy import DETAILS, FILES, LIMITS, LONG, UPLOADS, Policies, Undeclared
-from api.settings import Settings
+from api.settings import SHORTEST_TOKEN, Settings, SettingsError
 from tests.api.conftest import ROOT, Server, serving
 
 OLD, NEW = "an-old-token-0123456789", "a-new-token-9876543210"
@@ -30,7 +31,8 @@ def guarded(warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.mark.parametrize("token", [OLD, NEW])
 def test_each_of_several_tokens_may_ask(guarded: Server, token: str) -> None:
-    assert guarded.get("/predictions/c001", Authorization=f"Bearer {token}").status == 200
+    for scheme in ("Bearer ", "bearer ", "BEARER   "):  # as RFC 9110 has it: in any case, blanks behind it
+        assert guarded.get("/predictions/c001", Authorization=f"{scheme}{token}").status == 200
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", f"Basic {OLD}", f"Bearer {OLD}x", "Bearer \xff"])
@@ -57,6 +59,28 @@ def test_no_token_is_ever_logged(guarded: Server) -> None:
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example"])
 def test_without_tokens_a_foreign_name_for_this_machine_is_refused(server: Server, host: str) -> None:
     assert server.get("/predictions/c001", Host=host).status == 403
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "[::1]"])
+@pytest.mark.parametrize("port", ["", ":5000"])
+def test_without_tokens_this_machine_answers_to_each_name_of_its_own(server: Server, host: str, port: str) -> None:
+    assert server.get("/predictions/c001", Host=host + port).status == 200
+
+
+@pytest.mark.parametrize("length", [SHORTEST_TOKEN - 1, SHORTEST_TOKEN])
+def test_a_token_is_long_enough_and_of_characters_that_a_header_takes(tmp_path: Path, length: int) -> None:
+    for code in range(0x180):
+        token = "x" * (length - 1) + chr(code)
+        given: dict[str, Any]
+        for given in ({"tokens": (token,)}, {"upload_tokens": (token,)}):
+            try:
+                Settings(tmp_path, **given)
+            except SettingsError as error:
+                assert f"at least {SHORTEST_TOKEN} printable ASCII characters and no spaces" in str(error)
+                is_taken = False
+            else:
+                is_taken = True
+            assert is_taken is (length == SHORTEST_TOKEN and 0x21 <= code <= 0x7E)
 
 
 def test_a_route_that_does_not_say_who_may_ask_stops_the_app(warehouse: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import resource
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from api.log import PAUSE, WAITING, LogWriter
-from tests.api.conftest import ROOT, Server, free_port, serving
+from tests.api.conftest import ROOT, Server, free_port, publish, serving
 
 
 class LoggingElsewhere(Server):
@@ -135,6 +136,22 @@ def test_customers_stand_in_the_log_only_where_asked_for(warehouse: Path, settin
         [line] = server.log_lines("odd")
         assert line.get("path") == ('/predictions/"\\\n\xc3\xa9' if logged else None)
         assert -1 < (datetime.fromisoformat(line["time"]) - asked).total_seconds() < 60
+
+
+def test_what_went_wrong_stands_in_the_log_under_its_request_at_a_moment_in_utc(tmp_path: Path) -> None:
+    publish(tmp_path / "warehouse", "one", {"a": 1.0})
+    (tmp_path / "warehouse" / ".clv-jobs").mkdir()
+    (tmp_path / "warehouse" / ".clv-jobs" / "ledger.sqlite").write_bytes(b"no ledger" * 1000)
+    with serving(tmp_path / "warehouse", TZ="Asia/Tokyo") as server:
+        asked = datetime.now(UTC)
+        assert server.get("/builds", X_Request_Id="mine").status == 503
+        server.wait(lambda: len(server.log_lines("mine")) == 2)
+        told = {line["level"]: line for line in server.log_lines("mine")}
+        assert told["info"]["status"] == 503
+        assert told["error"]["message"] == "the ledger of builds cannot be read"
+        assert "DatabaseError: file is not a database" in told["error"]["exception"]
+        for line in filter(lambda line: line.startswith("{"), server.log.read_text().splitlines()):
+            assert abs((datetime.fromisoformat(json.loads(line)["time"]) - asked).total_seconds()) < 60
 
 
 def test_the_log_and_the_metrics_tell_how_long_a_request_took(server: Server) -> None:

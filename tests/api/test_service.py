@@ -220,6 +220,20 @@ def test_large_answers_are_gzipped_for_who_takes_it(server: Server, path: str) -
     assert plain.headers["vary"] == packed.headers["vary"] == "Accept-Encoding"
 
 
+@pytest.mark.parametrize("path", ["/predictions.csv", "/predictions", "/static/page.js", "/openapi.json"])
+@pytest.mark.parametrize(
+    ("accepted", "is_packed"),
+    [
+        ("gzip", True), ("br, gzip;q=0.5", True), ("*", True),
+        ("", False), ("br", False), ("identity", False), ("gzip;q=0", False), ("gzip;q=0, *", False),
+    ],
+)  # fmt: skip
+def test_an_answer_is_packed_for_whom_it_helps_and_never_for_who_refuses_it(
+    server: Server, path: str, accepted: str, is_packed: bool
+) -> None:
+    assert (server.get(path, Accept_Encoding=accepted).headers.get("content-encoding") == "gzip") is is_packed
+
+
 def test_the_summary_adds_up(server: Server) -> None:
     summary = server.get("/summary").json
     assert summary["customers"] == 100

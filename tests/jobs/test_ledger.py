@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
@@ -9,6 +10,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -17,18 +20,21 @@ from werkzeug.test import Client
 
 from api import create_app
 from api.settings import Settings
-from pipeline.jobs import Jobs, NoRoom, TooLarge
+from pipeline.jobs import Jobs, NoRoom, QueueFull, TooLarge
+from pipeline.jobs import ledger as the_ledger
 from pipeline.jobs.jobs import ABANDONED
 from pipeline.jobs.ledger import ENDED, STATES, Ledger
 from pipeline.jobs.progress import Progress
-from pipeline.jobs.uploads import RESERVE, stop_where_full
+from pipeline.jobs.uploads import RESERVE, no_room_where_full, stop_where_full
 from pipeline.warehouse.build_lock import build_lock
 from tests.api.conftest import publish
 
 Step = tuple[str, int]
 DOES = ("add", "hold", "release", "claim", "end", "requeue", "cancel")
+MOST = 3
 
 
+@patch.object(the_ledger, "MOST_QUEUED", MOST)
 @settings(deadline=None, max_examples=15)
 @given(steps=st.lists(st.tuples(st.sampled_from(DOES), st.integers(0, 9)), min_size=6, max_size=14))
 def test_builds_begin_in_the_order_in_which_they_were_queued_and_end_once(
@@ -44,6 +50,12 @@ def test_builds_begin_in_the_order_in_which_they_were_queued_and_end_once(
         chosen = choice[number // 2 % len(choice)] if choice else None
         if step in ("add", "hold"):
             name, state = f"build-{len(states)}", "queued" if step == "add" else "held"
+            wait = [each for each in states.values() if each in ("held", "queued")]
+            assert ledger.is_full() is (len(wait) >= MOST)
+            if ledger.is_full():
+                with pytest.raises(QueueFull):
+                    ledger.add(name, "upload", "orders.csv", {}, state)
+                continue
             assert ledger.add(name, "upload", "orders.csv", {"AS_OF": name}, state).variables == {"AS_OF": name}
             states[name] = state
         elif step == "release" and chosen:
@@ -162,6 +174,68 @@ def test_how_far_a_build_is_stands_in_its_events_of_which_the_last_may_be_half_w
     assert read({"event": "failed", "text": "why"}) == replace(known, failed="why")
 
 
+@pytest.mark.parametrize("state", STATES)
+def test_what_is_told_of_a_build_is_of_its_state(tmp_path: Path, state: str) -> None:
+    publish(tmp_path, "one", {"a": 1.0})
+    client, jobs = Client(create_app(Settings(tmp_path)).wsgi_app), Jobs(tmp_path)
+    jobs.create()
+    build = jobs.ledger.add("build-1", "upload", "orders.csv", {})
+    with sqlite3.connect(jobs.ledger.file) as rows:
+        rows.execute("update builds set state = ?", (state,))
+    (jobs.folder / "build-1").mkdir()
+    events: list[dict] = [
+        {"event": "step_started", "step": "publish", "done": 0.9},
+        {"event": "publishing", "build": {"build_id": "two"}},
+    ]
+    jobs.events_file(build).write_text("".join(json.dumps(event) + "\n" for event in events))
+    told = client.get("/builds/build-1").json
+    assert told["build"] == ({"build_id": "two"} if state == "published" else None)  # before that it may not be visible
+    begun = state not in ("held", "queued")  # what an attempt before has left is no news of one that waits
+    assert (told["step"], told["share_done"]) == (("publish", 0.9) if begun else (None, 0))
+
+
+@pytest.mark.parametrize(
+    ("trouble", "is_no_room"),
+    [
+        (OSError(errno.ENOSPC, "full"), True),
+        (OSError(errno.EDQUOT, "a quota is full"), True),
+        (OSError(errno.EFBIG, "too large for this process"), True),
+        (OSError(errno.EACCES, "not allowed"), False),
+        (OSError(errno.EIO, "damaged"), False),
+        (OSError("without a number"), False),
+    ],
+    ids=str,
+)
+def test_a_disk_without_room_is_told_as_such_and_no_other_trouble_is(trouble: OSError, is_no_room: bool) -> None:
+    with pytest.raises(NoRoom if is_no_room else OSError, match=trouble.strerror), no_room_where_full():
+        raise trouble
+
+
+def test_an_upload_is_whole_on_the_disk_before_the_ledger_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    sync, add = os.fsync, Ledger.add
+
+    def synced(file: int) -> None:
+        size = os.fstat(file).st_size if os.path.isfile(f"/proc/self/fd/{file}") else 0
+        done.append(f"{os.path.basename(os.readlink(f'/proc/self/fd/{file}'))} {size or ''}".strip())
+        sync(file)
+
+    def added(self: Ledger, build_id: str, *rest: Any) -> Any:
+        done.append(f"queued {build_id}")
+        return add(self, build_id, *rest)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Ledger, "add", added)
+    jobs = Jobs(tmp_path)
+    with jobs.receiving(10, limit=10) as incoming:
+        incoming.write(b"1234567")
+        incoming.finish()
+        build = jobs.add(incoming, "orders.csv", {})
+    assert done == ["orders 7", build.id, ".clv-jobs", f"queued {build.id}"]
+
+
 @pytest.mark.parametrize(("free", "there_is_room"), [(RESERVE + 999, False), (RESERVE + 1000, True)])
 def test_an_upload_leaves_room_for_the_builds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, there_is_room: bool
@@ -205,6 +279,13 @@ def test_what_is_kept_for_some_days_goes_when_they_are_over_and_not_before(
     with sqlite3.connect(jobs.ledger.file) as rows:
         for name, column in [("ended", "ended_at"), ("held", "queued_at")]:
             rows.execute(f"update builds set {column} = ? where id = ?", (f"{then[name]:%Y-%m-%dT%H:%M:%SZ}", name))
+    beside = tmp_path / "of somebody"  # a link is planted in the place of a build's folder
+    (jobs.folder / "ended").rename(beside)
+    (jobs.folder / "ended").symlink_to(beside)
+    jobs.clean(keep)
+    assert len([*beside.iterdir()]) == 4
+    (jobs.folder / "ended").unlink()
+    beside.rename(jobs.folder / "ended")
     jobs.clean(keep)
     left = {path.name for path in (jobs.folder / "ended").iterdir()} - {"events.jsonl"}
     assert left == (set() if is_gone else {"orders.csv", "mapping-1.yml", "reading-1.jsonl"})

@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from pipeline.jobs.jobs import Jobs
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.schedule import Schedule
+from pipeline.warehouse.build_lock import build_lock
 from tests.jobs.conftest import Desk
 from tests.pipeline.conftest import Shop
 
@@ -108,6 +110,19 @@ def test_a_file_of_settings_is_shown_with_what_it_means_and_gives_way_to_what_is
     due = next(line for line in shown.splitlines() if line.startswith("Due"))
     assert due.count("Mon ") == 3 and due.count("06:30 CE") == 3
     assert not (shop.warehouse / ".clv-jobs").exists()
+
+
+@pytest.mark.parametrize("told", [[], ["FAILURE"], ["WARNING"], ["FAILURE", "WARNING"]])
+def test_a_check_says_who_is_told_of_what_and_whether_a_worker_runs(shop: Shop, told: list[str]) -> None:
+    lines = [" ".join(line.split()) for line in check(shop, 0, **{f"ON_{name}": "mail" for name in told}).splitlines()]
+    failure = "goes to ON_FAILURE" if "FAILURE" in told else "is told to nobody; set ON_FAILURE"
+    warnings = "go to ON_WARNING" if "WARNING" in told else "are told to nobody; set ON_WARNING"
+    assert f"Failure {failure}" in lines and f"Warnings {warnings}" in lines
+    assert any(line.startswith("Worker does not run: make work ") for line in lines)
+    lock = Jobs(shop.warehouse)
+    lock.create()
+    with build_lock(lock.lock_file, "worker"):
+        assert "Worker runs" in [" ".join(line.split()) for line in check(shop).splitlines()]
 
 
 @pytest.mark.parametrize(

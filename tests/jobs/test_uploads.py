@@ -61,9 +61,11 @@ def folders(desk: Desk) -> set[str]:
         (zipped(march_csv=ORDERS), "orders.zip"),
         (zipped(**{"xl/workbook_xml": b"<x/>"}), "orders.xlsx"),
         (b'{"customer_id": "a"}\n', "orders.jsonl"),
+        (b'\xef\xbb\xbf\r\n \t{"customer_id": "a"}\n', "orders.jsonl"),
+        (gzip.compress(b'\xef\xbb\xbf{"customer_id": "a"}\n'), "orders.jsonl.gz"),
         (b"PAR1" + bytes(100), "orders.parquet"),
     ],
-    ids=["csv", "gzip", "zip", "excel", "json", "parquet"],
+    ids=["csv", "gzip", "zip", "excel", "json", "json behind blanks", "packed json", "parquet"],
 )
 def test_the_first_bytes_tell_what_kind_of_file_it_is(counter: Desk, content: bytes, kept_as: str) -> None:
     build_id = counter.queue(content, "?name=..%2F..%2Fetc%2Fpasswd")
@@ -91,6 +93,30 @@ def test_a_form_may_bring_the_orders_and_how_they_are_read(counter: Desk) -> Non
     }
     assert counter.build(build_id)["name"] == "March.csv"
     assert "make work" in counter.build(build_id)["message"]
+
+
+@pytest.mark.parametrize(
+    ("query", "variables"),
+    [
+        ("", {}),
+        ("?strict=true", {"STRICT": "1"}),
+        ("?strict=0", {"STRICT": "0"}),  # what the worker is set to may be strict
+        ("?as_of=2017-10-17&strict=no", {"AS_OF": "2017-10-17", "STRICT": "0"}),
+    ],
+)
+def test_a_build_is_told_what_the_upload_says_and_nothing_that_it_does_not(
+    counter: Desk, query: str, variables: dict[str, str]
+) -> None:
+    given = Ledger(counter.jobs / "ledger.sqlite").get(counter.queue(ORDERS, query)).variables
+    assert {name: text for name, text in given.items() if name not in ("ORDERS", "TABLE", "QUERY")} == variables
+
+
+def test_a_file_may_have_every_byte_that_is_allowed_however_it_is_sent(counter: Desk) -> None:
+    whole = ORDERS + b"x" * ((1 << 20) - len(ORDERS))
+    for content, status in ((whole, 202), (whole + b"x", 413)):
+        assert counter.upload(content).status == status
+        form = part(FILE, content) + part('; name="as_of"', b"2017-10-17") + END
+        assert counter.upload(form, Content_Type="multipart/form-data; boundary=x").status == status
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl; the gate installs it")

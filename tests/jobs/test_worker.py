@@ -75,7 +75,7 @@ def test_a_build_that_runs_is_cancelled_within_seconds_and_the_next_one_begins(d
 
 def test_a_worker_that_is_told_to_end_does_within_seconds_and_its_build_waits_again(desk: Desk) -> None:
     build_id = desk.queue()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         worker = desk.work()
         desk.until(lambda: desk.build(build_id)["step"])
         worker.send_signal(number)

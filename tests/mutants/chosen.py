@@ -339,15 +339,28 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     "pipeline/sources/sqlite.py": [("'real' if kinds <= {'integer', 'real'} else 'text'", "'text'")],
     "pipeline/sources/object_store.py": [("return sorted(found)", "return found[:-1] or found")],
     "pipeline/sources/parquet.py": [("column = local_timestamp(column)", "pass")],
-    "pipeline/jobs/ledger.py": [("(state = 'queued' and number < ?)", "(state = 'queued' and number <= ?)")],
+    "pipeline/jobs/ledger.py": [
+        ("(state = 'queued' and number < ?)", "(state = 'queued' and number <= ?)"),
+        ("state in ('held', 'queued')\").fetchone()[0]", "state = 'queued'\").fetchone()[0]"),
+    ],
     "pipeline/jobs/jobs.py": [
         (', *path.glob("mapping-*")', ""),
         ("fromisoformat(build.ended_at) > keep:", "fromisoformat(build.ended_at) > keep / 2:"),
+        ("        make_durable(folder)\n        make_durable(self.folder)\n", ""),
+        ("if path.is_symlink() or not path.is_dir():", "if not path.is_dir():"),
     ],
-    "pipeline/jobs/uploads.py": [("if self._size > self._limit:", "if self._size >= self._limit:")],
+    "pipeline/jobs/uploads.py": [
+        ("if self._size > self._limit:", "if self._size >= self._limit:"),
+        ("        os.fsync(self._file.fileno())\n", ""),
+        ('head.lstrip(b"\\xef\\xbb\\xbf \\t\\r\\n")', 'head.lstrip(b" \\t\\r\\n")'),
+        ("(errno.ENOSPC, errno.EDQUOT, errno.EFBIG)", "(errno.ENOSPC, errno.EFBIG)"),
+    ],
     "pipeline/jobs/worker.py": [
         ("ledger.requeue(build, build.attempts - 1)", "ledger.requeue(build, build.attempts)"),
         ("self._settings.on_warning if warnings else", "self._settings.on_warning if not warnings else"),
+        (' or (build.state == "published" and build.message)', ""),
+        ("ended by signal {-status};", "ended by signal {status};"),
+        ("(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)", "(signal.SIGTERM, signal.SIGINT)"),
     ],
     "pipeline/jobs/progress.py": [('max(self.share_done, event["done"] or 0)', 'event["done"] or 0')],
     "pipeline/events/steps.py": [
@@ -395,11 +408,16 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ('{"Retry-After": "60"}', "{}"),
         ("(end - datetime.fromisoformat(build.started_at))", "(end - datetime.fromisoformat(build.queued_at))"),
         ("given |= {name: text.decode() for name, text in fields.items()}", "given = given"),
+        ("if asked.strict is not None:", "if asked.strict:"),
+        ('progress.publishing if build.state == "published" else None', "progress.publishing"),
     ],
     "api/schemas/customers.py": [("limit: int = Field(100, ge=1", "limit: int = Field(10, ge=1")],
     "api/server.py": [("settings.port % 65_535 + 1", "settings.port")],
     "api/middleware/access_log.py": [("json.dumps(path)", "chr(34) + path + chr(34)")],
-    "api/store/snapshot.py": [(".replace(chr(39), chr(39) * 2)", "")],
+    "api/store/snapshot.py": [
+        (".replace(chr(39), chr(39) * 2)", ""),
+        ("if version != SCHEMA_VERSION:", "if version is None or version < SCHEMA_VERSION:"),
+    ],
     "api/store/changes.py": [('ONLY_WHEN = {"predicted_at"}', 'ONLY_WHEN = {"predicted_at", "lifecycle"}')],
     "api/routes/summary.py": [
         ("columns.by_value[:10]", "columns.by_value[:9]"),
@@ -417,6 +435,40 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     "api/static/format.js": [("Math.floor((Date.now()", "Math.ceil((Date.now()"), ('notation: "compact", ', "")],
     "api/static/segments.js": [('of(tier, "new").share', 'of(tier, "slipping").share')],
     "api/static/customer.js": [('["Largest order", money], max_num_items', '["Largest order", whole], max_num_items')],
+    "api/log.py": [
+        ("datetime.fromtimestamp(record.created, UTC).isoformat", "datetime.fromtimestamp(record.created).isoformat"),
+        ('request.environ.get("api.request_id")', 'request.environ.get("request_id")'),
+    ],
+    "api/tokens.py": [
+        ('scheme.lower() == "bearer"', 'scheme == "Bearer"'),
+    ],
+    "api/settings.py": [
+        ("len(token) < SHORTEST_TOKEN", "len(token) <= SHORTEST_TOKEN"),
+        (' or " " in token:', ":"),
+    ],
+    "api/middleware/auth.py": [
+        ('if ":" in host and not host.endswith("]") else host', 'if ":" in host else host'),
+    ],
+    "api/middleware/cors.py": [
+        (' and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ', ""),
+    ],
+    "api/routes/gzip.py": [
+        ('request.accept_encodings["gzip"] <= 0', '"gzip" not in request.headers.get("Accept-Encoding", "")'),
+    ],
+    "pipeline/jobs/notify.py": [
+        ('("http://", "https://")', '("http://",)'),
+        ("problem = type(error).__name__", "problem = str(error)"),
+        ("if attempt < ATTEMPTS - 1:", "if attempt < ATTEMPTS:"),
+    ],
+    "pipeline/jobs/inspector.py": [
+        ("if process.returncode >= 0 else", "if process.returncode < 0 else"),
+    ],
+    "pipeline/jobs/children.py": [
+        ('for name in (variable, f"CLV_{variable}")', "for name in (variable,)"),
+    ],
+    "pipeline/jobs/check.py": [
+        ('"goes to ON_FAILURE" if settings.on_failure else', '"goes to ON_FAILURE" if not settings.on_failure else'),
+    ],
     "deploy/compose.yaml": [
         ('"127.0.0.1:5000:5000"', '"5000:5000"'),
         ("readers: {file: ../secrets/readers.txt}", "readers: {file: ../secrets/uploaders.txt}"),
