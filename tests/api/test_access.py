@@ -35,7 +35,9 @@ def test_each_of_several_tokens_may_ask(guarded: Server, token: str) -> None:
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", f"Basic {OLD}", f"Bearer {OLD}x", "Bearer \xff"])
-@pytest.mark.parametrize("path", ["/predictions/c001", "/summary", "/predictions.csv", "/metrics", "/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/predictions/c001", "/summary", "/predictions.csv", "/metrics", "/nothing", "/predictions/%ff"]
+)
 def test_nobody_else_may(guarded: Server, path: str, header: str) -> None:
     answer = guarded.get(path, Authorization=header)
     assert (answer.status, answer.headers["content-type"]) == (401, "application/problem+json")
@@ -46,6 +48,17 @@ def test_nobody_else_may(guarded: Server, path: str, header: str) -> None:
 @pytest.mark.parametrize("path", ["/", "/health", "/docs", "/openapi.json"])
 def test_what_says_nobody_s_value_is_open(guarded: Server, path: str) -> None:
     assert guarded.get(path).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("POST", "/health", 405), ("DELETE", "/", 405), ("POST", "/summary", 401), ("PATCH", "/orders", 401)],
+)
+def test_that_a_route_has_no_such_method_is_told_to_whom_the_route_is_open(
+    guarded: Server, method: str, path: str, status: int
+) -> None:
+    assert guarded.request(method, path).status == status
+    assert guarded.request(method, path, Authorization=f"Bearer {OLD}").status == 405
 
 
 def test_no_token_is_ever_logged(guarded: Server) -> None:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
 import pytest
+from adbc_driver_manager import AdbcStatusCode, OperationalError
 
+from pipeline import delivery
+from pipeline.delivery import LOCKED
+from pipeline.errors import ClvError
+from pipeline.postgres import Postgres as PostgresAddress
 from tests.delivery.conftest import Warehouse
 from tests.postgres import PASSWORD, Postgres
 
@@ -122,6 +128,41 @@ def test_a_password_comes_from_a_file_and_an_address_from_a_service(
     files = {"PGPASSFILE": str(tmp_path / "pgpass"), "PGSERVICEFILE": str(tmp_path / "services"), "PGPASSWORD": ""}
     builds[0].run("deliver", DELIVER_TO="postgresql://?service=crm", TABLES="predictions", **files)
     assert_delivered(database, builds[0], ["predictions"])
+
+
+@pytest.mark.parametrize("sqlstate", [*LOCKED, "42501", "53100", None])
+@pytest.mark.parametrize("failing", [0, 1, 3, 40, 41])
+def test_what_is_locked_is_tried_again_without_any_lock_and_what_fails_otherwise_is_not(
+    monkeypatch: pytest.MonkeyPatch, sqlstate: str | None, failing: int
+) -> None:
+    """At most 40 times; a deadlock is another's turn too."""
+    monkeypatch.setattr(delivery, "PAUSE", 0)
+    done: list[str] = []
+
+    def take() -> None:
+        done.append("take")
+        if done.count("take") <= failing:
+            raise OperationalError("no", status_code=AdbcStatusCode.IO, sqlstate=sqlstate)
+
+    cursor = SimpleNamespace(execute=done.append)
+    address = PostgresAddress.parse("DELIVER_TO", "postgresql://writer@there/crm")
+    target = delivery._Target(cursor, address, "clv")  # type: ignore[arg-type]
+    done.clear()
+    again, back = ["savepoint without_locks", "take"], ["rollback to savepoint without_locks"]
+    if not failing:
+        target._patiently(take, lambda: "somebody")
+        assert done == again
+    elif sqlstate not in LOCKED:
+        with pytest.raises(OperationalError):
+            target._patiently(take, lambda: "somebody")
+        assert done == again
+    elif failing < 40:
+        target._patiently(take, lambda: "somebody")
+        assert done == (again + back) * failing + again
+    else:
+        with pytest.raises(ClvError, match="Cannot deliver to postgresql://writer@there/crm: somebody"):
+            target._patiently(take, lambda: "somebody")
+        assert done == (again + back) * 40
 
 
 @pytest.mark.slow

@@ -206,12 +206,18 @@ def test_a_table_that_stays_locked_ends_the_delivery_with_the_name_of_who_locks_
     to = {"DELIVER_TO": database.address("writer")}
     first.run("deliver", **to)
     whole = database.query(WHOLE)
-    with database.connect() as holder, holder.cursor() as cursor:
+    with (
+        database.connect() as holder,
+        holder.cursor() as cursor,
+        database.connect() as reader,
+        reader.cursor() as reads,
+    ):
+        reads.execute("select count(*) from clv.predictions")  # in a transaction that goes on, and in nobody's way
         cursor.execute("lock table clv.predictions in share mode")
         cursor.execute("select pg_backend_pid()")
         ((pid,),) = cursor.fetchall()
         printed = second.run("deliver", 1, **to)
-    assert f"clv.predictions by owner (pid {pid})" in printed
+    assert f"locked meanwhile: clv.predictions by owner (pid {pid}). Deliver again" in printed
     assert database.query(WHOLE) == whole
 
 

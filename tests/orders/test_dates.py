@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 import pytest
@@ -43,6 +43,41 @@ def test_years_of_four_and_of_two_digits_may_stand_in_one_column(long, short):
     form = DateEvidence.of(texts).format(ORDERS[long[1]])
     assert set(form.formats) == {long, short}
     assert read(texts, form) == [moment.date().isoformat() for moment in MOMENTS]
+
+
+@pytest.mark.parametrize("behind", ["", ".0", ".75", ",25"])
+def test_what_a_spreadsheet_counts_is_of_its_day_and_numbers_that_are_too_small_or_large_are_no_days(behind):
+    first, last = 30_000, 59_999  # in 1982 and 2064: others are numbers of orders, or years
+    numbers = [first, *range(first, last, 97), last]
+    texts = [f"{number}{behind}" for number in numbers]
+    days = [date(1899, 12, 30) + timedelta(number) for number in numbers]
+    evidence = DateEvidence.of(texts)
+    assert evidence.fitting == ["excel"]
+    assert [date_readings(text)["excel"][1] for text in texts] == days
+    assert read(texts, evidence.format("excel")) == [day.isoformat() for day in days]
+    others = [f"{number}{behind}" for number in (first - 1, last + 1)]
+    assert not any("excel" in date_readings(text) for text in others)
+    assert read(others, evidence.format("excel")) == others
+
+
+@pytest.mark.parametrize("written", ["%m/%d/%Y %I:%M %p", "%m/%d/%Y %H:%M"])
+def test_an_hour_that_such_a_clock_does_not_show_is_no_time_of_it(written):
+    texts = [f"01/15/2024 {hour}:30{' PM' if '%p' in written else ''}" for hour in range(30)]
+    shown = range(1, 13) if "%p" in written else range(24)
+    found = [date_readings(text).get("mdy", ("",))[0] for text in texts]  # 13:30 PM is a clock of 24 hours all the same
+    assert [form == written for form in found] == [hour in shown for hour in range(30)]
+    assert not found[0] or "%p" not in written
+    days = read(texts, DateFormat((written,), "mdy"))
+    assert [day == "2024-01-15" for day in days] == [hour in shown for hour in range(30)]
+
+
+@pytest.mark.parametrize(("first", "last", "may_begin_with_the_year"), [(2, 3, True), (3, 3, True), (3, 2, False)])
+def test_of_two_numbers_that_could_be_the_year_it_is_the_one_with_fewer_values_and_of_as_many_either(
+    first, last, may_begin_with_the_year
+):
+    texts = [f"{20 + n % first}-05-{10 + n % last}" for n in range(12)]
+    assert ("ymd" in DateEvidence.of(texts).fitting) is may_begin_with_the_year
+    assert "dmy" in DateEvidence.of(texts).fitting
 
 
 @pytest.mark.parametrize("a_second", [1, 1_000, 1_000_000, 1_000_000_000])

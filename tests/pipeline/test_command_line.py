@@ -18,6 +18,7 @@ import pytest
 from api.__main__ import serve
 from pipeline.cli import commands, main
 from pipeline.settings import ROOT, TAKES, Settings, command_line
+from pipeline.variables import VARIABLES
 from tests.pipeline.conftest import Shop
 
 CLEAN = {
@@ -97,7 +98,16 @@ def test_the_address_of_a_server_of_spark_connect_is_one_and_alone_and_holds_no_
     assert both.status == 2 and both.stderr.startswith("SPARK_MASTER=local[2] and SPARK_REMOTE=sc://x both say where")
     typed_next = f"make build WAREHOUSE={tmp_path} ENGINE=spark SPARK_MASTER='' SPARK_REMOTE=sc://x"
     assert both.stderr.strip().endswith(f": {typed_next}")
-    for text in ("host:15002", "local[2]", "sc://", "sc://host/path", "sc://host:port", "sc://:15002", "sc://[::1"):
+    for text in (
+        "host:15002",
+        "local[2]",
+        "sc://",
+        "sc://host/path",
+        "sc://host:port",
+        "sc://:15002",
+        "sc://[::1",
+        "sc://host:0",
+    ):
         wrong = typed("build", ENGINE="spark", SPARK_REMOTE=text)
         assert wrong.status == 2 and wrong.stderr.strip().endswith("Write SPARK_REMOTE=sc://host:15002")
     secret = typed("build", ENGINE="spark", SPARK_REMOTE="sc://host:443/;use_ssl=true;token=hunter2")
@@ -183,6 +193,33 @@ def test_the_command_that_is_printed_gives_the_same_settings_again(tmp_path, mon
         assert f"There is no file {settings.orders}." in ended.stderr
     monkeypatch.chdir(ROOT)
     assert command_line("train", Settings()) == "make train"
+
+
+@pytest.mark.parametrize(
+    ("name", "taken", "refused"),
+    [
+        ("HISTORY_DAYS", ["1", "9999999"], ["0", "10000000", "-1", "1.5", "\u0661", ""]),
+        ("HORIZON", ["1", "3650"], ["0", "3651", "-1", "1.5"]),
+        ("KEEP_UPLOADS", ["1", "3650"], ["0", "3651"]),
+        ("PORT", ["1", "65535"], ["0", "65536"]),
+        ("MAX_REJECTED", ["0", "1", "0.005"], ["-0.001", "1.001", "nan", "inf", "1%"]),
+        ("DISCOUNT_RATE", ["0", "10"], ["-0.01", "10.01", "nan"]),
+        ("STRICT", ["0", "1"], ["2", "true", "yes"]),
+        ("REQUIRE_BOX", ["0", "1"], ["2"]),
+        ("CHECK", ["0", "1"], ["2"]),
+        ("AS_OF", ["2020-02-29", "0001-01-01"], ["2019-02-29", "2020-2-1", "20200229", "2020-02-29T00:00"]),
+        ("ENGINE", ["duckdb", "spark"], ["Spark", "sqlite"]),
+    ],
+)
+def test_a_variable_takes_what_it_says_to_its_very_limits_and_nothing_beyond(name, taken, refused):
+    for text in taken:
+        value = VARIABLES[name].read(text)
+        assert text == (
+            f"{value:d}" if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+        )
+    for text in refused:
+        with pytest.raises(ValueError, match=f"{name}=|Leave it out for"):
+            VARIABLES[name].read(text)
 
 
 def test_where_there_is_no_makefile_as_in_the_container_python_is_to_be_typed(tmp_path, monkeypatch):

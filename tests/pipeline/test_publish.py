@@ -6,6 +6,7 @@ import csv
 import http.client
 import itertools
 import json
+import os
 import random
 import re
 import shutil
@@ -84,6 +85,14 @@ def test_rollback_to_a_damaged_file_is_refused_and_to_nothing_makes_nothing(buil
     nowhere = built.folder / "nowhere"
     assert "No earlier build is kept" in built.run("rollback", status=1, WAREHOUSE=str(nowhere))
     assert not nowhere.exists()
+
+
+def test_while_a_build_runs_nothing_is_rolled_back(built: Shop):
+    published = built.build_id()
+    with build_lock(built.warehouse / "build.lock"):
+        printed = built.run("rollback", status=1)
+    assert f"Another build of {built.warehouse} is running (pid {os.getpid()}, since " in printed
+    assert built.assert_whole() == published
 
 
 @pytest.mark.slow

@@ -9,8 +9,10 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from datetime import time as clock
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from pipeline import orders_file
 from pipeline.address import Address
 from pipeline.settings import Settings
 from pipeline.sources import parquet
+from pipeline.sources import sqlite as sqlite_source
 from tests.pipeline.conftest import HEADER
 from tests.postgres import PASSWORD
 from tests.sources.conftest import Command, copied
@@ -137,7 +140,27 @@ def test_a_file_of_sqlite_is_read_whatever_types_its_values_have(
     assert not Path("nowhere.db").exists()
 
 
-def test_a_duckdb_file_is_read_and_one_that_is_written_to_is_said_to_be(tmp_path: Path, command: Command) -> None:
+def test_rows_that_change_in_a_file_of_sqlite_while_it_is_read_are_read_as_they_were(
+    sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sqlite3.connect(sqlite) as file:
+        file.execute("pragma journal_mode = wal")  # who reads holds up nobody who writes
+    as_one_type = sqlite_source._as_one_type
+
+    def meanwhile(name: str, kinds: set[str]) -> str:
+        with sqlite3.connect(sqlite) as file:
+            file.execute("insert into \"order lines\" values ('late', 1, 1, 1, 'much', '2024-01-03')")
+        return as_one_type(name, kinds)
+
+    monkeypatch.setattr(sqlite_source, "_as_one_type", meanwhile)
+    rows = copied(tmp_path, Settings(orders=Address.of(f"sqlite://{sqlite}"), table="order lines"))
+    assert len(rows) == 3001
+    assert "late" not in {row["customer_id"] for row in rows}
+
+
+def test_a_duckdb_file_is_read_and_one_that_is_written_to_is_said_to_be(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "shop.duckdb"
     with duckdb.connect(path) as file:
         file.execute("create schema sales")
@@ -149,6 +172,15 @@ def test_a_duckdb_file_is_read_and_one_that_is_written_to_is_said_to_be(tmp_path
     (row,) = copied(tmp_path, Settings(orders=path, table="sales.lines"))
     assert list(row) == ["customer_id", "order_id", "revenue", "day", "place", "id"]
     assert str(row["day"]) == "2024-01-01 23:30:00"
+    (tmp_path / "tokyo").mkdir()
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        (elsewhere,) = copied(tmp_path / "tokyo", Settings(orders=path, table="sales.lines"))
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
+    assert elsewhere["day"] == row["day"]
     given = {"ORDERS": str(path)}
     assert "1 line of 1 customer, " in command("inspect", QUERY="from sales.lines;", **given)
     assert 'Did you mean "sales.lines"' in command("inspect", 1, TABLE="lines", **given)
@@ -230,6 +262,10 @@ def test_a_type_that_any_driver_may_give_comes_as_a_plain_one_and_what_is_no_val
         "name": pa.array(["Łukasz"]).dictionary_encode(),
         "long": pa.array(["x"], pa.large_string()),
         "view": pa.array(["y"], pa.string_view()),
+        "hour": pa.array([clock(10, 30)], pa.time64("us")),
+        "whole": pa.array([7], pa.uint8()),
+        "share": pa.array([0.5], pa.float32()),
+        "paid": pa.array([True]),
         "money": pa.array([Decimal("10.50")], pa.decimal128(18, 2)),
         "list": pa.array([[1]]),
         "bytes": pa.array([b"x"]),
@@ -243,6 +279,10 @@ def test_a_type_that_any_driver_may_give_comes_as_a_plain_one_and_what_is_no_val
             "name": "Łukasz",
             "long": "x",
             "view": "y",
+            "hour": clock(10, 30),
+            "whole": 7,
+            "share": 0.5,
+            "paid": True,
             "money": Decimal("10.50"),
             "nothing": None,
         }

@@ -169,6 +169,18 @@ def test_the_type_of_a_number_says_how_it_is_read_and_text_beside_it_is_asked_ab
     assert f"the query of {lines.address('reader')}: what only you can say" in asked
 
 
+@pytest.mark.parametrize(
+    "table", ["shop.order_lines", "SHOP.Order_Lines", '"shop"."order_lines"', "shop.Mixed", "shop.MIXED"]
+)
+def test_a_table_is_found_as_it_is_spelled_or_as_postgres_spells_what_nobody_has_quoted(
+    lines: Postgres, tmp_path: Path, table: str
+) -> None:
+    lines.run('create table shop."Mixed" as select 1 as n', "create table shop.mixed as select 2 as n")
+    rows = copied(tmp_path, Settings(orders=orders_of(lines), table=table))
+    assert len(rows) == (1 if "ixed" in table.lower() else 3000)
+    assert rows[0].get("n") == {"shop.Mixed": 1, "shop.MIXED": 2}.get(table)
+
+
 def test_what_was_read_has_a_digest_that_another_read_of_the_same_has_too(lines: Postgres, tmp_path: Path) -> None:
     def digest(name: str) -> str:
         found = orders_file.find(Settings(orders=orders_of(lines), table="shop.order_lines"), tmp_path / name)
