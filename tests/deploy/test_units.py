@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from api import create_app
+from api.server import CONNECTIONS
 from api.settings import Settings
 from pipeline.settings import TAKES
 from tests.pipeline.conftest import ROOT
@@ -45,8 +46,47 @@ def test_every_service_runs_a_module_without_a_right_to_write_but_its_volume() -
     assert set(COMPOSED["services"]) == {"api", "work"}
     for service in COMPOSED["services"].values():
         assert service["read_only"] and service["cap_drop"] == ["ALL"] and service["volumes"] == ["data:/data"]
+        assert service["security_opt"] == ["no-new-privileges:true"] and service["tmpfs"] == ["/tmp"]
+        assert service["restart"] == "unless-stopped"
     assert COMPOSED["services"]["work"]["command"] == ["python", "-m", "pipeline", "work"]
     assert "USER clv" in DOCKERFILE
+
+
+WALLS = {
+    "User": "clv", "Group": "clv", "UMask": "0077", "StateDirectoryMode": "0750", "CapabilityBoundingSet": "",
+    "NoNewPrivileges": "yes", "ProtectSystem": "strict", "ProtectHome": "yes", "PrivateTmp": "yes",
+    "PrivateDevices": "yes", "ProtectHostname": "yes", "ProtectClock": "yes", "ProtectKernelModules": "yes",
+    "ProtectKernelLogs": "yes", "RestrictAddressFamilies": "AF_INET AF_INET6 AF_UNIX", "RestrictRealtime": "yes",
+    "RestrictSUIDSGID": "yes", "RemoveIPC": "yes", "LockPersonality": "yes", "SystemCallArchitectures": "native",
+}  # fmt: skip
+OF_THE_API_ALONE = {  # the box of the model, which the worker makes, needs what these take away
+    "PrivateUsers", "ProtectKernelTunables", "ProtectControlGroups", "ProtectProc",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_a_unit_has_each_of_its_walls_starts_again_whatever_ended_it_and_does_without_a_file_of_settings(
+    unit: Path,
+) -> None:
+    settings = dict(re.findall(r"^(\w+)=(.*)$", unit.read_text(), re.MULTILINE))
+    assert {name: settings.get(name) for name in WALLS} == WALLS
+    assert (settings.keys() >= OF_THE_API_ALONE) is (unit.name == "clv-api.service")
+    assert settings["Restart"] == "always"
+    assert settings["WantedBy"] == "multi-user.target"
+    assert settings["EnvironmentFile"].startswith("-/etc/clv/")
+    assert f"Environment=CLV_WAREHOUSE=/var/lib/{settings['StateDirectory']}/warehouse\n" in unit.read_text()
+    if "LimitNOFILE" in settings:
+        assert int(settings["LimitNOFILE"]) == CONNECTIONS + 1_000
+    assert ("LimitNOFILE" in settings) is (unit.name == "clv-api.service")
+
+
+def test_the_image_keeps_what_it_makes_on_its_volume_and_serves_where_its_port_leads_to() -> None:
+    (volume,), (port,) = (re.findall(rf"^{word} (\S+)$", DOCKERFILE, re.MULTILINE) for word in ("VOLUME", "EXPOSE"))
+    environment = dict(re.findall(r"(\S+)=(\S+)", " ".join(re.findall(r"^ENV (.*)$", DOCKERFILE, re.MULTILINE))))
+    assert environment["CLV_WAREHOUSE"].startswith(f"{volume}/")
+    assert environment["CLV_HOST"] == "0.0.0.0" and "CLV_PORT" not in environment and int(port) == Settings.port
+    assert {each for service in COMPOSED["services"].values() for each in service["volumes"]} == {f"data:{volume}"}
+    assert COMPOSED["services"]["api"]["ports"] == [f"127.0.0.1:{port}:{port}"]
 
 
 def test_each_file_of_tokens_is_read_as_what_it_holds() -> None:

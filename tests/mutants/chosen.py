@@ -189,6 +189,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     "pipeline/variables.py": [
         ("if not 0 <= (number := float(text)) <= highest:", "if not 0 < (number := float(text)) <= highest:"),
         ('return text == "1"', "return bool(text)"),
+        ("or not 1 <= int(text) <= highest:", "or not 0 <= int(text) <= highest:"),
     ],
     "pipeline/cli.py": [
         ("from pipeline.commands.rollback import roll_back", "from pipeline.build import build as roll_back"),
@@ -219,6 +220,9 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ('(11, "* 1"))', '(12, "* 1"))'),
         ('key=lambda each: "%Y" in each', 'key=lambda each: "%y" in each'),
         (" or not _day(year, month, day):", ":"),
+        ('range(1, 13) if time["ampm"]', 'range(0, 13) if time["ampm"]'),
+        ("between 30000 and 59999", "between 40000 and 59999"),
+        ("len(first) > len(last)", "len(first) >= len(last)"),
     ],
     "pipeline/orders/names.py": [("sorted(found, key=lambda i: (group[spelled[i]], i))", "sorted(found)")],
     "pipeline/warehouse/build_info.py": [
@@ -330,15 +334,24 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     "pipeline/delivery.py": [
         ("            if column in table.comments:\n", "            if False:\n"),
         ('        self._cursor.execute("set constraints all deferred")', "        pass"),
+        ('LOCKED = ("55P03", "40P01")', 'LOCKED = ("55P03",)'),
+        ("and mode <> 'AccessShareLock' ", ""),
     ],
     "pipeline/sources/sql.py": [("rstrip(';')}\\n)", "rstrip(';')})")],
     "pipeline/sources/postgres.py": [
         ("        cursor.execute(IN_ORDER)\n", ""),
         ("case when isfinite({name}) then {day} end", "{day}"),
+        ("sql.quoted_path(table.lower())", "sql.quoted_path(table)"),
     ],
-    "pipeline/sources/sqlite.py": [("'real' if kinds <= {'integer', 'real'} else 'text'", "'text'")],
+    "pipeline/sources/sqlite.py": [
+        ("'real' if kinds <= {'integer', 'real'} else 'text'", "'text'"),
+        ('        cursor.execute("begin")\n', ""),
+    ],
     "pipeline/sources/object_store.py": [("return sorted(found)", "return found[:-1] or found")],
-    "pipeline/sources/parquet.py": [("column = local_timestamp(column)", "pass")],
+    "pipeline/sources/parquet.py": [
+        ("column = local_timestamp(column)", "pass"),
+        ("pa.types.is_date, pa.types.is_time, ", "pa.types.is_date, "),
+    ],
     "pipeline/jobs/ledger.py": [
         ("(state = 'queued' and number < ?)", "(state = 'queued' and number <= ?)"),
         ("state in ('held', 'queued')\").fetchone()[0]", "state = 'queued'\").fetchone()[0]"),
@@ -402,7 +415,10 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     ],
     "predictor/doubts.py": [("mean > HIGH * spent", "mean > HIGH")],
     "pipeline/commands/extras.py": [('f"requirements-{command}.txt"', '"requirements.txt"')],
-    "pipeline/commands/rollback.py": [("command_line('build', settings)", "command_line('rollback', settings)")],
+    "pipeline/commands/rollback.py": [
+        ("command_line('build', settings)", "command_line('rollback', settings)"),
+        ("with build_lock(warehouse.lock_file):", "if True:"),
+    ],
     "api/routes/builds.py": [
         ("LISTED = 100", "LISTED = 10"),
         ('{"Retry-After": "60"}', "{}"),
@@ -469,11 +485,40 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     "pipeline/jobs/check.py": [
         ('"goes to ON_FAILURE" if settings.on_failure else', '"goes to ON_FAILURE" if not settings.on_failure else'),
     ],
+    "api/policy.py": [
+        ("return Policy(self._policies[rule.endpoint].who, None), None", "return CLOSED, None"),
+    ],
+    "api/middleware/__init__.py": [
+        (
+            "    handler = Encoding(handler)\n    handler = Auth(handler, policies, settings)\n",
+            "    handler = Auth(handler, policies, settings)\n    handler = Encoding(handler)\n",
+        ),
+    ],
+    "pipeline/sources/duckdb_file.py": [
+        ("make_timestamp(epoch_us({column}))", "cast({column} as timestamp)"),
+    ],
+    "pipeline/commands/engine.py": [
+        ("parts.port != 0 and ", ""),
+    ],
+    "deploy/systemd/clv-api.service": [
+        ("UMask=0077", "UMask=0022"),
+        ("LimitNOFILE=11000\n", ""),
+    ],
+    "deploy/systemd/clv-work.service": [
+        ("Restart=always", "Restart=on-failure"),
+        ("EnvironmentFile=-/etc", "EnvironmentFile=/etc"),
+    ],
     "deploy/compose.yaml": [
         ('"127.0.0.1:5000:5000"', '"5000:5000"'),
         ("readers: {file: ../secrets/readers.txt}", "readers: {file: ../secrets/uploaders.txt}"),
+        ('"no-new-privileges:true"', '"no-new-privileges:false"'),
+        ("  restart: unless-stopped\n", ""),
     ],
-    "deploy/Dockerfile": [("5000/health'", "5000/healthz'")],
+    "deploy/Dockerfile": [
+        ("5000/health'", "5000/healthz'"),
+        (" CLV_HOST=0.0.0.0", ""),
+        ("CLV_WAREHOUSE=/data/warehouse", "CLV_WAREHOUSE=/opt/clv/warehouse"),
+    ],
     "Makefile": [
         ("bench-size.takes := LINES\n", "bench-size.takes := LINES JSON\n"),
         ("--memory 4 --repeats", "--memory 8 --repeats"),
