@@ -20,7 +20,7 @@ from werkzeug.test import Client
 
 from api import create_app
 from api.settings import Settings
-from pipeline.jobs import Jobs, NoRoom, QueueFull, TooLarge
+from pipeline.jobs import Jobs, NoRoom, QueueFull, TooLarge, uploads
 from pipeline.jobs import ledger as the_ledger
 from pipeline.jobs.jobs import ABANDONED
 from pipeline.jobs.ledger import ENDED, STATES, Ledger
@@ -246,6 +246,21 @@ def test_an_upload_leaves_room_for_the_builds(
     else:
         with pytest.raises(NoRoom, match="no room for 1,000 bytes and a build of them"):
             stop_where_full(tmp_path, 1000)
+
+
+def test_a_disk_that_fills_up_while_an_upload_comes_in_ends_it_before_nothing_is_left_for_the_builds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = RESERVE + 100
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=free, f_frsize=1))
+    monkeypatch.setattr(uploads, "LOOK_EVERY", 10)
+    with Jobs(tmp_path).receiving(50, limit=1000) as incoming:
+        while free >= RESERVE:
+            incoming.write(b"x")
+            free -= 2  # somebody else writes too
+        with pytest.raises(NoRoom):
+            for _ in range(11):
+                incoming.write(b"x")
 
 
 def test_an_upload_may_have_as_many_bytes_as_are_allowed_and_not_one_more(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from pipeline.jobs import notify
 from pipeline.jobs.jobs import Jobs
 from pipeline.jobs.ledger import Build
 from pipeline.jobs.notify import ATTEMPTS, FIRST_WAIT, SECONDS
-from pipeline.jobs.worker import _Worker
+from pipeline.jobs.worker import MESSAGE_BYTES, _Worker
 from pipeline.settings import Settings
 from pipeline.warehouse.folder import Warehouse
 
@@ -140,6 +140,18 @@ def test_a_failure_goes_where_failures_go_a_warning_where_warnings_go_and_good_n
             "warnings": [WARNED] if warned and state == "published" else [],
         }  # fmt: skip
     assert jobs.ledger.untold() == []  # it is not told again
+
+
+def test_of_what_a_build_told_people_at_length_the_beginning_is_kept_without_what_moves_a_cursor(
+    tmp_path: Path,
+) -> None:
+    jobs, build = queued(tmp_path)
+    jobs.output_file(build).write_bytes(b"  \x1b[2Jno \xff order\r\x07\nx" * 2000)
+    _Worker(Settings(warehouse=tmp_path), Warehouse(tmp_path), jobs)._settle(build, 1)
+    message = jobs.ledger.get("one").message
+    assert message.startswith("\ufffd[2Jno \ufffd order")
+    assert all(letter.isprintable() or letter == "\n" for letter in message)
+    assert MESSAGE_BYTES * 0.9 < len(message) <= MESSAGE_BYTES
 
 
 PUBLISHING, PUBLISHED = {"build": {"build_id": "b-1"}}, {"build": {"build_id": "b-1"}}

@@ -119,6 +119,30 @@ def test_a_file_may_have_every_byte_that_is_allowed_however_it_is_sent(counter: 
         assert counter.upload(form, Content_Type="multipart/form-data; boundary=x").status == status
 
 
+@pytest.mark.parametrize("filename", [None, "", "March.csv", "x" * 300])
+@pytest.mark.parametrize("name", [None, "April", "y" * 200])
+def test_orders_are_called_by_their_file_s_name_or_else_by_the_one_that_is_given_and_never_at_length(
+    counter: Desk, filename: str | None, name: str | None
+) -> None:
+    query = f"?name={name}" if name else ""
+    head = '; name="orders"' + (f'; filename="{filename}"' if filename is not None else "")
+    build_id = counter.queue(part(head) + END, query, Content_Type="multipart/form-data; boundary=x")
+    assert counter.build(build_id)["name"] == (filename or name or "orders")[:200]
+    assert counter.build(counter.queue(ORDERS, query))["name"] == (name or "orders")
+
+
+@pytest.mark.parametrize("inner", ["a.zip", "a.csv.gz", "A.XLSX", "in/a.7z", "a.rar", "a.csv", "zip.txt", "a.gz.csv"])
+def test_an_archive_may_hold_files_and_no_archives(counter: Desk, inner: str) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("b.csv", ORDERS)
+        archive.writestr(inner, ORDERS)
+    answer = counter.upload(file.getvalue())
+    is_taken = inner.endswith((".csv", ".txt"))
+    assert answer.status == (202 if is_taken else 422)
+    assert is_taken or "The archive holds other archives" in answer.json["detail"]
+
+
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl; the gate installs it")
 @pytest.mark.parametrize(
     "options", [["-X", "POST", "-T", "orders.csv"], ["-F", "orders=@orders.csv", "-F", "mapping=@orders.yml"]]

@@ -175,6 +175,7 @@ def test_the_command_that_is_printed_gives_the_same_settings_again(tmp_path, mon
         as_of=date(2020, 2, 29),
         max_rejected=0.05,
         strict=True,
+        json=tmp_path / "events.jsonl",  # holds what happened; the next command would write over it
         predictor=replace(Settings().predictor, timeout=7.0),
     )
     for folder in (ROOT, tmp_path):

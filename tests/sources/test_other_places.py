@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -244,6 +245,30 @@ def test_what_came_in_part_only_is_not_taken_for_the_whole(
     find = fsspec.url_to_fs
     monkeypatch.setattr(fsspec, "url_to_fs", lambda uri: (Breaking(find(uri)[0]), find(uri)[1]))
     assert "came in part only. Build again" in command("inspect", 1, ORDERS="s3://shop/folder/1.csv")
+
+
+def test_a_store_that_names_a_file_outside_of_what_was_asked_for_is_not_followed(
+    in_s3: None, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted = Path(tempfile.gettempdir()) / "planted-by-a-store.csv"
+
+    class Leading:
+        def __init__(self, store: Any) -> None:
+            self._store = store
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._store, name)
+
+        def glob(self, _: str) -> list[str]:
+            return [f"shop/folder/{'../' * 9}{planted}"]
+
+        def get_file(self, there: str, here: str) -> None:
+            Path(here).write_text("planted")
+
+    find = fsspec.url_to_fs
+    monkeypatch.setattr(fsspec, "url_to_fs", lambda uri: (Leading(find(uri)[0]), find(uri)[1]))
+    assert "would be written outside of" in command("inspect", 1, ORDERS="s3://shop/folder/*.csv")
+    assert not planted.exists()
 
 
 def test_a_copy_of_files_keeps_their_bytes(in_s3: None, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from pipeline import orders, orders_file
+from pipeline.postgres import HINTS
 from pipeline.postgres import Postgres as PostgresAddress
 from pipeline.settings import DEMO_ORDERS, Settings
 from pipeline.sources import postgres
@@ -285,6 +286,47 @@ TROUBLES = {
         "password authentication failed",
     ),
 }  # fmt: skip
+
+
+SAID = {  # in the words of libpq and of the server: what helps, as it begins
+    'password authentication failed for user "reader"': "Give the password in PGPASSWORD",
+    "fe_sendauth: no password supplied": "Give the password in PGPASSWORD",
+    'database "nowhere" does not exist': "See which there are: psql --list",
+    "permission denied for table lines": "Let its owner grant that",
+    "must be owner of table lines": "Let its owner grant that",
+    'could not translate host name "nowhere" to address: Name or service not known': "See whether the name is right",
+    "Connection refused": "See whether a server runs there",
+    "timeout expired": "See whether a server runs there",
+    "No such file or directory": "See whether a server runs there",
+    "server does not support SSL, but SSL was required": "sslmode in the address says",
+    'update or delete on table "x" violates foreign key constraint "y" on table "z"': "Declare that key deferrable",
+    'character with byte sequence 0xe2 0x82 0xac in encoding "UTF8" has no equivalent in encoding "LATIN1"': "Only a",
+    'invalid byte sequence for encoding "UTF8": 0x00': "No text in Postgres can hold a zero byte",
+    "canceling statement due to statement timeout": "Allow it more time",
+    'column reference "order_id" is ambiguous': "Give each column of the query a name of its own",
+    "server closed the connection unexpectedly": "Run it again when the server is back",
+    "terminating connection due to administrator command": "Run it again when the server is back",
+    "the database system is shutting down": "Run it again when the server is back",
+    "the database system is starting up": "Run it again when the server is back",
+    'relation "x" already exists': "",
+}
+
+
+@pytest.mark.parametrize("said", SAID)
+@pytest.mark.parametrize(
+    "frame", ["{}", "INTERNAL: [libpq] Failed to connect: connection to server at x failed: FATAL:  {}\n"]
+)
+def test_what_a_server_says_is_told_in_its_words_and_with_what_helps(said: str, frame: str) -> None:
+    told = PostgresAddress.parse("ORDERS", f"postgresql://reader:{PASSWORD}@there/shop").plain(
+        Exception(frame.format(said))
+    )
+    assert told.startswith(f"{said}.")
+    helps = told.removeprefix(f"{said}.").strip()
+    assert helps.startswith(SAID[said]) and bool(helps) is bool(SAID[said])
+
+
+def test_every_hint_about_a_server_is_one_that_is_given() -> None:
+    assert {pattern for pattern in HINTS if not any(re.search(pattern, said) for said in SAID)} == set()
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
