@@ -13,7 +13,6 @@ import pytest
 from adbc_driver_manager import AdbcStatusCode, OperationalError
 
 from pipeline import delivery
-from pipeline.delivery import LOCKED
 from pipeline.errors import ClvError
 from pipeline.postgres import Postgres as PostgresAddress
 from tests.delivery.conftest import Warehouse
@@ -128,6 +127,9 @@ def test_a_password_comes_from_a_file_and_an_address_from_a_service(
     files = {"PGPASSFILE": str(tmp_path / "pgpass"), "PGSERVICEFILE": str(tmp_path / "services"), "PGPASSWORD": ""}
     builds[0].run("deliver", DELIVER_TO="postgresql://?service=crm", TABLES="predictions", **files)
     assert_delivered(database, builds[0], ["predictions"])
+
+
+LOCKED = ("55P03", "40P01")  # a lock that was not to be had in time, and a deadlock: postgresql.org/docs, Appendix A
 
 
 @pytest.mark.parametrize("sqlstate", [*LOCKED, "42501", "53100", None])

@@ -12,6 +12,19 @@ from pipeline.jobs.ledger import Ledger
 from tests.api.conftest import publish
 
 
+def test_the_last_success_is_the_one_that_ended_last_whichever_was_queued_first(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    for number in range(4):
+        ledger.add(f"build-{number}", "upload", "orders.csv", {})
+    builds = [ledger.claim() for _ in range(4)]
+    for number in (2, 1, 0):
+        ledger.end(builds[number], "published", None)
+        assert ledger.last_published() == ledger.get(f"build-{number}")
+    ledger.end(builds[3], "failed", None)
+    ledger.remove_all_but(1)
+    assert ledger.ids() == {"build-0", "build-3"}
+
+
 def test_the_last_success_outlives_failures_and_a_damaged_ledger_is_told(tmp_path: Path) -> None:
     publish(tmp_path, "one", {"a": 1.0})
     client = Client(create_app(Settings(tmp_path)).wsgi_app)

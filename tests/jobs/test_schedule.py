@@ -15,6 +15,7 @@ import pytest
 
 from pipeline.jobs.jobs import Jobs
 from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.queue import open_queue
 from pipeline.jobs.schedule import Schedule
 from pipeline.warehouse.build_lock import build_lock
 from tests.jobs.conftest import Desk
@@ -78,6 +79,23 @@ def test_in_an_hour_that_comes_twice_what_is_due_each_hour_is_built_twice_and_el
             clock.build()
         moment += timedelta(minutes=30)
     assert queued == shown == due
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Kolkata", "America/St_Johns"])
+def test_what_is_due_at_a_moment_is_due_from_that_very_moment_on(zone: str) -> None:
+    schedule, nine = Schedule("0 9 * * *", ZoneInfo(zone)), datetime(2099, 3, 2, 9, tzinfo=ZoneInfo(zone))
+    day, instant = timedelta(days=1), timedelta(microseconds=1)
+    assert schedule.last_due(nine - instant) == nine - day
+    assert schedule.last_due(nine) == schedule.last_due(nine + day - instant) == nine
+    assert schedule.next_due(nine - instant, 2) == [nine, nine + day]
+    assert schedule.next_due(nine, 1) == [nine + day]
+
+
+def test_an_address_of_a_redis_keeps_its_own_settings_and_a_redis_that_is_gone_holds_up_nobody_for_long() -> None:
+    for own, asked in (("", {}), ("?health_check_interval=7", {"health_check_interval": 7})):
+        queue = open_queue(f"redis://:secret@127.0.0.1:1/3{own}", Path())
+        given = queue.storage.pool.connection_kwargs
+        assert given.items() >= ({"db": 3, "password": "secret", "socket_connect_timeout": 2} | asked).items()
 
 
 def test_mornings_that_nobody_was_there_for_are_made_up_for_by_one_build(daily: Clock) -> None:

@@ -358,6 +358,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     "pipeline/jobs/ledger.py": [
         ("(state = 'queued' and number < ?)", "(state = 'queued' and number <= ?)"),
         ("state in ('held', 'queued')\").fetchone()[0]", "state = 'queued'\").fetchone()[0]"),
+        ('order by ended_at desc limit 1"\n', 'order by number desc limit 1"\n'),
     ],
     "pipeline/jobs/jobs.py": [
         (', *path.glob("mapping-*")', ""),
@@ -524,6 +525,29 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     "pipeline/postgres.py": [
         ('    "could not translate host name": "See whether the name is right.",\n', ""),
         ('    "violates foreign key"', '    "violates no key"'),
+    ],
+    "pipeline/jobs/queue.py": [
+        ('divider = "&" if "?" in address else "?"', 'divider = "?"'),
+    ],
+    "pipeline/jobs/schedule.py": [
+        ("timedelta(microseconds=1)", "timedelta(seconds=1)"),
+    ],
+    "pipeline/orders/beside_orders.py": [
+        ("2 * {money}) in", "{money}) in"),
+    ],
+    "api/static/charts.js": [
+        ('width: width(one), height: "45%"', 'width: width(other), height: "45%"'),
+        (
+            "one.model_id === other.model_id && one.horizon_days === other.horizon_days",
+            "one.model_id === other.model_id",
+        ),
+    ],
+    "api/static/cohorts.js": [
+        ("worth: spent + ahead", "worth: spent"),
+        ("Math.ceil(day.slice(5, 7) / 3)", "Math.floor(day.slice(5, 7) / 3)"),
+    ],
+    "api/static/page.js": [
+        ("setInterval(load, 60000);", ""),
     ],
     "deploy/compose.yaml": [
         ('"127.0.0.1:5000:5000"', '"5000:5000"'),

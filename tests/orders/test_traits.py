@@ -180,6 +180,14 @@ def test_a_time_beside_a_date_is_no_second_date(reader):
     assert [row["created_at_date"] for row in reader.read(path).used] == ["2024-01-15", "2024-02-15"]
 
 
+@pytest.mark.parametrize("last", [["30.00"], ["29.99"], ["30.01"], ["15.00"], ["-30.00"], ["30.00", "30.00"], [""]])
+def test_a_line_of_nobody_and_no_day_is_a_total_only_where_its_money_is_that_of_all_others(reader, last):
+    lines = [NAMES, "a,1,1,10.50,2024-01-15", "b,2,1,19.50,2024-01-16", *(f",,,{money}," for money in last), ""]
+    read = reader.read(reader.write("orders.csv", "\n".join(lines)))
+    assert sum(row["left_out"] for row in read.rows) == (last == ["30.00"])
+    assert ("left out: 1 line of totals" in read.read_as) is (last == ["30.00"])
+
+
 def test_lines_beside_orders_are_said_and_a_line_that_only_lacks_its_date_is_not_one_of_them(reader):
     path = reader.write("orders.csv", f"{NAMES}\n1,1,1,10,2024-01-15\n{NAMES}\n2,2,1,20,\n,,,20,\nTotal,,2,30,\n")
     read = reader.read(path)
