@@ -17,12 +17,16 @@
 {%- endmacro %}
 
 
-{# Text that names somebody or something: what tools write where there is nothing is no name. #}
+{#
+  Text that names somebody or something: what tools write where there is nothing is no name. Long texts and those that
+  begin with a digit are none of these words. An expression and not a list, of which DuckDB would make a join with every row.
+#}
 {% macro clean_id(column) -%}
   case
-    when length({{ column }}) > 4 and {{ column }} > '!' and {{ column }} < '~' and substr({{ column }}, -1) between '!' and '~'
+    when (length({{ column }}) > 4 or {{ column }} between '0' and ':')
+      and {{ column }} > '!' and {{ column }} < '~' and substr({{ column }}, -1) between '!' and '~'
       then {{ column }}
-    when upper({{ clean_text(column) }}) not in ('NA', 'N/A', '#N/A', '<NA>', 'NULL', 'NONE', 'NAN') then {{ clean_text(column) }}
+    when not {{ matches('upper(' ~ clean_text(column) ~ ')', 'NA|N/A|#N/A|<NA>|NULL|NONE|NAN') }} then {{ clean_text(column) }}
   end
 {%- endmacro %}
 
