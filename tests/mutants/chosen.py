@@ -33,6 +33,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     "predictor/training/gamma_gamma.py": [
         ("+ self.q - 1.0)", "+ self.q)"),
         ("self.v + purchases * np", "self.v + (purchases - 1.0) * np"),
+        ("several = purchases > 1", "several = purchases >= 1"),
     ],
     "predictor/training/mbg_nbd.py": [
         ("silence = (self.r + frequency)", "silence = self.r"),
@@ -55,6 +56,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("per_spend = factor *", "per_spend ="),
         ("(1.0 + self.discount_rate) ** (-middle", "(1.0 + self.discount_rate) ** (middle"),
         ("np.minimum(expected_purchases, self.horizon)", "expected_purchases"),
+        ('    within["total_num_items"] = np.maximum(within["total_num_items"], within["frequency"] + 1.0)\n', ""),
     ],
     "predictor/training/correction.py": [
         ('features["max_revenue"] / mean_spend', 'features["max_revenue"] * mean_spend'),
@@ -89,6 +91,11 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("fit(test, past, test.days", "fit(test, past, past[0].days"),
         ("if each.as_of + timedelta(each.days) > test.as_of", "if each.as_of > test.as_of"),
         ("spend.expected_spend(frequency, mean_spend)", "spend.expected_spend(frequency + 1.0, mean_spend)"),
+        ("newest = max(past", "newest = min(past"),
+        ("item: -item[1]", "item: item[1]"),
+        ("timedelta(each.days) <= newest.as_of]", "timedelta(each.days) < newest.as_of]"),
+        ("_, discounted = plain.purchases", "discounted, _ = plain.purchases"),
+        ("discount_rate, year_ago)\n    answers", "discount_rate, ())\n    answers"),
     ],
     "predictor/training/dates.py": [
         (".days >= _HISTORY", ".days > _HISTORY"),
@@ -126,12 +133,14 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("            _read_every_value(file)\n", "            pass\n"),
         ("if wrote == reads:", "if True:"),
         ('build.execute(f"create or replace table last_build', '(f"create or replace table last_build'),
+        ("*others, newest = sorted(in_files)", "newest, *others = sorted(in_files)"),
     ],
     "pipeline/warehouse/damage.py": [
         (
             "text = str(error)\n    if disk_is_full(text) or isinstance",
             "text = str(error)\n    if disk_is_full(text) and isinstance",
         ),
+        ("if not os.access(published, os.R_OK):", "if False:"),
     ],
     "pipeline/warehouse/folder.py": [
         ('for suffix in ("", ".wal", ".tmp"):', 'for suffix in ("", ".tmp"):'),
@@ -148,6 +157,10 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
             "        return [link.resolve() for link in (self.current,)",
         ),
         ("if found:\n            more", "if len(found) > 1:\n            more"),
+        (
+            "any(folder.name == build_id for folder in self._published_folders())",
+            "self.current.resolve().name == build_id",
+        ),
     ],
     "pipeline/build.py": [
         ("'' if are_sorted else 'order by customer_id'", "''"),
@@ -159,6 +172,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
             "found = self._run_models_and_tests(model, source, brought)",
             "self._run_models_and_tests(model, source, brought); found = []",
         ),
+        ("built_at=now.replace(tzinfo=None)", "built_at=datetime.now()"),
     ],
     "pipeline/events/summary.py": [
         ("order by clv_rank, customer_id limit 5", "order by clv_rank desc, customer_id limit 5"),
@@ -228,6 +242,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     "pipeline/warehouse/build_info.py": [
         ("where created_at_date > (select", "where created_at_date >= (select"),
         ("count(*) from int_customer_orders", "count(*) from stg_orders"),
+        ("{now.astimezone(UTC):", "{now:"),
     ],
     "pipeline/training/doubts.py": [
         ("if (next_day - day).days >= _FAR_APART:", "if (next_day - day).days > _FAR_APART:"),
@@ -604,6 +619,34 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("customers > one_file and", "customers >= one_file and"),
         ("errno.ENOTSUP, errno.EXDEV, ", "errno.ENOTSUP, "),
         (' if not path.name.startswith((".", "_"))', ""),
+    ],
+    "pipeline/events/json_lines.py": [
+        ('path.open("w", encoding', 'path.open("a", encoding'),
+        ("with suppress(OSError):  # a disk", "with suppress(ValueError):  # a disk"),
+    ],
+    "pipeline/events/model_log.py": [
+        ('mode="w", encoding', 'mode="a", encoding'),
+    ],
+    "pipeline/events/warnings.py": [
+        ("if self._strict and each.code not in self._silenced:", "if self._strict:"),
+    ],
+    "pipeline/warehouse/files.py": [
+        ("if os.fstat(writable.fileno()).st_size != size:", "if False:"),
+    ],
+    "pipeline/training/plan.py": [
+        ("dates.schedule(first, last - timedelta(horizon), horizon)", "dates.schedule(first, last, horizon)\n    "),
+        ("(last - first).days + 1:", "(last - first).days:"),
+    ],
+    "pipeline/training/registering.py": [
+        ("metrics[name] / mean if", "metrics[name] if"),
+        ('"trained_from": content["first_order"]', '"trained_from": content["trained_as_of"]'),
+        ("shutil.copyfile(unfinished, beside)", "shutil.copyfile(unfinished, target); beside.touch()"),
+    ],
+    "pipeline/training/summary.py": [
+        ("each['calibration'], '.2f'", "each['gini'], '.2f'"),
+    ],
+    "predictor/manifest.py": [
+        ('self.training.get("recipe") != RECIPE', '"recipe" not in self.training'),
     ],
 }
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 
 import duckdb
 
-from pipeline.warehouse.build_info import COLUMNS, write
+from pipeline.warehouse.build_info import COLUMNS, new_build_id, write
 
 TABLES = """
 create table predictions as select 'm' as model_id, date '2024-02-01' as as_of_date from range(3);
@@ -27,3 +27,8 @@ def test_every_figure_is_counted_in_the_table_that_it_is_about():
     counted: dict[str, object] = {"lines": 12, "lines_rejected": 7, "lines_after_as_of": 1, "orders": 4, "customers": 3}
     counted |= {"as_of_date": date(2024, 2, 1), "model_id": "m", "read_as": "decimal comma", "currency": "EUR"}
     assert {name: row[name] for name in counted} == counted
+
+
+def test_a_build_is_named_by_the_time_of_no_place():
+    east = datetime(2024, 2, 1, 0, 30, tzinfo=timezone(timedelta(hours=2)))
+    assert new_build_id(east, "ab12cd") == "20240131T223000-ab12cd"

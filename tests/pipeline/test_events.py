@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+import logging
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
 import predictor
 from pipeline.errors import ClvError
-from pipeline.events import StepDone, StepStarted
+from pipeline.events import RowsScored, StepDone, StepStarted, Warned
 from pipeline.events.doubts import about_box
+from pipeline.events.json_lines import json_lines
+from pipeline.events.model_log import listening
 from pipeline.events.steps import Steps
+from pipeline.events.terminal import as_it_is, fact, printable
+from pipeline.events.warnings import Warnings
 from pipeline.settings import Settings
 from pipeline.warehouse.build_info import SCHEMA_VERSION
 from tests.pipeline.conftest import Shop
@@ -26,7 +34,8 @@ def test_a_build_tells_its_steps_its_warnings_and_what_it_published(built: Shop)
     repeated = "a,a1,1,1,10,2017-10-01"
     built.write_orders({"a": 10, "b": 20, "c": 30}, more=repeated)
     (built.warehouse / "clv.duckdb").unlink()
-    printed = built.run(AS_OF="2017-10-18", JSON=str(built.folder / "events.jsonl"))
+    began = datetime.now(UTC)
+    printed = built.run(AS_OF="2017-10-18", JSON=str(built.folder / "events.jsonl"), TZ="XXX-14")
     assert "make train" in printed and "JSON=" not in printed  # which would write over what this build told
 
     told = events(built)
@@ -69,6 +78,14 @@ def test_a_build_tells_its_steps_its_warnings_and_what_it_published(built: Shop)
     assert (schema, engine, read_as) == (SCHEMA_VERSION, "duckdb", None)
     assert json.loads(published) == warned
     assert told[-1]["event"] == "published" and told[-1]["build"]["build_id"] == built.build_id()
+
+    ((built_at, predicted_at),) = built.query(
+        "select (select built_at from build_info), (select max(predicted_at) from predictions)"
+    )
+    stamps = [built_at, predicted_at, datetime.strptime(built.build_id()[:15], "%Y%m%dT%H%M%S")]
+    stamps += [datetime.fromisoformat(event["at"]).replace(tzinfo=None) for event in told]
+    now = datetime.now(UTC).replace(tzinfo=None)  # whatever the clock of the machine shows
+    assert all(began.replace(tzinfo=None, microsecond=0) <= each <= now for each in stamps)
 
 
 @pytest.mark.slow
@@ -118,3 +135,70 @@ def test_a_step_of_dbt_begins_with_its_first_node_and_says_which_share_of_the_no
         StepStarted("predict", 5 / 8),
         StepStarted("features", 6 / 8),
     ]
+
+
+def test_events_go_one_a_line_into_a_new_file_and_a_disk_that_is_full_stops_nothing_but_them(tmp_path):
+    file = tmp_path / "events.jsonl"
+    file.write_text("of another build\n")
+    with json_lines(file) as write:
+        write(StepStarted("start", 0.25))
+        assert len(file.read_text().splitlines()) == 1  # at once: somebody follows it
+        write(Warned("ids_alike", "Zażółć", {"n": 1}))
+    first, second = (json.loads(line) for line in file.read_text(encoding="utf-8").splitlines())
+    assert abs(datetime.fromisoformat(first.pop("at")) - datetime.now(UTC)) < timedelta(minutes=5)
+    assert first == {"event": "step_started", "step": "start", "done": 0.25}
+    assert "Zażółć" in file.read_text(encoding="utf-8") and second["figures"] == {"n": 1}
+    with json_lines(Path("/dev/full")) as write:
+        write(StepStarted("start"))
+
+
+def test_what_a_model_says_is_told_while_it_predicts_and_what_it_prints_is_kept_for_this_build_alone(tmp_path):
+    printed = tmp_path / "model.log"
+    told: list[object] = []
+    printed.write_text("of another build\n")
+    log, of_model = logging.getLogger("predictor"), logging.getLogger("predictor.printed")
+    before = list(log.handlers), list(of_model.handlers)
+    with listening(told.append, printed) as errors:
+        log.info("%d customers", 7, extra={"rows": 7})
+        log.info("said to nobody")
+        for text in ("first", "second"):
+            log.error(text, extra={"problem": predictor.ModelError(text)})
+        assert printed.read_text() == "of another build\n"  # made when it prints
+        of_model.debug("región")
+    assert told == [RowsScored(7)]
+    assert [str(error) for error in errors] == ["first", "second"]
+    assert printed.read_text(encoding="utf-8") == "región\n"
+    assert (list(log.handlers), list(of_model.handlers)) == before
+
+
+def test_a_warning_is_kept_and_told_stops_a_strict_command_and_silenced_is_as_if_it_were_not_there():
+    first, second = Warned("ids_alike", "Two ids are alike."), Warned("no_money", "no money came")
+    for silenced, strict, found, stops in (
+        ([], False, [first, second], ""),
+        (["ids_alike"], False, [second], ""),
+        (["ids_alike", "no_money"], True, [], ""),
+        (["ids_alike"], True, [], "no money came"),
+        ([], True, [], "Two ids are alike"),
+    ):
+        told: list[object] = []
+        warnings = Warnings(silenced, strict, told.append)
+        if stops:
+            with pytest.raises(ClvError) as stopped:
+                warnings.add(first, second)
+            assert str(stopped.value) == f"Stopped, because STRICT=1: {stops}."
+        else:
+            warnings.add(first, second)
+        assert warnings.found == told == found
+
+        told.clear()
+        warnings = Warnings(silenced, strict, told.append)
+        warnings.tell(first, second)  # where a command stops for another reason already
+        assert warnings.found == told == [each for each in (first, second) if each.code not in silenced]
+
+
+def test_text_of_others_stays_on_its_line_and_is_no_markup():
+    text = "a\nb\r\x1b[31m[red]c[/red]\u202e"
+    shown = StringIO()
+    fact(Console(file=shown, width=500), "Name", as_it_is(text))
+    assert shown.getvalue() == "Name        a�b��[31m[red]c[/red]�\n"
+    assert printable(text) == "a\nb��[31m[red]c[/red]�"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 import threading
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.warehouse.files import copy
 from pipeline.warehouse.folder import Warehouse
 from tests.pipeline.conftest import Shop
 
@@ -71,6 +73,32 @@ def test_all_that_a_killed_build_has_left_goes_and_what_is_published_or_ones_own
         (built.warehouse / name).touch()
     warehouse.discard_unfinished()
     assert contents(built.warehouse) == before | own
+
+
+def test_published_is_the_newest_build_and_the_one_before_it_and_no_other(built: Shop):
+    warehouse, newest = Warehouse(built.warehouse), built.build_id()
+    before = warehouse.previous().name
+    assert before != newest
+    assert [warehouse.has_published(each) for each in (newest, before, "20991231T000000-ffffff")] == [True, True, False]
+
+
+@pytest.mark.parametrize("in_the_kernel", [True, False])
+def test_a_copy_is_whole_or_an_error_and_takes_the_place_of_nothing(tmp_path, monkeypatch, in_the_kernel):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(os.urandom(3_000_000))
+    if not in_the_kernel:
+        monkeypatch.delattr(os, "copy_file_range")
+    copy(source, target)
+    assert target.read_bytes() == source.read_bytes()
+    with pytest.raises(FileExistsError):
+        copy(source, target)
+    target.unlink()
+    if in_the_kernel:
+        monkeypatch.setattr(os, "copy_file_range", lambda *_: 0)
+    else:
+        monkeypatch.setattr(shutil, "copyfileobj", lambda readable, writable: writable.write(readable.read(10)))
+    with pytest.raises(OSError, match="Only a part of it could be copied"):
+        copy(source, target)
 
 
 def test_a_training_begins_in_an_empty_folder_whatever_a_killed_one_has_left(tmp_path: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import re
 import shutil
 import struct
@@ -19,6 +20,7 @@ import pytest
 from pipeline.errors import ClvError
 from pipeline.warehouse import parquet
 from pipeline.warehouse.build_info import SCHEMA_VERSION
+from pipeline.warehouse.damage import stop_unless_damaged
 from pipeline.warehouse.folder import Warehouse
 from pipeline.warehouse.history import HISTORY, carry_over
 from tests.pipeline.conftest import ROOT, Shop
@@ -114,6 +116,30 @@ def test_a_file_with_other_tables_than_this_version_knows_stops_the_build_and_st
     printed = built.run(status=1, AS_OF="2017-10-18")
     assert "its schema_version is 1, not 2" in printed and "WAREHOUSE=" in printed
     assert published.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("error", "readable", "says"),
+    [
+        (duckdb.IOException('IO Error: Could not write file "x": No space left on device'), True, None),
+        (duckdb.OutOfMemoryException("Out of Memory Error: could not allocate block"), True, None),
+        (duckdb.IOException("IO Error: Trying to read a database file with newer version"), True, "by a newer DuckDB"),
+        (duckdb.IOException('IO Error: Could not set lock on file "x"'), True, "open for writing in another program"),
+        (duckdb.IOException('IO Error: Cannot open file "x": Permission denied'), False, "cannot be read: permission"),
+        (duckdb.IOException('IO Error: Cannot open file "x": Input/output'), True, 'cannot be read (IO Error: Cannot'),
+        (duckdb.IOException('IO Error: Could not read from file "x": Input/output'), True, "cannot be read (IO Error"),
+    ],
+)  # fmt: skip
+def test_a_file_that_may_be_sound_stops_the_build_with_what_is_in_the_way(tmp_path, monkeypatch, error, readable, says):
+    monkeypatch.setattr(os, "access", lambda path, mode: readable)  # root may read everything
+    with pytest.raises(ClvError if says else type(error)) as stopped:
+        stop_unless_damaged(tmp_path / "clv.duckdb", error)
+    assert says in str(stopped.value) if says else stopped.value is error
+
+
+def test_a_file_that_does_not_read_though_it_may_be_opened_is_damaged(tmp_path):
+    for text in ("Serialization Error: Failed to deserialize", "Corrupt database file: computed checksum"):
+        stop_unless_damaged(tmp_path, duckdb.IOException(text))
 
 
 THIS_DUCKDB = f"v{duckdb.__version__}"
@@ -262,6 +288,38 @@ def test_of_a_history_in_files_only_the_date_is_lost_that_does_not_read_and_no_b
     first.unlink()
     second.unlink()
     assert go_on(shop, in_links)[:2] == ([LOST, FROM_BEFORE], {"2017-10-16": BOTH["2017-10-16"]})
+
+
+@pytest.mark.parametrize("picked", ["2017-10-14", "2017-10-15", "2017-10-16"])
+def test_every_value_is_read_of_the_newest_date_and_of_the_one_that_chance_picks_among_the_others(
+    in_files, monkeypatch, picked
+):
+    """The last in a page is damaged, with the footer whole: nothing else meets it."""
+    shop, first, second = in_files
+    folder = (shop.warehouse / "current").resolve()
+    files = {"2017-10-16": first, "2017-10-17": second}
+    for day in ("2017-10-14", "2017-10-15"):
+        files[day] = first.parents[1] / f"as_of_date={day}" / first.name
+        files[day].parent.mkdir()
+        shutil.copyfile(first, files[day])
+    with duckdb.connect(folder / "clv.duckdb", config=parquet.searching(shop.warehouse)) as published:
+        parquet.put_view(published, folder, "prediction_history", HISTORY)
+    shutil.rmtree((shop.warehouse / "current" / "previous").resolve())
+    warehouse, chosen_from = Warehouse(shop.warehouse), []
+
+    def sample(dates: list[str], count: int) -> list[str]:
+        chosen_from.append(dates)
+        return [picked][:count]
+
+    monkeypatch.setattr(random, "sample", sample)
+    for day, file in files.items():
+        sound = file.read_bytes()
+        file.write_bytes(sound[:8] + bytes(60) + sound[68:])
+        warehouse.discard_unfinished()
+        found = [each.code for each in carry_over(warehouse, shop.folder / f"links-{day}")]
+        assert found == ([LOST] if day in (picked, "2017-10-17") else []), day
+        file.write_bytes(sound)
+    assert chosen_from == [["2017-10-14", "2017-10-15", "2017-10-16"]] * 4
 
 
 def test_a_lost_date_is_taken_from_the_files_of_the_build_before_and_rollback_needs_them_all(in_files):

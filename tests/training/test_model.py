@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from threadpoolctl import threadpool_info
 
-from predictor.training.backtest import EXPECTATION, OURS, WITH_FIRST, backtest
-from predictor.training.fitting import fit
+from predictor.training import backtest as backtesting
+from predictor.training.backtest import EXPECTATION, OURS, WITH_FIRST, backtest, earlier
+from predictor.training.fitting import SEED, fit, fit_plain
 from predictor.training.gamma_gamma import fit_gamma_gamma
 from predictor.training.mbg_nbd import fit_mbg_nbd
 from predictor.training.metrics import measure
@@ -26,6 +27,7 @@ from predictor.training.season import Season
 from predictor.training.value_model import FEATURES, valid
 
 PROJECT = Path(__file__).resolve().parents[2]
+RATE = 0.5  # so high that what is not discounted shows
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,7 @@ def model(snapshots):
 
 @pytest.fixture(scope="module")
 def of_no_past(snapshots):
-    return backtest(snapshots[380], [], 0.0)
+    return backtest(snapshots[380], [], RATE)
 
 
 def rows(snapshot):
@@ -60,6 +62,26 @@ def test_what_can_be_true_of_a_customer_is_predicted_from_as_it_is(snapshots):
     }
     assert np.array_equal(valid(too_many)["purchase_days_365"], features["frequency"] + 1)
     assert not valid(too_many)["purchase_days_30"].any()
+
+
+def test_what_cannot_be_true_of_a_customer_is_the_nearest_that_can():
+    """Five repeat purchases within 40 of 50 days, and then for each row one feature that does not fit to the others."""
+    like = dict.fromkeys(FEATURES, 5.0) | {"recency": 40.0, "customer_age": 50.0, "longest_interval": 20.0}
+    changes = [
+        ("total_num_items", -3.0, 6.0), ("total_num_items", 6.5, 6.5), ("recency", 51.0, 50.0), ("recency", -1.0, 0.0),
+        ("customer_age", -7.0, 0.0), ("customer_age", 2e6, 1e6), ("longest_interval", -1.0, 0.0),
+        ("purchase_days_90", 7.0, 6.0), ("purchase_days_90", -1.0, 0.0), ("monetary_value", -5.0, -5.0),
+        ("monetary_value", np.nan, 0.0), ("monetary_value", np.inf, 1e15), ("max_revenue", -np.inf, -1e15),
+    ]  # fmt: skip
+    features = {name: np.full(len(changes), value) for name, value in like.items()}
+    for row, (name, value, _) in enumerate(changes):
+        features[name][row] = value
+    found = valid(features)
+    assert found.keys() == like.keys()
+    for row, (name, value, nearest) in enumerate(changes):
+        assert found[name][row] == nearest, (name, value)
+    of_no_age = found["customer_age"] == 0
+    assert of_no_age.sum() == 1 and not found["recency"][of_no_age].any()
 
 
 def test_rows_of_other_columns_are_refused(model, snapshots):
@@ -156,10 +178,48 @@ def test_the_published_baseline_rests_on_repeat_purchases_and_the_harder_one_on_
     once, spend = x == 0, fit_gamma_gamma(x[x > 0], mean[x > 0])
     amount = spend.p * (spend.v + x * mean) / (spend.p * x + spend.q - 1.0)
     assert len(set(amount[once])) == 1 < len(set(test.features["monetary_value"][once]))
-    expected = fit_mbg_nbd(x, recency, T, dropout_at_first=False).expected_purchases(test.days, x, recency, T) * amount
+    purchases = fit_mbg_nbd(x, recency, T, dropout_at_first=False)
+    until = [purchases.expected_purchases(test.days * step / 4, x, recency, T) for step in range(1, 5)]
+    of_each_quarter = np.diff([np.zeros(len(x)), *until], axis=0)
+    from_now = np.array([1 / 8, 3 / 8, 5 / 8, 7 / 8]) * test.days / 365
+    expected = (1 + RATE) ** -from_now @ of_each_quarter * amount
     assert metrics[EXPECTATION].rmse == pytest.approx(np.sqrt(np.mean((expected - test.actual) ** 2)))
     assert metrics[EXPECTATION].calibration == pytest.approx(expected.sum() / test.actual.sum())
     assert metrics[EXPECTATION].gini < metrics[WITH_FIRST].gini
+
+
+def test_a_backtest_holds_what_a_fit_of_then_answers_to_what_came(snapshots, monkeypatch):
+    test, past, year_ago = snapshots[380], [snapshots[280]], [snapshots[300]]
+    model = fit_plain(test, 120, RATE)
+
+    def fit_then(*given):
+        assert given == (test, past, 120, RATE, year_ago)
+        return model, ["A note."]
+
+    monkeypatch.setattr(backtesting, "fit", fit_then)
+    found = backtest(test, past, RATE, year_ago)
+    assert found.predicted.tobytes() == model.value(test.features).tobytes()
+    assert found.metrics[OURS] == measure(test.actual, found.predicted)
+    assert found.notes == ["A note."]
+
+    lost = {}
+    for name in FEATURES:
+        dealt = np.random.default_rng(SEED).permutation(test.features[name])
+        lost[name] = found.metrics[OURS].gini - measure(test.actual, model.value({**test.features, name: dealt})).gini
+    alike = {"as_of_day", "max_num_items"}  # the same for everybody: they say nothing about who is worth more
+    assert found.importance == {name: loss for name, loss in lost.items() if name not in alike}
+    assert list(found.importance.values()) == sorted(found.importance.values(), reverse=True)
+
+
+def test_the_test_before_is_at_the_newest_past_date_from_those_that_were_known_whole_by_then(snapshots, monkeypatch):
+    given: list[object] = []
+    monkeypatch.setattr(backtesting, "backtest", lambda *arguments: given.append(arguments))
+    ends_then, ends_later, newest = replace(snapshots[280], days=40), snapshots[300], snapshots[320]
+    year_ago = [snapshots[380]]
+    for past in ([newest, ends_later, ends_then], [ends_then, newest, ends_later]):
+        assert len(earlier(past, RATE, year_ago)) == 1
+        assert given.pop() == (newest, [ends_then], RATE, year_ago)
+    assert earlier([newest, ends_later], RATE) == earlier([newest], RATE) == earlier([], RATE) == given == []
 
 
 def test_a_backtest_refuses_what_was_not_known_on_its_day(snapshots):

@@ -119,7 +119,11 @@ def test_the_spread_of_each_customers_own_amounts_is_found_again_where_their_mea
 
     assert fit_p(purchases, log_spread) == pytest.approx(6.0, rel=0.02)
     assert fit_p(purchases[:60], log_spread[:60]) is not None
-    assert fit_p(purchases[:40], log_spread[:40]) is None  # too few to tell
+    several = np.flatnonzero(purchases > 1)
+    for enough, those in ((False, several[:49]), (True, several[:50])):
+        # However many there are who came once: what they spent then tells nothing of the next time.
+        of_all = np.r_[purchases[those], np.ones(1000)], np.r_[log_spread[those], np.zeros(1000)]
+        assert (fit_p(*of_all) is not None) == enough
     assert abs(fit_gamma_gamma(purchases, mean).p - 6.0) > 1.0
     kept = fit_gamma_gamma(purchases, mean, 6.0)
     assert kept.p == pytest.approx(6.0)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pyarrow.parquet
 import pytest
 
 from predictor.manifest import RECIPE
+from predictor.model import open_model
 from predictor.registration import register
 from predictor.sandbox.errors import ModelError, Remedy
 from predictor.settings import DEFAULT_MODEL, Settings
@@ -53,6 +54,21 @@ def test_a_score_says_so_too_and_leaves_the_orders_to_be_named(older, tmp_path):
     assert done.returncode == 1
     typed = done.stderr.decode().rpartition("Train again: ")[2]
     assert f"-m pipeline train --model {older['MODEL']} " in typed and "--orders '…'" in typed
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_another"),
+    [
+        ({}, False),
+        ({"training": {"recipe": RECIPE + 1}}, True),
+        ({"training": {"recipe": RECIPE - 1}}, True),
+        ({"training": {}}, True),
+        ({"training": {}, "imports": ["sklearn.linear_model.LinearRegression"]}, False),  # it holds none of ours
+    ],
+)
+def test_a_recipe_is_another_one_whichever_came_first(changed, is_another):
+    manifest = replace(open_model(DEFAULT_MODEL, DEFAULT_MODEL.parent).manifest, **changed)
+    assert manifest.of_another_recipe is is_another
 
 
 def test_only_a_training_registers_what_it_made(tmp_path):
