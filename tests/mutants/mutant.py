@@ -61,7 +61,9 @@ TESTS = {
     "deploy/": ["tests/deploy/test_units.py"],
     "api/": ["tests/api", "slow tests/api"],
     "api/routes/builds.py": ["tests/jobs/test_uploads.py tests/jobs/test_ledger.py"],
-    "api/static/": ["slow tests/api/test_page.py"],
+    "api/static/": ["slow tests/api/test_page_words.py", "slow tests/api/test_page.py"],
+    "api/static/upload.js": ["slow tests/jobs/test_upload_page.py"],
+    "api/static/reading.js": ["slow tests/jobs/test_upload_page.py"],
     "api/store/": [
         "tests/api/test_listing.py tests/api/test_customers.py tests/api/test_publish.py",
         "tests/api",
