@@ -380,6 +380,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("fromisoformat(build.ended_at) > keep:", "fromisoformat(build.ended_at) > keep / 2:"),
         ("        make_durable(folder)\n        make_durable(self.folder)\n", ""),
         ("if path.is_symlink() or not path.is_dir():", "if not path.is_dir():"),
+        ("ABANDONED = timedelta(days=1)", "ABANDONED = timedelta(hours=1)"),
     ],
     "pipeline/jobs/uploads.py": [
         ("if self._size > self._limit:", "if self._size >= self._limit:"),
@@ -388,6 +389,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("(errno.ENOSPC, errno.EDQUOT, errno.EFBIG)", "(errno.ENOSPC, errno.EFBIG)"),
         ("if self._size - self._looked_at > LOOK_EVERY:", "if False:"),
         ('(".zip", ".gz", ".xlsx", ".7z", ".rar")', '(".zip", ".gz", ".7z", ".rar")'),
+        ("RESERVE = 1 << 30", "RESERVE = 1 << 20"),
     ],
     "pipeline/jobs/worker.py": [
         ("ledger.requeue(build, build.attempts - 1)", "ledger.requeue(build, build.attempts)"),
@@ -487,6 +489,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     "api/settings.py": [
         ("len(token) < SHORTEST_TOKEN", "len(token) <= SHORTEST_TOKEN"),
         (' or " " in token:', ":"),
+        ("body_seconds: float = 20", "body_seconds: float = 200"),
     ],
     "api/middleware/auth.py": [
         ('if ":" in host and not host.endswith("]") else host', 'if ":" in host else host'),
@@ -504,6 +507,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     ],
     "pipeline/jobs/inspector.py": [
         ("if process.returncode >= 0 else", "if process.returncode < 0 else"),
+        ("MOST_SECONDS = 120", "MOST_SECONDS = 12"),
     ],
     "pipeline/jobs/children.py": [
         ('for name in (variable, f"CLV_{variable}")', "for name in (variable,)"),
@@ -563,6 +567,9 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     ],
     "api/static/page.js": [
         ("setInterval(load, 60000);", ""),
+    ],
+    "api/middleware/body_timeout.py": [
+        ("SLOWEST = 1000", "SLOWEST = 100"),
     ],
     "deploy/compose.yaml": [
         ('"127.0.0.1:5000:5000"', '"5000:5000"'),
