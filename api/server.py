@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import resource
 import signal
 import socket
 import sys
@@ -47,7 +46,6 @@ def serve(settings: Settings) -> None:
         why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         raise CannotServe(f"{address} cannot be served on: {why}. Try another one: {another}") from None
     os.register_at_fork(before=_hold_signals, after_in_parent=_take_signals, after_in_child=_end_when_told)
-    _allow_files(CONNECTIONS + 1_000)
     server = Granian(
         "api",
         address=settings.host,
@@ -98,11 +96,3 @@ def _end_when_told() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which then sends SIGTERM
     _take_signals()
-
-
-def _allow_files(number: int) -> None:
-    """Raises the limit on open files, often 1,024, as far as the system lets this process."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

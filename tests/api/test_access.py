@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 from werkzeug.test import Client
 
@@ -246,6 +247,32 @@ def test_an_option_that_does_not_exist_is_refused_and_help_named(
     said = refusal(*arguments)
     assert says in said
     assert "python -m api --help" in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "taken", "refused"),
+    [
+        (command.Port(), {"1": 1, "5000": 5000, "65535": 65535}, ["0", "65536", "-1", "1.5", "\u0661", "", " 80"]),
+        (
+            command.Size(),
+            {"0": 0, "1024": 1024, "1K": 2**10, "500M": 500 * 2**20, "5G": 5 * 2**30, "2T": 2**41},
+            ["", "M", "5g", "5GB", "1.5G", "-1", "\u0661", "9" * 16],
+        ),
+        (
+            command.Queue(),
+            {text: text for text in ("redis://h:6379/0", "rediss://h", "unix:///s")},
+            ["h:6379", "http://h", "redis://"],
+        ),
+    ],
+    ids=["port", "size", "queue"],
+)
+def test_a_setting_takes_what_it_says_to_its_very_limits_and_nothing_beyond(
+    kind: click.ParamType, taken: dict[str, object], refused: list[str]
+) -> None:
+    assert {text: kind.convert(text, None, None) for text in taken} == taken
+    for text in refused:
+        with pytest.raises(click.UsageError, match="is not "):
+            kind.convert(text, None, None)
 
 
 def test_the_command_itself_ends_with_that_line_and_the_status_of_arguments_that_cannot_be_used() -> None:

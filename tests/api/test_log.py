@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from api.log import PAUSE, WAITING, LogWriter
+from api.server import CONNECTIONS
 from tests.api.conftest import ROOT, Server, free_port, publish, serving
 
 
@@ -27,7 +28,7 @@ class LoggingElsewhere(Server):
     def __init__(self, warehouse: Path, redirection: str, stderr: int | None) -> None:
         self.port, self.log = free_port(), Path(os.devnull)
         self.process = subprocess.Popen(
-            ["sh", "-c", f'exec "$0" -m api {redirection}', sys.executable],
+            ["sh", "-c", f'ulimit -Sn 300; exec "$0" -m api {redirection}', sys.executable],
             cwd=ROOT,
             env=os.environ | {"PORT": str(self.port), "WAREHOUSE": str(warehouse)},
             stdout=subprocess.DEVNULL,
@@ -60,6 +61,9 @@ def test_a_log_that_takes_nothing_costs_lines_and_no_request(warehouse: Path, re
         before = server.lost()
         ask_all_kinds(server)
         server.wait(lambda: server.lost() >= before + 7)
+        # However few files a shell lets it open, Granian allows itself what the system allows: so many may connect.
+        soft, hard = resource.prlimit(server.worker(), resource.RLIMIT_NOFILE)
+        assert soft >= min(CONNECTIONS + 1_000, hard)
 
 
 def test_a_reader_who_falls_asleep_holds_up_nobody_and_gets_whole_lines_when_awake(warehouse: Path) -> None:

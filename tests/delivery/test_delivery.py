@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -40,8 +41,12 @@ def test_what_is_published_arrives_whole_and_what_people_built_on_it_stays(
 ) -> None:
     first, second = builds
     everything = {"DELIVER_TO": database.address("writer"), "TABLES": ",".join(TABLES)}
-    first.run("deliver", **everything)
+    told = first.run("deliver", **everything)
     assert_delivered(database, first, TABLES)
+    ((build_id,),) = published(first, "build_info", "build_id")
+    rows = ", ".join(f"{len(published(first, table)):,} of {table}" for table in everything["TABLES"].split(","))
+    where = f"schema clv of {database.address('writer')}"
+    assert re.fullmatch(rf"Delivered build {build_id} into {re.escape(where)}: {rows}; \d+\.\d seconds\n", told)
     with duckdb.connect(first.published, read_only=True) as file:
         described = file.sql(
             "select table_name, column_name, comment from duckdb_columns() where list_contains($tables, table_name)",

@@ -89,6 +89,12 @@ def test_the_image_keeps_what_it_makes_on_its_volume_and_serves_where_its_port_l
     assert COMPOSED["services"]["api"]["ports"] == [f"127.0.0.1:{port}:{port}"]
 
 
+def test_the_image_installs_by_pins_with_hashes_what_a_build_and_the_api_need_and_no_more() -> None:
+    lines = re.findall(r"^RUN (.*? install (?:.*\\\n)*.*)$", DOCKERFILE, re.MULTILINE)
+    (installs,) = (line for line in lines if "-m pip install" in line)
+    assert "--require-hashes" in installs and installs.split()[-2:] == ["-r", "/opt/clv/requirements.txt"]
+
+
 def test_each_file_of_tokens_is_read_as_what_it_holds() -> None:
     """The other way round, whoever may read could upload."""
     api = COMPOSED["services"]["api"]

@@ -274,6 +274,28 @@ def test_an_upload_may_have_as_many_bytes_as_are_allowed_and_not_one_more(tmp_pa
         pass
 
 
+def test_old_builds_are_forgotten_and_what_is_uploaded_is_not_everybody_s_to_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.jobs.jobs.KEPT", 2)
+    before = os.umask(0)
+    try:
+        jobs = Jobs(tmp_path)
+        with jobs.receiving(10, limit=10) as incoming:
+            incoming.write(b"1234567")
+            incoming.finish()
+            jobs.add(incoming, "orders.csv", {})
+        for folder in (jobs.folder, *jobs.folder.iterdir()):
+            assert not folder.is_dir() or folder.stat().st_mode & 0o007 == 0
+    finally:
+        os.umask(before)
+    for number in range(4):
+        jobs.ledger.end(jobs.ledger.claim(), "failed", None)
+        jobs.ledger.add(f"build-{number}", "upload", "orders.csv", {})
+    jobs.clean(timedelta(days=7))
+    assert jobs.ledger.ids() == {"build-2", "build-3"}
+
+
 @pytest.mark.parametrize(("minutes", "is_gone"), [(-1, False), (1, True)])
 def test_what_is_kept_for_some_days_goes_when_they_are_over_and_not_before(
     tmp_path: Path, minutes: int, is_gone: bool

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+import json
+import os
+import shutil
+import zipfile
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 import duckdb
 import pytest
 
 from pipeline import orders
-from pipeline.orders import layout, mapping
+from pipeline.orders import excel, layout, mapping
 
 HEADER = "customer_id,order_id,num_items,revenue,created_at_date"
 LINES = ("a,1,1,10.00,2024-01-01", "b,2,2,20.00,2024-01-02", "a,3,1,30.00,2024-01-03")
@@ -19,6 +26,63 @@ def test_the_plain_contract_is_read_without_a_word(reader):
     read = reader.read(reader.write("orders.csv", PLAIN.replace("revenue", "REVENUE")))
     assert (read.revenue, read.loaded.reading.mapping.delimiter, read.loaded.warnings) == (Decimal(60), None, ())
     assert [fact for fact in read.read_as if "order_item_id" in fact] == []
+
+
+@pytest.mark.parametrize("packed", ["", ".gz", ".zip"])
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".CSV", ".Jsonl"])
+def test_a_file_is_read_by_each_ending_that_is_named_in_small_and_in_capital_letters(reader, ending, packed):
+    names, *lines = (line.split(",") for line in PLAIN.split())
+    records = "".join(json.dumps(dict(zip(names, line, strict=True))) + "\n" for line in lines)
+    content = (records if "json" in ending.lower() else PLAIN).encode()
+    if packed == ".gz":
+        content = gzip.compress(content)
+    elif packed:
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr(f"orders{ending}", content)
+        content = file.getvalue()
+    path = reader.write(f"shop/orders{ending}{packed.upper() if ending.isupper() else packed}", content)
+    for given in (path, path.parent):
+        assert reader.read(given).revenue == 60
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda path: path.write_bytes(path.read_bytes()),  # written anew, though the same
+        lambda path: path.write_bytes(path.read_bytes().replace(b"10.00", b"90.00")),  # of the same length
+        lambda path: path.write_bytes(path.read_bytes() + b"c,9,1,1.00,2024-02-01\n"),
+        lambda path: os.replace(shutil.copy2(path, path.with_suffix(".new")), path),  # another one with all its dates
+        lambda path: path.unlink(),
+    ],
+    ids=["same", "other bytes", "longer", "another file", "gone"],
+)
+def test_a_file_that_changes_between_two_looks_stops_whatever_was_read(reader, changed):
+    path = reader.write("orders.csv", PLAIN)
+    source = orders.find(str(path))
+    before = orders.fingerprint(source)
+    orders.stop_where_changed(source, before)
+    os.utime(path, ns=(1, 1))
+    before = orders.fingerprint(source)
+    changed(path)
+    with pytest.raises(orders.OrdersError, match=r"changed while it was read|is no longer there"):
+        orders.stop_where_changed(source, before)
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        (7.0, "7"), (-7.0, "-7"), (0.5, "0.5"), (1234567890.0, "1234567890"), (123456789012345.0, "123456789012345"),
+        (0.1 + 0.2, "0.30000000000000004"), (True, "true"), (False, "false"), ("007", "007"),
+        (date(2024, 1, 15), "2024-01-15"), (datetime(2024, 1, 15), "2024-01-15"),
+        (datetime(2024, 1, 15, 10, 30), "2024-01-15 10:30:00"),
+        (datetime(2024, 1, 15, 23, 59, 59, 900_000), "2024-01-15 23:59:59"), (time(10, 30), "10:30:00"),
+        (timedelta(hours=26), "1 day, 2:00:00"), ("", ""), ("two\nlines", "two lines"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_cell_of_excel_is_the_text_that_is_meant_by_it(cell, text):
+    assert excel._text(cell) == text
 
 
 def test_a_folder_is_one_source_whose_lines_name_their_file(reader):

@@ -58,10 +58,22 @@ def test_what_the_lines_for_developers_name_is_there() -> None:
         if path != Path(__file__) and "FAULTS" in path.read_text("utf-8")
     }
     assert of_full_number <= {word for word in faults if word.startswith("tests/")}
+    checks = [line.split("/", 2)[-1] for line in re.split(r"\n| && ", make("--dry-run", "lint").stdout.strip())]
+    assert checks == [
+        "ruff check .",
+        "ruff format --check .",
+        "mypy",
+        "dbt --quiet --warn-error parse --project-dir dbt_project",
+    ]
     for line in make("--dry-run", "lint").stdout.splitlines():  # it says what is wrong, and changes nothing
         assert "--fix" not in line and line.count("ruff format") == line.count("ruff format --check")
     for line in make("--dry-run", "lock").stdout.splitlines():  # for each machine and Python, whichever one locks
         assert {"--universal", "--generate-hashes", "--python-version"} <= set(shlex.split(line.replace(";", " ")))
+
+
+def test_nothing_that_a_command_runs_reports_its_use_to_anybody() -> None:
+    assert make("--eval", "shown: ; @echo $$DO_NOT_TRACK", "shown").stdout == "1\n"
+    assert "DO_NOT_TRACK=1" in (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "spark"])
