@@ -581,9 +581,12 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     "pipeline/orders/source.py": [
         ('    ".ndjson": "json",\n', ""),
         ("        if old != new:\n", "        if old[1] != new[1]:\n"),
+        ('path.name[0] not in "._~"', 'path.name[0] not in "._"'),
+        ('if not name.endswith("/") and not name.startswith("__MACOSX/")', 'if not name.endswith("/")'),
     ],
     "pipeline/orders/excel.py": [
         ("abs(cell) < 1e15", "abs(cell) < 1e9"),
+        ("cells[column - left] = failed", "cells[column] = failed"),
     ],
     "deploy/compose.yaml": [
         ('"127.0.0.1:5000:5000"', '"5000:5000"'),

@@ -46,6 +46,19 @@ def test_a_file_is_read_by_each_ending_that_is_named_in_small_and_in_capital_let
         assert reader.read(given).revenue == 60
 
 
+def test_what_programs_leave_beside_files_of_orders_is_passed_over_in_a_folder_and_in_an_archive(reader):
+    passed_over = ("~$orders.csv", ".orders.csv", "_orders.csv", "README.csv", "readme-orders.txt", "notes.pdf")
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in ("orders.csv", "in/more.csv", "__MACOSX/orders.csv", "in/a.csv.gz", *passed_over):
+            archive.writestr(name, PLAIN)
+    for name in ("orders.csv", *passed_over):
+        reader.write(f"shop/{name}", PLAIN)
+    assert [part.name for part in orders.find(str(reader.folder / "shop")).parts] == ["orders.csv"]
+    found = orders.find(str(reader.write("shop.zip", file.getvalue()))).parts
+    assert [part.name for part in found] == ["shop.zip/in/more.csv", "shop.zip/orders.csv"]
+
+
 @pytest.mark.parametrize(
     "changed",
     [

@@ -222,7 +222,7 @@ MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 
-def workbook(*merged: str, **sheets: list[list[str | int]]) -> bytes:
+def workbook(*merged: str, **sheets: list[list[str | int | None]]) -> bytes:
     """An .xlsx file of these sheets, as little of it as a reader needs; a text such as #N/A is a formula's error."""
     numbered = list(enumerate(sheets.items(), 1))
     files = {
@@ -244,6 +244,7 @@ def workbook(*merged: str, **sheets: list[list[str | int]]) -> bytes:
                 else f'<c r="{chr(65 + i)}{r}" t="e"><f>A1</f><v>{value}</v></c>' if value.startswith("#")
                 else f'<c r="{chr(65 + i)}{r}" t="inlineStr"><is><t>{value}</t></is></c>'
                 for i, value in enumerate(row)
+                if value is not None
             )
             for r, row in enumerate(rows, 1)
         )  # fmt: skip
@@ -274,12 +275,22 @@ def test_sheets_with_the_same_columns_are_one_source_and_others_are_passed_over(
     assert [row["source_file"] for row in read.rows] == ["orders.xlsx/First"] * 2 + ["orders.xlsx/Second"]
 
 
-def test_a_merged_cell_is_of_all_its_rows_but_its_money_counts_once_and_a_failed_formula_is_no_money(reader):
-    path = reader.write("orders.xlsx", workbook("A1:E1", "A3:A4", "B3:B4", "D3:D4", "E3:E4", Sales=[
+@pytest.mark.parametrize(("left", "above"), [(0, 0), (1, 0), (0, 2), (3, 4)])
+def test_a_merged_cell_is_of_all_its_rows_but_its_money_counts_once_and_a_failed_formula_is_no_money(
+    reader, left, above
+):
+    """Wherever in its sheet the table begins."""
+    merged = [
+        f"{chr(65 + left + first)}{above + top}:{chr(65 + left + last)}{above + bottom}"
+        for first, top, last, bottom in ((0, 1, 4, 1), (0, 3, 0, 4), (1, 3, 1, 4), (3, 3, 3, 4), (4, 3, 4, 4))
+    ]
+    rows = [
         ["Sales of January", "", "", "", ""],
         ["Customer ID", "Order ID", "SKU", "Revenue", "Order Date"],
         [7, 1, "a", 30, "2024-01-15"], ["", "", "b", "", ""], [8, 2, "c", "#N/A", "2024-01-16"],
-    ]))  # fmt: skip
+    ]  # fmt: skip
+    content = workbook(*merged, Sales=[*([[]] * above), *([*[None] * left, *row] for row in rows)])
+    path = reader.write("orders.xlsx", content)
     columns = ("customer_id", "order_id", "revenue", "created_at_date")
     assert [tuple(row[column] for column in columns) for row in reader.read(path).rows] == [
         ("7", "1", "30", "2024-01-15"), ("7", "1", None, "2024-01-15"), ("8", "2", "#N/A", "2024-01-16")
