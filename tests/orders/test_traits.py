@@ -284,7 +284,7 @@ def test_a_merged_cell_is_of_all_its_rows_but_its_money_counts_once_and_a_failed
         f"{chr(65 + left + first)}{above + top}:{chr(65 + left + last)}{above + bottom}"
         for first, top, last, bottom in ((0, 1, 4, 1), (0, 3, 0, 4), (1, 3, 1, 4), (3, 3, 3, 4), (4, 3, 4, 4))
     ]
-    rows = [
+    rows: list[list[str | int | None]] = [
         ["Sales of January", "", "", "", ""],
         ["Customer ID", "Order ID", "SKU", "Revenue", "Order Date"],
         [7, 1, "a", 30, "2024-01-15"], ["", "", "b", "", ""], [8, 2, "c", "#N/A", "2024-01-16"],
