@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +139,146 @@ def test_the_total_is_held_against_that_of_the_earlier_date(page: Page, before: 
     call(page, "changes", "drawChanges", {"changes": changes, "history": history, "total": total})
     assert page.run("document.getElementById('change').textContent") == said
     assert page.text("#new") == "Since Oct 10, 2017, nobody joined and nobody rose"
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/Los_Angeles"])
+def test_a_day_is_that_of_the_orders_and_an_age_that_of_the_build_wherever_the_reader_is(page: Page, zone: str) -> None:
+    page.call("Emulation.setTimezoneOverride", timezoneId=zone)
+    try:
+        for text in ("2017-10-10", "2017-01-01", "2016-12-31T00:00:00"):
+            day = date.fromisoformat(text[:10])
+            assert call(page, "format", "day", text) == f"{day:%b} {day.day}, {day.year}"
+            assert call(page, "format", "month", text) == f"{day:%b %Y}"
+        now = datetime.now(UTC)
+        for ago, said in (
+            (timedelta(minutes=30), "in the last hour"), (timedelta(minutes=70), "1 hour ago"),
+            (timedelta(hours=8), "8 hours ago"), (timedelta(hours=47), "47 hours ago"),
+            (timedelta(hours=50), "2 days ago"), (timedelta(days=30, hours=1), "30 days ago"),
+        ):  # fmt: skip
+            built_at = (now - ago).replace(tzinfo=None).isoformat(timespec="seconds")
+            build = {"build_id": "b-1", "built_at": built_at, "model_id": "m-1", "orders_file": "orders.csv"}
+            call(page, "overview", "drawProvenance", {"build": build})
+            told = page.text("#provenance")
+            assert told.startswith(f"Build b-1 · made {said}, ") and told.endswith(" · model m-1 · from orders.csv")
+    finally:
+        page.call("Emulation.setTimezoneOverride", timezoneId="")
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "age"), [(-1, None), (0, "today"), (1, "yesterday"), (2, "2 days ago"), (1500, "1,500 days ago")]
+)
+@pytest.mark.parametrize("customers", [0, 1, 10, 11])
+def test_the_facts_are_those_of_the_summary_and_none_is_told_that_is_not_known(
+    page: Page, days_ago: int, age: str | None, customers: int
+) -> None:
+    day = datetime.now(UTC).date() - timedelta(days_ago)
+    horizon = {0: None, 1: 30, 10: 61, 11: 365}[customers]
+    build = {"horizon_days": horizon, "as_of_date": day.isoformat(), "lines": 1234, "currency": None}
+    summary = {
+        "build": build, "customers": customers, "total": 50.5, "mean": 7.25 if customers else None, "median": 3.5,
+        "warnings": [{"text": f"Doubt {n}"} for n in range(customers % 4)], "top": [],
+        "lines_not_used": [{"reason": "left_out", "lines": 5}, {"reason": "invalid_date", "lines": 2},
+                           {"reason": "malformed_line", "lines": 4}] if customers else [],
+    }  # fmt: skip
+    call(page, "overview", "drawOverview", summary)
+    written = f"{day:%b} {day.day}, {day.year}"
+    wanted = [
+        ["Customers", str(customers)],
+        ["Average", "7.25" if customers else "–"],
+        *([["Half are worth more than", "3.50"]] if customers > 1 else []),
+        ["Orders up to", written, *([age] if age else [])],
+        *([["Order lines that could not be used", "6", "of 1,234"]] if customers else []),
+        *([["Order lines left out as asked", "5", "of 1,234"]] if customers else []),
+    ]
+    facts = (
+        "[...document.querySelectorAll('#facts > div')].map((one) => [...one.children].map((part) => part.textContent))"
+    )
+    assert page.run(facts) == wanted
+    span = {None: "", 30: " over the next 30 days", 61: " over the next 61 days, about 2 months",
+            365: " over the next 365 days, about 12 months"}[horizon]  # fmt: skip
+    number = "1 customer is" if customers == 1 else f"{customers} customers are"
+    assert page.text("#meaning") == f"is what {number} predicted to be worth{span}, seen from {written}."
+    assert page.text("#best") == ("The ten most valuable" if customers > 10 else "From the most valuable down")
+    doubts = customers % 4
+    assert page.text("#warnings ul").split("\n") == ([f"Doubt {n}" for n in range(doubts)] or [""])
+    assert page.text("#doubts") == {0: "", 1: "One thing is doubtful about these numbers"}.get(
+        doubts, f"{doubts} things are doubtful about these numbers"
+    )
+
+
+@pytest.mark.parametrize("width", [1200, 400])
+@pytest.mark.parametrize(
+    "totals", [[60.0, 30.0, 10.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.5, -15.5], [-1.0 - n for n in range(10)]]
+)
+def test_each_tenth_has_its_name_its_share_its_span_and_a_bar_as_long_as_what_it_holds(
+    page: Page, width: int, totals: list[float]
+) -> None:
+    total = sum(totals)
+    deciles = [
+        {"decile": n, "customers": 1 if n == 1 else 7, "total": held, "share": held / total if total > 0 else None,
+         "min_clv": held - 2, "max_clv": held + 2}
+        for n, held in enumerate(totals, 1)
+    ]  # fmt: skip
+    page.size(width, 1400)
+    call(page, "tenths", "drawTenths", {"deciles": deciles, "customers": 64})
+    names = ["top tenth", *(f"{n}." for n in range(2, 10)), "last"]
+    told = [
+        f"{name}: {'1 customer holds' if n == 0 else '7 customers hold'} {held:,.2f}; "
+        f"each is worth {held - 2:,.2f} to {held + 2:,.2f}"
+        for n, (name, held) in enumerate(zip(names, totals, strict=True))
+    ]
+    columns = "[...document.querySelectorAll('#deciles .column')]"
+    assert page.run(f"{columns}.map((one) => one.getAttribute('aria-label'))") == told
+    assert page.run(f"{columns}.map((one) => one.getAttribute('href'))") == [f"#tenth={n}" for n in range(1, 11)]
+    shares = [f"{held / total * 100:.1f}".removesuffix(".0") + "%" if total > 0 else f"{held:,.2f}" for held in totals]
+    assert page.run(f"{columns}.map((one) => one.querySelector('.share').textContent)") == shares
+    finding = (
+        f"The top tenth of customers holds {shares[0]} of the value" if total > 0 else "Value by tenth of customers"
+    )
+    assert page.text("#finding") == finding
+    side = "height" if width > 560 else "width"
+    bars = page.run(f"{columns}.map((one) => Number(one.querySelectorAll('rect')[1].getAttribute('{side}')))")
+    longest = max(map(abs, totals))
+    a_pixel = [max(1, abs(held) / longest * max(bars)) for held in totals]
+    assert bars == pytest.approx(a_pixel, abs=0.01)
+
+
+def test_a_line_has_its_days_at_their_distance_its_values_at_their_height_and_a_gap_where_the_model_changed(
+    page: Page,
+) -> None:
+    days, values, models = ("2017-01-01", "2017-01-11", "2017-04-11"), (0.0, 50.0, 100.0), ("a", "a", "b")
+    history = [
+        {"as_of_date": day, "total": value, "model_id": model, "horizon_days": 180}
+        for day, value, model in zip(days, values, models, strict=True)
+    ]
+    page.size(1200, 1400)
+    call(page, "overview", "drawTrend", {"history": history})
+    dots = "[...document.querySelectorAll('#trend .dot')]"
+    x, y = (page.run(f"{dots}.map((dot) => Number(dot.getAttribute('{side}')))") for side in ("cx", "cy"))
+    assert (x[1] - x[0]) / (x[2] - x[0]) == pytest.approx(0.1, abs=0.01)
+    assert (y[0] - y[1]) / (y[0] - y[2]) == pytest.approx(0.5, abs=0.01)
+    assert y[0] == pytest.approx(page.run("Number(document.querySelector('#trend .axis').getAttribute('y1'))"), abs=0.1)
+    path = page.run("document.querySelector('#trend .spark').getAttribute('d')")
+    assert "".join(letter for letter in path if letter.isalpha()) == "MLM"
+    told = [
+        f"{date.fromisoformat(day):%b} {date.fromisoformat(day).day}, 2017: {value:,.2f}"
+        for day, value in zip(days, values, strict=True)
+    ]
+    assert page.run(f"{dots}.map((dot) => dot.textContent)") == told
+
+
+def test_while_a_file_is_sent_it_is_told_which_share_is_and_a_refusal_in_the_server_s_words(page: Page) -> None:
+    shares, status, said = page.run("""
+        import('/static/ask.js').then(async ({ send }) => {
+            const shares = [], form = new FormData(), { signal } = new AbortController();
+            form.append('orders', new Blob([new Uint8Array(3e6)]));
+            const onShare = (share) => shares.push(share);
+            const error = await send('orders', form, { onShare, signal }).catch((error) => error);
+            return [shares, error.status, error.message];
+        })
+    """)
+    assert shares == sorted(shares) and shares[0] > 0 and shares[-1] <= 1  # a refusal may come before its end
+    assert status == 403 and "This API takes no uploads" in said
 
 
 def test_two_values_are_compared_only_where_model_and_days_are_the_same(page: Page) -> None:

@@ -473,13 +473,24 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     ],
     "api/metrics.py": [("limits.add_metric([limit.name], limit.at_once)", "limits.add_metric([limit.name], number)")],
     "api/middleware/limits.py": [('{"Retry-After": "1"}', "{}")],
-    "api/static/overview.js": [('(reason === "left_out") === wanted', '(reason !== "left_out") === wanted')],
+    "api/static/overview.js": [
+        ('(reason === "left_out") === wanted', '(reason !== "left_out") === wanted'),
+        ("new Date(`${build.built_at}Z`)", "new Date(build.built_at)"),
+        ("hours < 48 ?", "hours < 24 ?"),
+        ("sum + found.lines, 0)", "found.lines, 0)"),
+    ],
     "api/static/changes.js": [("found.slice(0, 5)", "found.slice(-5)")],
     "api/static/tenths.js": [
         ('decile === 10 ? "last"', 'decile === 9 ? "last"'),
         ("&limit=50${cursor ?", "&limit=50${false ?"),
+        ("${money(tenth.min_clv)} to ${money(tenth.max_clv)}", "${money(tenth.max_clv)} to ${money(tenth.min_clv)}"),
     ],
-    "api/static/format.js": [("Math.floor((Date.now()", "Math.ceil((Date.now()"), ('notation: "compact", ', "")],
+    "api/static/format.js": [
+        ("Math.floor((Date.now()", "Math.ceil((Date.now()"),
+        ('notation: "compact", ', ""),
+        ('toLocaleDateString(undefined, { ...style, timeZone: "UTC" })', "toLocaleDateString(undefined, { ...style })"),
+        ("getTime() + days * 86400000", "getTime() + (days - 1) * 86400000"),
+    ],
     "api/static/segments.js": [('of(tier, "new").share', 'of(tier, "slipping").share')],
     "api/static/customer.js": [('["Largest order", money], max_num_items', '["Largest order", whole], max_num_items')],
     "api/log.py": [
@@ -563,6 +574,8 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
             "one.model_id === other.model_id && one.horizon_days === other.horizon_days",
             "one.model_id === other.model_id",
         ),
+        ("(time(point.as_of_date) - start) / (end - start || 1)", "points.indexOf(point) / (points.length - 1 || 1)"),
+        ("long = (Math.abs(bar.value) / range) * room", "long = (Math.abs(bar.value) / most) * room"),
     ],
     "api/static/cohorts.js": [
         ("worth: spent + ahead", "worth: spent"),
@@ -587,6 +600,12 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     "pipeline/orders/excel.py": [
         ("abs(cell) < 1e15", "abs(cell) < 1e9"),
         ("cells[column - left] = failed", "cells[column] = failed"),
+    ],
+    "api/static/ask.js": [
+        ("onShare(loaded / total)", "onShare(total / loaded)"),
+    ],
+    "api/static/outcome.js": [
+        ('off > 0 ? "high" : "low"', 'off > 0 ? "low" : "high"'),
     ],
     "deploy/compose.yaml": [
         ('"127.0.0.1:5000:5000"', '"5000:5000"'),
