@@ -411,7 +411,10 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("(position - 1) / of", "position / of"),
     ],
     "pipeline/orders/decide/guards.py": [("Decimal(bare) * value.lines", "Decimal(bare)")],
-    "pipeline/orders/decide/totals.py": [("(1 if is_named_so else 10)", "(1 if is_named_so else 3)")],
+    "pipeline/orders/decide/totals.py": [
+        ("(1 if is_named_so else 10)", "(1 if is_named_so else 3)"),
+        ('"it is the order\'s, and counts once"', '"it is the line\'s, all the same"'),
+    ],
     "pipeline/orders/decide/purchases.py": [("'-' if amount > 0 else '+'", "'+' if amount > 0 else '-'")],
     "pipeline/orders/report.py": [
         ("size / 1e6:,.1f} MB", "size / 1e3:,.1f} MB"),
@@ -606,6 +609,9 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     ],
     "api/static/outcome.js": [
         ('off > 0 ? "high" : "low"', 'off > 0 ? "low" : "high"'),
+    ],
+    "pipeline/orders/decide/first_lines.py": [
+        ("len(following) * 100 <= len(rows)", "len(following) * 10 <= len(rows)"),
     ],
     "deploy/compose.yaml": [
         ('"127.0.0.1:5000:5000"', '"5000:5000"'),

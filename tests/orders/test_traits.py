@@ -454,6 +454,27 @@ def test_one_order_in_twenty_may_begin_where_nobody_looked(reader, begun, asked)
         assert reader.read(path).revenue == 180
 
 
+@pytest.mark.parametrize(("undated", "asked"), [(2, False), (3, True), (20, True)])
+def test_lines_that_only_follow_are_asked_about_where_they_are_over_one_in_a_hundred(reader, undated, asked):
+    lines = [f"c{n},{n},2024-01-15,10" for n in range(200 - undated)]
+    for n in range(undated):
+        lines.insert(2 * n + 1, ",,,5")
+    path = reader.write("orders.csv", "\n".join(["customer_id,order_id,date,revenue", *lines, ""]))
+    if asked:
+        assert "fill_down" in str(reader.asked(path))
+    else:
+        assert len(reader.read(path).used) == 200
+
+
+def test_each_answer_about_money_that_stands_on_all_lines_of_an_order_does_what_it_says(reader):
+    lines = [f"c{n % 7},{n},1,{10 + n},2024-01-15" for n in range(12)]
+    path = reader.write("orders.csv", "\n".join(["customer_id,order_no,quantity,order_total,date", *lines, *lines, ""]))
+    once = sum(10 + n for n in range(12))
+    (question,) = reader.asked(path).questions
+    said = {meaning: reader.read(path, line).revenue for line, meaning in question.answers}
+    assert said == {"it is the order's, and counts once": once, "it is the line's, all the same": 2 * once}
+
+
 def test_of_two_columns_of_one_name_the_answer_takes_the_position(reader):
     lines = "1,a,2024-01-15,10,x\n,,,5,\n2,b,2024-01-16,20,x\n,,,7,\n"
     path = reader.write("orders.csv", f"Order,Customer,Date,Total,Date\n{lines}")
