@@ -152,6 +152,8 @@ def _collect(
     try:
         predictions = worker.predictions(number, len(customers))
     except ModelError as problem:
+        if problem.row is not None and 0 <= problem.row < len(customers):
+            raise problem.at(f"It does so for customer {customers[problem.row].as_py()!r}.") from None
         first = rows_before + 1
         raise problem.at(
             f"In batch {number}: customers {first} to {rows_before + len(customers)}, "

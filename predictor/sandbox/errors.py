@@ -19,13 +19,14 @@ class ModelError(Exception):
     """The model can't be used. str() is one or two plain lines: what is wrong, and where.
 
     `remedy` is None where the text already says what to do. `python` names the interpreter to register the model with,
-    such as "python3.6", where that is known.
+    such as "python3.6", where that is known. `row` is the first of a batch that the model fails on, where it is known.
     """
 
-    def __init__(self, text: str, remedy: Remedy | None = None, python: str = "") -> None:
+    def __init__(self, text: str, remedy: Remedy | None = None, python: str = "", row: int | None = None) -> None:
         super().__init__(text)
         self.remedy = remedy
         self.python = python
+        self.row = row
 
     def at(self, place: str) -> ModelError:
         """The same error with a line more, which says where it happened."""

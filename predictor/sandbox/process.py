@@ -207,7 +207,8 @@ class Worker:
             return ModelError(f"The model can't be used: {plain(problem['unusable'])}.{helps}")
         if stage == "load":
             return self._why_it_does_not_load(line, plain(problem.get("missing_module") or ""), install)
-        return ModelError(f"The model's predict() raised {line}{helps}")
+        row = problem.get("row")
+        return ModelError(f"The model's predict() raised {line}{helps}", row=row if type(row) is int else None)
 
     def _why_it_does_not_load(self, line: str, missing: str, install: str) -> ModelError:
         python = f"{self._interpreter} (Python {self._python})"

@@ -17,10 +17,12 @@ import os
 import random
 import struct
 import sys
+import time
 import traceback
 import types
 
 HEADER = struct.Struct("<cQQ")
+SEARCH = 1.0  # seconds: where a batch took longer to fail, or it takes longer to find its row, nobody waits for that
 
 
 def main():
@@ -35,13 +37,14 @@ def main():
         write_all(frames_out, HEADER.pack(kind, number, len(payload)))
         write_all(frames_out, payload)
 
-    def attempt(stage, number, action):
+    def attempt(stage, number, action, row_of=lambda problem: None):
         """`action()`; where it fails, the parent is told and this process ends. A fork of the model's ends here."""
         try:
             result = action()
         except BaseException as problem:
+            told = dict(describe(problem, stage), row=row_of(problem) if os.getpid() == own_pid else None)
             if os.getpid() == own_pid:
-                send(b"E", number, json.dumps(describe(problem, stage)).encode("ascii"))
+                send(b"E", number, json.dumps(told).encode("ascii"))
             os._exit(1)
         if os.getpid() != own_pid:
             os._exit(0)
@@ -62,15 +65,20 @@ def main():
 
     while True:
         _, number, payload = receive(frames_in)
+        x = numpy.frombuffer(payload, dtype="<f8").reshape(-1, columns)
 
-        def predictions(number=number, payload=payload):
+        def predictions(number=number, x=x):
             # The same batch gets the same random numbers, whichever worker it comes to.
             random.seed(number)
             numpy.random.seed(number % 2**32)
-            x = numpy.frombuffer(payload, dtype="<f8").reshape(-1, columns)
             return as_predictions(numpy, predict(x), len(x), outputs)
 
-        send(b"P", number, attempt("predict", number, predictions))
+        began = time.monotonic()
+
+        def row_of(problem, x=x, began=began):
+            return first_row_that_raises(predict, x, type(problem), began)
+
+        send(b"P", number, attempt("predict", number, predictions, row_of))
 
 
 def take_over_descriptors():
@@ -97,6 +105,27 @@ def import_what_models_need():
 
 def hello(numpy, dill):
     return {"python": "{}.{}.{}".format(*sys.version_info[:3]), "numpy": numpy.__version__, "dill": dill.__version__}
+
+
+def first_row_that_raises(predict, x, kind, began):
+    """The first row for which predict() raises such an exception; None where it does so for any, or takes long."""
+    started = time.monotonic()
+
+    def raises(rows):
+        try:
+            predict(rows)
+        except BaseException as problem:
+            return type(problem) is kind
+        return False
+
+    first, end = 0, len(x)
+    while max(started - began, time.monotonic() - started) < SEARCH:
+        if end - first > 1:
+            middle = (first + end) // 2
+            first, end = (first, middle) if raises(x[first:middle]) else (middle, end)
+        else:
+            return first if raises(x[first:end]) and not (first == 0 and raises(x[-1:])) else None
+    return None
 
 
 def usable(model, outputs):

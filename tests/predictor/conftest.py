@@ -68,10 +68,10 @@ def trust(settings):
 def score(make_model, trust, settings):
     """Scores with the model of a source; returns the predicted values as a list."""
 
-    def score(source: str, values: numpy.ndarray | None = None, **changes) -> list[float]:
+    def score(source: str, values: numpy.ndarray | None = None, chunk: int = 4, **changes) -> list[float]:
         model = trust(make_model(source))
         table = features(values)
-        return scored(model, replace(settings, **changes), table, chunk=4).read_all()["predicted_clv"].to_pylist()
+        return scored(model, replace(settings, **changes), table, chunk).read_all()["predicted_clv"].to_pylist()
 
     return score
 

@@ -79,6 +79,38 @@ def test_an_error_says_what_went_wrong_and_for_which_customers(score, body, mess
     assert re.fullmatch(message + LOCATION, str(caught.value))
 
 
+def raises_on(condition: str, otherwise: str = "pass") -> str:
+    return model(f"{otherwise}\nif ({condition}).any(): raise ValueError('no value')\nreturn x[:, 0]")
+
+
+def test_a_model_that_raises_on_some_customers_names_the_first_of_them(score):
+    values = numpy.zeros((1000, 6))
+    values[[137, 138, 900]] = 7
+    for rows, first in ((values, "c137"), (values[138:], "c0"), (values[:138], "c137")):
+        with pytest.raises(ModelError) as caught:
+            score(raises_on("x[:, 0] == 7"), rows, chunk=500)
+        assert str(caught.value) == (
+            f"The model's predict() raised ValueError: no value\nIt does so for customer {first!r}."
+        )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        raises_on("x[:, 0] >= 0"),  # on any
+        raises_on("len(x) * x[:, 0] > 30"),  # on the whole only
+        raises_on("x[:, 0] == 9", "time.sleep(1.1)"),  # too slow to try again
+        raises_on("x[:, 0] == 9", "if len(x) < 10: sys.exit(7)"),
+    ],
+)
+def test_where_it_is_not_one_customers_doing_or_takes_long_to_find_out_the_batch_is_named(score, body):
+    with pytest.raises(ModelError) as caught:
+        score(body, chunk=10)
+    assert str(caught.value) == (
+        "The model's predict() raised ValueError: no value\nIn batch 1: customers 1 to 10, of which the first is 'c0'."
+    )
+
+
 @pytest.mark.parametrize("bad", ["nan", "inf", "-inf"])
 def test_predictions_that_are_not_finite_name_a_customer_and_their_number(score, bad):
     with pytest.raises(ModelError) as caught:
