@@ -199,14 +199,15 @@ def test_what_spark_refuses_is_said_in_a_line_that_names_where_it_runs(project: 
 
 
 def test_no_step_of_a_model_or_a_test_is_one_task_over_everything(project: OnOneSession, ended: list[Any]) -> None:
-    """As Spark plans them: what comes together in one task was summed up by many before."""
-    tests = run_dbt(
-        "compile", "--select", "test_type:data", "--exclude", "path:models/training",
+    """As Spark plans them for very many customers: what comes together in one task was summed up by many before."""
+    compiled = run_dbt(
+        "compile", "--select", "test_type:data", "path:models", "--exclude", "path:models/training",
         settings=project.settings, target=project.engine.target, logs=project.folder / "logs", output="spark",
+        ranked_in_one_task=0,
     )  # fmt: skip
     queries = {
         each.node.name: each.node.compiled_code
-        for each in [*ended, *tests.result.results]
+        for each in compiled.result.results
         if each.node.resource_type in ("model", "test") and each.node.language == "sql"
     }
     assert len(queries) > 40
@@ -241,7 +242,7 @@ def test_500_million_customers_are_ranked_in_no_task_over_all_of_them_or_all_of_
         "create or replace temporary view everybody as select concat('customer-', id) as customer_id, "
         "if(id % 10 < 7, 12.5d, exp(pmod(xxhash64(id), 1000000) / 1e5d)) as predicted_clv from range(500000000)"
     )
-    query = compiled(project, "{{ ranked('everybody') }}")
+    query = compiled(project, "{{ ranked_in_pieces('everybody') }}")
     ((plan,),) = project.engine.ask(f"explain {query}")
     exchanges = [(step, before) for step, before in steps_of(plan) if step.startswith("Exchange ")]
     assert len(exchanges) > 8
@@ -270,8 +271,9 @@ def test_ranks_deciles_and_quantiles_are_those_of_duckdb(project: OnOneSession, 
             quantile_disc(cast(floor(predicted_clv) as bigint), [0.2, 0.4, 0.6, 0.8])
         from given
     """
-    macros = f"{{{{ ranked('given') }}}} order by customer_id;{{{{ quantiles('given', {measures}) }}}}"
-    in_spark = compiled(project, macros)
+    ways = ("ranked_in_pieces", "ranked_in_one_task")
+    ranked = [f"{{{{ {way}('given') }}}} order by customer_id" for way in ways]
+    in_spark = compiled(project, ";".join((*ranked, f"{{{{ quantiles('given', {measures}) }}}}"))).split(";")
     chance = random.Random(19)
     beginnings = ("", "c", "customer-", "gid://shop/é/", "żółw")
     for customers in (7, 1234):
@@ -283,5 +285,5 @@ def test_ranks_deciles_and_quantiles_are_those_of_duckdb(project: OnOneSession, 
         project.engine.ask(f"create or replace temporary view given using parquet options (path '{file}')")
         with duckdb.connect() as memory:
             memory.execute(f"create view given as from '{file}'")
-            for query, other in zip(in_spark.split(";"), in_duckdb.split(";"), strict=True):
-                assert project.engine.ask(query) == memory.execute(other).fetchall()
+            ranks, quantiles = (memory.execute(other).fetchall() for other in in_duckdb.split(";"))
+            assert [project.engine.ask(query) for query in in_spark] == [ranks, ranks, quantiles]
