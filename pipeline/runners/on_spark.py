@@ -147,7 +147,8 @@ class OnSpark:
 
     def _bring(self, build: duckdb.DuckDBPyConnection, table: str, rows: str) -> None:
         file = self._folder / f"{table}.parquet"
-        build.execute(f"copy ({rows}) to {literal(file)} (format parquet)")
+        # Spark copies each text that it reads by way of a dictionary once more.
+        build.execute(f"copy ({rows}) to {literal(file)} (format parquet, dictionary_size_limit 1)")
         self._run(f"create table {self.schema}.{table} using parquet location {literal(file)}")
 
     def _bring_history(self, build: duckdb.DuckDBPyConnection, is_there: bool) -> None:

@@ -39,6 +39,8 @@ _COMPILING = " ".join(
 
 
 OF_EVERY_SESSION = {
+    # Nearly every value of these tables is another one: to look for those that repeat takes a tenth of writing them.
+    "parquet.enable.dictionary": "false",
     "spark.sql.ansi.enabled": "true",  # without it, what does not fit its type is null, and nobody is told
     "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
     "spark.sql.files.ignoreCorruptFiles": "false",  # with either of these two, rows are missing, and nobody is told

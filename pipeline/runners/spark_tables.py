@@ -72,7 +72,7 @@ def _written(rows: DataFrame, folder: Path, rows_a_group: int = 2**31 - 1) -> Fi
 
     written = Observation()
     # Not lz4: what Spark means by that, pyarrow reads of small pages only.
-    writer = rows.observe(written, count(lit(1)).alias("rows")).write
+    writer = rows.observe(written, count(lit(1)).alias("rows")).write.option("parquet.enable.dictionary", "true")
     writer.option("parquet.block.row.count.limit", rows_a_group).parquet(str(folder), compression="snappy")
     # Spark writes moments in nanoseconds, of which 64 bits hold three centuries: read so, others would wrap around.
     of_files = ParquetFileFormat(coerce_int96_timestamp_unit="us")
