@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -258,15 +259,18 @@ def test_every_promise_that_is_broken_fails_its_test_and_no_other(audit, change,
     assert audit(change) == found
 
 
-def failed(folder: Path, parsed: Parsed, tables: str) -> dict[str, int]:
-    """Of what is said of columns of the models of these tables, what fails, by its kind and with what it counts."""
+def failed(folder: Path, parsed: Parsed, tables: str, *models: str) -> dict[str, int]:
+    """Of what is said of columns of these models, what fails, by its kind and its model and with what it counts."""
     settings = Settings(warehouse=folder)
     with duckdb.connect(folder / "build.duckdb") as build:
         build.execute(tables)
-    models = ("int_customer_orders", "int_as_of")
     selected = ("test", "--select", *models, "--exclude", "test_type:unit", "test_type:singular")
     result = run_dbt(*selected, settings=settings, target=parsed.target(settings), logs=folder)
-    return {each.node.test_metadata.name: each.failures for each in result.result if each.status != "pass"}
+    return {
+        f"{each.node.test_metadata.name} of {each.node.attached_node.rpartition('.')[2]}": each.failures
+        for each in result.result
+        if each.status != "pass"
+    }
 
 
 @pytest.mark.slow
@@ -277,7 +281,8 @@ def test_what_is_said_of_columns_fails_by_one_row_that_is_not_so(tmp_path, parse
         create table int_customer_orders as select 'a' as customer_id, 'o' || i as order_id,
             date '2017-01-01' as order_date, 1 as num_items, 10 as revenue, 1 as order_lines from range(9) rows(i);
     """
-    assert failed(tmp_path, parsed, sound) == {}
+    models = ("int_customer_orders", "int_as_of")
+    assert failed(tmp_path, parsed, sound, *models) == {}
     broken = """
         update int_customer_orders set order_date = null where order_id = 'o1';
         update int_customer_orders set num_items = null where order_id = 'o2';
@@ -285,7 +290,102 @@ def test_what_is_said_of_columns_fails_by_one_row_that_is_not_so(tmp_path, parse
         update int_customer_orders set order_id = 'o4' where order_id = 'o5';
         update int_as_of set first_order_date = date '2017-01-03';
     """
-    assert failed(tmp_path, parsed, broken) == {"columns_are_not_null": 3, "unique_together": 1, "row_exists": 1}
+    assert failed(tmp_path, parsed, broken, *models) == {
+        "columns_are_not_null of int_customer_orders": 3,
+        "unique_together of int_customer_orders": 1,
+        "row_exists of int_as_of": 1,
+    }
+
+
+# Of each model a customer that there can be, others at the limits of that, and how one more is past each of them.
+POSSIBLE: dict[str, tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]] = {
+    "customer_features": (
+        {"total_orders": 3, "days_since_last_order": 5, "longest_interval": 2.5, "frequency": 2, "recency": 10,
+         "customer_age": 20, "purchase_days_30": 1, "purchase_days_90": 2, "purchase_days_365": 3},
+        [
+            {"recency": 2}, {"recency": 20, "days_since_last_order": 0}, {"days_since_last_order": 20},
+            {"longest_interval": 0}, {"purchase_days_30": 0}, {"purchase_days_30": 2}, {"purchase_days_90": 3},
+            {"total_orders": 1, "frequency": 0, "recency": 0, "customer_age": 0, "days_since_last_order": 0,
+             "purchase_days_30": 1, "purchase_days_90": 1, "purchase_days_365": 1},
+        ],
+        [
+            {"total_orders": 0, "frequency": 0, "purchase_days_90": 1, "purchase_days_365": 1},
+            {"days_since_last_order": -1}, {"longest_interval": -0.5}, {"longest_interval": None}, {"frequency": 3},
+            {"frequency": -1, "purchase_days_30": 0, "purchase_days_90": 0, "purchase_days_365": 0}, {"recency": 1},
+            {"recency": 21}, {"recency": 4, "customer_age": 4}, {"purchase_days_30": -1}, {"purchase_days_30": 3},
+            {"purchase_days_90": 4}, {"purchase_days_365": 4},
+        ],
+    ),
+    "predictions": (
+        {"predicted_clv": 5.0, "purchase_probability": 0.5, "expected_purchases": 1.5, "clv_lower": 1.0,
+         "clv_upper": 9.0},
+        [
+            {"predicted_clv": -5.0}, {"purchase_probability": 0}, {"purchase_probability": 1}, {"clv_lower": 9},
+            {"expected_purchases": 0}, {"clv_lower": 0}, {"clv_lower": 0, "clv_upper": 0},
+            dict.fromkeys(("purchase_probability", "expected_purchases", "clv_lower", "clv_upper")),
+        ],
+        [
+            *({"predicted_clv": value} for value in (float("inf"), float("-inf"), float("nan"), None)),
+            {"purchase_probability": -0.1}, {"purchase_probability": 1.1}, {"expected_purchases": -0.1},
+            {"clv_lower": -0.1}, {"clv_lower": 9.1},
+        ],
+    ),
+    "customer_value": (
+        {"clv_rank": 2, "clv_percentile": 0.5, "clv_decile": 5, "value_tier": "high", "lifecycle": "new",
+         "rfm_recency": 3, "rfm_frequency": 3, "rfm_monetary": 3},
+        [
+            {"clv_rank": 1}, {"clv_percentile": 1e-9}, {"clv_percentile": 1}, {"clv_decile": 1}, {"clv_decile": 10},
+            *({"value_tier": tier} for tier in ("medium", "low")),
+            *({"lifecycle": way} for way in ("active", "slipping", "lapsed")),
+            *({f"rfm_{part}": edge} for part in ("recency", "frequency", "monetary") for edge in (1, 5)),
+        ],
+        [
+            {"clv_rank": 0}, {"clv_percentile": 0}, {"clv_percentile": 1.01}, {"clv_decile": 0}, {"clv_decile": 11},
+            {"value_tier": "best"}, {"lifecycle": "gone"}, {"lifecycle": None},
+            *({f"rfm_{part}": edge} for part in ("recency", "frequency", "monetary") for edge in (0, 6)),
+        ],
+    ),
+}  # fmt: skip
+DECLARED = """
+alter table predictions add column horizon_days bigint;
+alter table predictions add column discount_rate double;
+alter table predictions add column as_of_date date default date '2017-10-17';
+alter table predictions add column model_id varchar default 'm';
+alter table predictions add column predicted_at timestamp default timestamp '2017-10-17';
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", [False, True])
+def test_what_no_customer_can_be_fails_and_what_is_just_possible_does_not(tmp_path, parsed, broken):
+    tables, expected = DECLARED, {}
+    for model, (usual, at_the_limits, impossible) in POSSIBLE.items():
+        rows = [usual | each for each in ({}, *at_the_limits, *(impossible if broken else ()))]
+        with duckdb.connect(tmp_path / "build.duckdb") as build:
+            columns = (
+                f"{name} {'varchar' if isinstance(value, str) else 'double' if isinstance(value, float) else 'bigint'}"
+                for name, value in usual.items()
+            )
+            build.execute(f"create table {model} (customer_id varchar, {', '.join(columns)})")
+            marks = ", ".join("?" * (len(usual) + 1))
+            build.executemany(
+                f"insert into {model} values ({marks})", [[f"c{n}", *row.values()] for n, row in enumerate(rows)]
+            )
+        expected[f"expression_is_true of {model}"] = len(impossible)
+    if broken:
+        tables += """
+            insert into customer_features from customer_features where customer_id = 'c0';
+            insert into customer_value by name select * replace (null as customer_id) from customer_value limit 1;
+            update predictions set as_of_date = null where customer_id = 'c0';
+            update predictions set model_id = null where customer_id = 'c1';
+            update predictions set predicted_at = null where customer_id = 'c2';
+            update predictions set customer_id = null where customer_id = 'c3';
+            alter table predictions alter horizon_days type integer;
+        """
+        expected |= {"unique_together of customer_features": 1, "not_null of customer_value": 1}
+        expected |= {"columns_are_not_null of predictions": 4, "columns_are_as_declared of predictions": 1}
+    found = failed(tmp_path, parsed, tables, *POSSIBLE)
+    assert found == (expected if broken else {})
 
 
 def test_all_that_dbt_build_checks_by_hand_passes_the_unit_tests_among_it(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from dbt.cli.main import dbtRunner
+from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 from pipeline.dbt import run_dbt
 from pipeline.settings import ROOT, Settings
@@ -35,6 +35,18 @@ from pipeline.variables import VARIABLES
 )
 def test_a_variable_that_cannot_be_used_is_refused_in_plain_words(project, name, value, wrong):
     assert f"{name.upper()}={value} {wrong}" in refusal(project, "--vars", json.dumps({name: value}))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"as_of": "0001-01-01", "max_rejected": "0", "history_days": 1, "discount_rate": "0", "strict": "0"},
+        {"as_of": "2016-02-29", "max_rejected": "1", "history_days": 9999999, "discount_rate": "10", "strict": "TRUE"},
+        {"as_of": "9999-12-31", "max_rejected": ".5", "history_days": "", "discount_rate": "1e-3", "strict": ""},
+    ],
+)
+def test_what_is_just_possible_is_taken(project, given):
+    assert parse(project, "--vars", json.dumps(given)).success
 
 
 def test_so_is_what_the_environment_says_to_dbt_typed_by_hand(project, monkeypatch):
@@ -65,8 +77,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def refusal(folder: Path, *arguments: str) -> str:
+def parse(folder: Path, *arguments: str) -> dbtRunnerResult:
     where = ["--project-dir", str(folder), "--profiles-dir", str(ROOT), "--log-path", str(folder)]
-    result = dbtRunner().invoke(["--quiet", "parse", "--no-partial-parse", *where, *arguments])
+    return dbtRunner().invoke(["--quiet", "parse", "--no-partial-parse", *where, *arguments])
+
+
+def refusal(folder: Path, *arguments: str) -> str:
+    result = parse(folder, *arguments)
     assert not result.success
     return str(result.exception)

@@ -144,12 +144,13 @@ def test_a_shop_is_known_again_by_its_orders_and_no_other_is_taken_for_it(count)
 
 
 @pytest.mark.parametrize(
-    ("customers", "codes"), [(9, []), (8, ["model_of_other_orders"]), (12, ["model_of_other_orders"])]
+    ("customers", "codes"),
+    [(18, []), (17, ["model_of_other_orders"]), (22, []), (23, ["model_of_other_orders"])],
 )
 def test_a_model_without_a_sample_is_held_to_the_number_of_customers_within_a_tenth_unless_its_orders_are_these(
     customers, codes
 ):
-    training = {"trained_from": "2020-01-01", "trained_as_of": "2020-01-01", "orders": 10, "customers": 10}
+    training = {"trained_from": "2020-01-01", "trained_as_of": "2020-01-01", "orders": 20, "customers": 20}
     with tables([(f"c{number}", date(2020, 1, 1), "1") for number in range(customers)]) as build:
         assert [each.code for each in about_training(training, False, build)] == codes
         assert list(about_training(training, True, build)) == []

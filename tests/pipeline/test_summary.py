@@ -12,6 +12,7 @@ import duckdb
 import pytest
 from rich.console import Console
 
+from pipeline.events.failures import rejected_by_reason
 from pipeline.events.summary import show
 from pipeline.settings import Settings
 
@@ -82,6 +83,25 @@ def test_every_figure_of_the_summary_is_the_published_files(tmp_path):
         "Seconds     1.8: start 1.2, publish 0.5",
     ]
     assert lines[-1].startswith("Next        make ") and f"WAREHOUSE={tmp_path}" in lines[-1]
+
+
+def test_examples_are_the_first_two_by_file_and_line_on_one_line_each_and_reasons_stand_by_how_many_there_are():
+    lines = [
+        ("b.csv", 2, "invalid_date", "in the other file"), ("a.csv", 10, "invalid_date", "second"),
+        ("a.csv", 9, "invalid_date", "first\nof two lines"), ("a.csv", 11, "invalid_date", "third"),
+        (None, 3, "left_out", "x" * 81), (None, 4, "left_out", "y"), (None, 5, "malformed_line", "z"),
+        (None, 6, "malformed_line", "z"), (None, 7, "invalid_revenue", "z"),
+    ]  # fmt: skip
+    with duckdb.connect() as build:
+        columns = "source_file varchar, line_number bigint, reason varchar, raw_text varchar"
+        build.execute(f"create table rejected_orders ({columns})")
+        build.executemany("insert into rejected_orders values (?, ?, ?, ?)", lines)
+        assert rejected_by_reason(build) == [
+            ("invalid_date", 4, ["a.csv, line 9: first of two lines", "a.csv, line 10: second"]),
+            ("left_out", 2, ["line 3: " + "x" * 80, "line 4: y"]),
+            ("malformed_line", 2, ["line 5: z", "line 6: z"]),
+            ("invalid_revenue", 1, ["line 7: z"]),
+        ]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from predictor.sandbox.errors import ModelError
 from predictor.sandbox.inspection import not_a_pickle
 from predictor.sandbox.interpreters import interpreters
-from predictor.sandbox.pickle_reader import OPCODES, pythons_of
+from predictor.sandbox.pickle_reader import LONGEST_NAME, MOST_NAMES, OPCODES, Reading, pythons_of
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -28,6 +28,15 @@ def test_a_text_is_one_though_its_beginning_ends_within_a_letter():
     assert not_a_pickle("é".encode() * 5000) == "it is text."
     assert not_a_pickle(b"x" + "é".encode() * 5000) == "it is text."
     assert not_a_pickle(b"x" * 100 + b"\xff" + b"x" * 5000) == "its bytes are something else."
+
+
+def test_of_more_and_longer_names_than_any_model_has_the_first_are_kept_as_far_as_they_go():
+    names = b"".join(b"cnumpy\nn%05d\n0" % number for number in range(MOST_NAMES + 5))
+    reading = Reading()
+    reading.go_through(b"\x80\x04" + b"cnumpy\n" + b"a" * 2 * LONGEST_NAME + b"\n0" + names + b"N.")
+    longest, *others = reading.imports()
+    assert longest == f"numpy.{'a' * 2 * LONGEST_NAME}"[:LONGEST_NAME]
+    assert others == [f"numpy.n{number:05}" for number in range(MOST_NAMES - 1)]
 
 
 def code(count: int, *instructions: int, line_table: bool, operands: int = 0) -> tuple[object, ...]:

@@ -242,6 +242,12 @@ channel = next(
 """
 
 
+@pytest.mark.slow
+def test_a_model_that_closes_the_channel_and_stays_is_told_from_one_that_has_ended(score):
+    with pytest.raises(ModelError, match=r"^The model closed its connection while predicting\.\nIn batch 1"):
+        score(model(CHANNEL + "os.close(channel); time.sleep(60)"))
+
+
 def test_json_that_is_too_deep_in_an_error_is_a_plain_line(score):
     body = CHANNEL + "text = b'[' * 200_000; os.write(channel, struct.pack('<cQQ', b'E', 1, len(text)) + text)"
     with pytest.raises(ModelError, match="wrote into the channel of its own answers"):
@@ -305,6 +311,7 @@ def test_a_model_may_refer_to_classes_of_this_project_without_its_dependencies_b
 import predictor.sandbox.errors
 assert not {'pyarrow', 'duckdb', 'dbt'} & set(sys.modules)
 assert sys.path[-1] == %r  # behind what the model's own Python has
+assert sys.argv == ['']  # as if nobody had called it with anything
 assert not [path for path in sys.path if os.path.exists(os.path.join(path, 'pickle_reader.py'))]
 return x.sum(axis=1)
 """

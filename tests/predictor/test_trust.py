@@ -6,6 +6,7 @@ import bz2
 import gzip
 import hashlib
 import io
+import json
 import lzma
 import os
 import subprocess
@@ -135,6 +136,26 @@ def test_a_model_that_was_read_stays_what_it_is_whatever_happens_to_its_file(mak
     for each in (model, again):
         answer = predictor.score(features().to_reader(), each, settings).read_all()
         assert answer["predicted_clv"].to_pylist() == [6.0 * number for number in range(10)]
+
+
+def test_a_saved_model_takes_the_place_of_an_older_one_and_is_never_written_into_it(make_model, trust, settings):
+    model = predictor.open_model(trust(make_model(ADDS_UP)), settings.manifests)
+    saved = model.save(settings.manifests / "build")
+    with saved.open("rb") as reader:
+        replace(model, pickled=b"another").save(settings.manifests / "build")
+        assert reader.read() == model.pickled
+    assert saved.read_bytes() == b"another"
+    assert sorted(path.suffix for path in saved.parent.iterdir()) == [".dill", ".json"]
+
+
+def test_what_a_later_version_has_written_into_a_manifest_beside_what_is_known_is_passed_over(
+    make_model, trust, settings
+):
+    path = trust(make_model(ADDS_UP))
+    before = predictor.open_model(path, settings.manifests).manifest
+    (written,) = settings.manifests.iterdir()
+    written.write_text(json.dumps({"of_tomorrow": 1, **json.loads(written.read_text())}))
+    assert predictor.open_model(path, settings.manifests).manifest == before
 
 
 @pytest.mark.parametrize("model", [predictor.DEFAULT_MODEL, REFERENCE_MODEL], ids=["default", "reference"])
