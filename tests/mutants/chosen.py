@@ -418,11 +418,13 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     "pipeline/orders/decide/totals.py": [
         ("(1 if is_named_so else 10)", "(1 if is_named_so else 3)"),
         ('"it is the order\'s, and counts once"', '"it is the line\'s, all the same"'),
+        ("(2 if is_named_so else 5)", "(2 if is_named_so else 4)"),
     ],
     "pipeline/orders/decide/purchases.py": [("'-' if amount > 0 else '+'", "'+' if amount > 0 else '-'")],
     "pipeline/orders/report.py": [
         ("size / 1e6:,.1f} MB", "size / 1e3:,.1f} MB"),
         ('{left_out:,} left out, {malformed:,} malformed"', '{malformed:,} left out, {left_out:,} malformed"'),
+        ("size >= 1e5", "size > 1e5"),
     ],
     "predictor/sandbox/launcher.py": [
         ('set_mount_attributes(b"/", AT_RECURSIVE,', 'set_mount_attributes(b"/", 0,'),
@@ -603,6 +605,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("        if old != new:\n", "        if old[1] != new[1]:\n"),
         ('path.name[0] not in "._~"', 'path.name[0] not in "._"'),
         ('if not name.endswith("/") and not name.startswith("__MACOSX/")', 'if not name.endswith("/")'),
+        ("self._lf if self._lf > 1 or", "self._lf if self._lf > 0 or"),
     ],
     "pipeline/orders/excel.py": [
         ("abs(cell) < 1e15", "abs(cell) < 1e9"),
@@ -616,6 +619,26 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     ],
     "pipeline/orders/decide/first_lines.py": [
         ("len(following) * 100 <= len(rows)", "len(following) * 10 <= len(rows)"),
+    ],
+    "pipeline/orders/decide/columns.py": [
+        ("missing * 100 >", "missing * 100 >="),
+    ],
+    "pipeline/orders/text.py": [
+        ("for run in runs) * 100 >= len", "for run in runs) * 100 > len"),
+    ],
+    "pipeline/orders/mapping.py": [
+        ("content[key] = [*before, *value]", "content[key] = value"),
+    ],
+    "pipeline/orders/dialect.py": [
+        ("return all(int(after) == int(before) + 1 for before, after in pairwise(numbers))", "return True"),
+    ],
+    "pipeline/orders/reading.py": [
+        ("coalesce(trim({column}) in (", "coalesce({column} in ("),
+    ],
+    "pipeline/orders/numbers.py": [
+        ('terms.append(number if after == "*" else or_nothing)', "terms.append(number)"),
+        ("two_signs = f\"regexp_matches({text}, '[-+−].*[-+−]')\"", "two_signs = 'false'"),
+        ('found.pop("$", None)', "pass"),
     ],
     "deploy/compose.yaml": [
         ('"127.0.0.1:5000:5000"', '"5000:5000"'),
