@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from werkzeug.test import Client
 from api import __main__ as command
 from api import create_app
 from api.policy import DETAILS, FILES, LIMITS, LONG, UPLOADS, Policies, Undeclared
-from api.settings import SHORTEST_TOKEN, Settings, SettingsError
+from api.settings import SHORTEST_TOKEN, Settings, SettingsError, is_loopback
 from tests.api.conftest import ROOT, Server, serving
 
 OLD, NEW = "an-old-token-0123456789", "a-new-token-9876543210"
@@ -287,6 +288,18 @@ def test_help_names_every_option_with_its_default_and_starts_nothing() -> None:
     for text in ("--host", "--port", "--warehouse", "--api-tokens-file", "--log-customers", "--safe-cells", "5000"):
         assert text in ended.stdout
     assert "on http://" not in ended.stdout
+
+
+def test_an_address_of_ipv6_is_told_as_it_is_typed_into_a_browser_and_serves_this_machine_alone(tmp_path: Path) -> None:
+    if not Path("/proc/net/if_inet6").exists():
+        pytest.skip("this system has no IPv6")
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+        port = taken.getsockname()[1]
+        ended = run("--host", "::1", "--port", str(port), "--warehouse", str(tmp_path))
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert f"[::1]:{port} cannot be served on: Address already in use." in ended.stderr
+    for host, is_ours in (("::1", True), ("127.0.0.1", True), ("localhost", True), ("::", False), ("10.0.0.1", False)):
+        assert is_loopback(host) is is_ours
 
 
 def test_a_port_in_use_is_one_plain_line(server: Server) -> None:

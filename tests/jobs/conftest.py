@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Answer, Server
-from tests.pipeline.conftest import ROOT, Shop
+from tests.pipeline.conftest import ROOT, Shop, typed
+
+__all__ = ["typed"]
 
 HEADER = "customer_id,order_id,order_item_id,num_items,revenue,created_at_date"
 ORDERS = f"{HEADER}\na,a1,1,1,10,2017-10-01\nb,b1,1,1,20,2017-10-01\nc,c1,1,1,30,2017-10-01\n".encode()

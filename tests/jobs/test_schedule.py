@@ -19,7 +19,7 @@ from pipeline.jobs.queue import open_queue
 from pipeline.jobs.schedule import Schedule
 from pipeline.warehouse.build_lock import build_lock
 from tests.jobs.conftest import Desk
-from tests.pipeline.conftest import Shop
+from tests.pipeline.conftest import Shop, Typed
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -131,16 +131,23 @@ def test_a_file_of_settings_is_shown_with_what_it_means_and_gives_way_to_what_is
 
 
 @pytest.mark.parametrize("told", [[], ["FAILURE"], ["WARNING"], ["FAILURE", "WARNING"]])
-def test_a_check_says_who_is_told_of_what_and_whether_a_worker_runs(shop: Shop, told: list[str]) -> None:
-    lines = [" ".join(line.split()) for line in check(shop, 0, **{f"ON_{name}": "mail" for name in told}).splitlines()]
+def test_a_check_says_who_is_told_of_what_and_whether_a_worker_runs(
+    typed: Typed, tmp_path: Path, told: list[str]
+) -> None:
+    given = {"WAREHOUSE": str(tmp_path), "CHECK": "1"} | {f"ON_{name}": "mail" for name in told}
+
+    def lines() -> list[str]:
+        return [" ".join(line.split()) for line in typed("work", **given).stdout.splitlines()]
+
     failure = "goes to ON_FAILURE" if "FAILURE" in told else "is told to nobody; set ON_FAILURE"
     warnings = "go to ON_WARNING" if "WARNING" in told else "are told to nobody; set ON_WARNING"
-    assert f"Failure {failure}" in lines and f"Warnings {warnings}" in lines
-    assert any(line.startswith("Worker does not run: make work ") for line in lines)
-    lock = Jobs(shop.warehouse)
-    lock.create()
-    with build_lock(lock.lock_file, "worker"):
-        assert "Worker runs" in [" ".join(line.split()) for line in check(shop).splitlines()]
+    shown = lines()
+    assert f"Failure {failure}" in shown and f"Warnings {warnings}" in shown
+    assert any(line.startswith("Worker does not run: make work ") for line in shown)
+    jobs = Jobs(tmp_path)
+    jobs.create()
+    with build_lock(jobs.lock_file, "worker"):
+        assert "Worker runs" in lines()
 
 
 @pytest.mark.parametrize(

@@ -468,7 +468,10 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("(filename or query.name)[:200]", "(filename or query.name)"),
     ],
     "api/schemas/customers.py": [("limit: int = Field(100, ge=1", "limit: int = Field(10, ge=1")],
-    "api/server.py": [("settings.port % 65_535 + 1", "settings.port")],
+    "api/server.py": [
+        ("settings.port % 65_535 + 1", "settings.port"),
+        ('address = f"[{settings.host}]:{settings.port}" if', 'address = f"{settings.host}:{settings.port}" if'),
+    ],
     "api/middleware/access_log.py": [("json.dumps(path)", "chr(34) + path + chr(34)")],
     "api/store/snapshot.py": [
         (".replace(chr(39), chr(39) * 2)", ""),
@@ -563,6 +566,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     ],
     "pipeline/settings.py": [
         ("replace(settings, json=None), changed)", "settings, changed)"),
+        ('settings.mapping: "the mapping",', 'settings.mapping: "the orders",'),
     ],
     "pipeline/postgres.py": [
         ('    "could not translate host name": "See whether the name is right.",\n', ""),

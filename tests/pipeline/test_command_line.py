@@ -17,7 +17,7 @@ import pytest
 
 from api.__main__ import serve
 from pipeline.cli import commands, main
-from pipeline.settings import ROOT, TAKES, Settings, command_line
+from pipeline.settings import ROOT, TAKES, Settings, command_line, in_their_words
 from pipeline.variables import VARIABLES
 from tests.pipeline.conftest import Shop
 
@@ -221,6 +221,23 @@ def test_a_variable_takes_what_it_says_to_its_very_limits_and_nothing_beyond(nam
     for text in refused:
         with pytest.raises(ValueError, match=f"{name}=|Leave it out for"):
             VARIABLES[name].read(text)
+
+
+def test_who_has_uploaded_orders_is_told_nothing_of_this_machine_and_what_to_have_the_worker_do(tmp_path):
+    places = {
+        "orders": tmp_path / "jobs" / "1" / "orders.csv",
+        "mapping": tmp_path / "m.yml",
+        "warehouse": tmp_path / "w",
+    }
+    text = "{orders}, line 5: see {mapping}; {warehouse}/logs has more of {orders}."
+    own, uploaded = Settings(**places), Settings(**places, uploaded_as="March.csv")
+    here = text.format(**places)
+    assert in_their_words(here, own) == here
+    theirs = {"orders": "March.csv", "mapping": "the mapping", "warehouse": "the warehouse"}
+    assert in_their_words(here, uploaded) == text.format(**theirs)
+    assert command_line("build", uploaded, MAX_REJECTED=0.5) == "MAX_REJECTED=0.5 for the worker"
+    assert command_line("build", uploaded) == "make build"
+    assert command_line("inspect", uploaded, OUT="a b.yml") == "make inspect OUT='a b.yml'"
 
 
 def test_where_there_is_no_makefile_as_in_the_container_python_is_to_be_typed(tmp_path, monkeypatch):
