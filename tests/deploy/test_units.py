@@ -60,17 +60,34 @@ WALLS = {
     "RestrictSUIDSGID": "yes", "RemoveIPC": "yes", "LockPersonality": "yes", "SystemCallArchitectures": "native",
 }  # fmt: skip
 OF_THE_API_ALONE = {  # the box of the model, which the worker makes, needs what these take away
-    "PrivateUsers", "ProtectKernelTunables", "ProtectControlGroups", "ProtectProc",
+    "PrivateUsers": "yes", "ProtectKernelTunables": "yes", "ProtectControlGroups": "yes", "ProtectProc": "invisible",
 }  # fmt: skip
+OF_EACH = {  # a line of calls adds to those before it, or takes from them
+    "clv-api.service": {
+        "RestrictNamespaces": ["yes"],
+        "SystemCallFilter": ["@system-service", "~@privileged @resources", "prlimit64 setrlimit"],
+    },
+    "clv-work.service": {
+        "RestrictNamespaces": ["user pid net ipc mnt"],
+        "SystemCallFilter": [
+            "@system-service @mount unshare seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self",
+            "~@clock @cpu-emulation @debug @module @obsolete @raw-io @reboot @swap",
+        ],
+    },
+}
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_a_unit_has_each_of_its_walls_starts_again_whatever_ended_it_and_does_without_a_file_of_settings(
     unit: Path,
 ) -> None:
-    settings = dict(re.findall(r"^(\w+)=(.*)$", unit.read_text(), re.MULTILINE))
+    lines = re.findall(r"^(\w+)=(.*)$", unit.read_text(), re.MULTILINE)
+    settings = dict(lines)
     assert {name: settings.get(name) for name in WALLS} == WALLS
-    assert (settings.keys() >= OF_THE_API_ALONE) is (unit.name == "clv-api.service")
+    alone = {name: settings[name] for name in OF_THE_API_ALONE if name in settings}
+    assert alone == (OF_THE_API_ALONE if unit.name == "clv-api.service" else {})
+    listed = {name: [value for key, value in lines if key == name] for name in OF_EACH[unit.name]}
+    assert listed == OF_EACH[unit.name]
     assert settings["Restart"] == "always"
     assert settings["WantedBy"] == "multi-user.target"
     assert settings["EnvironmentFile"].startswith("-/etc/clv/")

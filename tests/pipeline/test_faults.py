@@ -13,6 +13,7 @@ import random
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -495,9 +496,17 @@ def test_a_lock_names_its_holder_alone_and_its_file_is_gone_before_it_is_let_go(
 
     with build_lock(lock):
         assert re.fullmatch(rf"{os.getpid()}, since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d\n", lock.read_text())
-        assert lock.stat().st_mode & 0o007 == 0
         monkeypatch.setattr(os, "close", close)
     assert was_there == [False]
+
+
+def test_the_file_of_a_lock_is_nobody_else_s_to_open(tmp_path: Path):
+    mask = os.umask(0)
+    try:
+        with build_lock(tmp_path / "build.lock"):
+            assert stat.S_IMODE((tmp_path / "build.lock").stat().st_mode) == 0o640
+    finally:
+        os.umask(mask)
 
 
 def test_who_asks_whether_a_build_runs_is_not_taken_for_one_by_another_who_asks(tmp_path: Path):

@@ -76,10 +76,13 @@ def test_all_that_a_killed_build_has_left_goes_and_what_is_published_or_ones_own
 
 
 def test_published_is_the_newest_build_and_the_one_before_it_and_no_other(built: Shop):
-    warehouse, newest = Warehouse(built.warehouse), built.build_id()
+    warehouse, newest, unfinished = Warehouse(built.warehouse), built.build_id(), "20991231T000000-ffffff"
     before = warehouse.previous().name
     assert before != newest
-    assert [warehouse.has_published(each) for each in (newest, before, "20991231T000000-ffffff")] == [True, True, False]
+    (warehouse.new_folder(unfinished) / "predictions.csv").touch()
+    published = [warehouse.has_published(each) for each in (newest, before, unfinished, "20981231T000000-ffffff")]
+    assert published == [True, True, False, False]
+    warehouse.discard_unfinished()
 
 
 @pytest.mark.parametrize("in_the_kernel", [True, False])
