@@ -12,10 +12,13 @@ from types import SimpleNamespace
 
 import pytest
 from werkzeug.exceptions import RequestTimeout
+from werkzeug.test import Client
 
+from api import create_app
 from api.middleware import body_timeout
 from api.middleware.handler import Environ, Reply
 from api.policy import LONG
+from api.settings import Settings
 from tests.api.conftest import VALUES, Server, publish
 
 CSV = b"GET /predictions.csv HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -128,6 +131,24 @@ def test_a_body_has_20_seconds_and_where_it_may_be_large_so_many_more_as_it_brin
     with nullcontext() if is_taken else pytest.raises(RequestTimeout):
         _, _, body = layer({"wsgi.input": Line(), "api.large_body": large})
         assert sum(map(len, body)) == size
+
+
+@pytest.mark.parametrize(("path", "slowest"), [("/orders", body_timeout.SLOWEST), ("/predictions/lookup", None)])
+def test_orders_alone_may_take_as_long_as_they_are_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, slowest: int | None
+) -> None:
+    given: list[tuple[float, int | None]] = []
+    body = body_timeout.Body
+
+    def spied(stream: object, seconds: float, slowest: int | None) -> body_timeout.Body:
+        given.append((seconds, slowest))
+        return body(stream, seconds, slowest)
+
+    monkeypatch.setattr(body_timeout, "Body", spied)
+    publish(tmp_path, "one", VALUES)
+    settings = Settings(tmp_path, uploads=True)
+    Client(create_app(settings).wsgi_app).post(path, json={"user_ids": []})
+    assert given == [(settings.body_seconds, slowest)]
 
 
 @pytest.mark.slow

@@ -484,7 +484,10 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("timedelta(days=days)", "timedelta(days=days - 1)"),
     ],
     "api/metrics.py": [("limits.add_metric([limit.name], limit.at_once)", "limits.add_metric([limit.name], number)")],
-    "api/middleware/limits.py": [('{"Retry-After": "1"}', "{}")],
+    "api/middleware/limits.py": [
+        ('{"Retry-After": "1"}', "{}"),
+        ('environ["api.large_body"] = policy.large_body', 'environ["api.large_body"] = False'),
+    ],
     "api/static/overview.js": [
         ('(reason === "left_out") === wanted', '(reason !== "left_out") === wanted'),
         ("new Date(`${build.built_at}Z`)", "new Date(build.built_at)"),
