@@ -84,11 +84,11 @@ def history_of(shop: Shop) -> list[tuple[object, ...]]:
     return shop.query("select * from prediction_history order by all")
 
 
-def wait_for(condition: Callable[[], object]) -> None:
+def wait_for(condition: Callable[[], object], every: float = 0.1) -> None:
     until = time.monotonic() + 600
     while not condition():
         assert time.monotonic() < until
-        time.sleep(0.1)
+        time.sleep(every)
 
 
 def java_that_names(path: Path) -> list[int]:
