@@ -78,6 +78,7 @@ class OwnSpark:
 
         conf = SparkConf().setAll(list(self._configuration().items())).setMaster(self._master)
         conf.setAppName("customer-lifetime-value")
+        gateway = None
         try:
             with open(self.log, "w") as output:
                 gateway = launch_gateway(conf, {"stdout": output, "stderr": output})
@@ -86,6 +87,9 @@ class OwnSpark:
             context._accumulatorServer.handle_error = lambda request, address: None
             session = SparkSession(context)
         except Exception as error:
+            if gateway:
+                gateway.proc.kill()
+                gateway.proc.wait()
             why = str(error).splitlines()[0]
             raise ClvError(f"Spark does not start with SPARK_MASTER={self._master}: {why} See {self.log}.") from None
         predictor.import_on_executors_from(session, str(ROOT) if self.shares_our_disk else UNPACKED)
