@@ -340,6 +340,30 @@ def test_a_disk_that_fills_up_in_any_phase_stops_the_build_plainly_and_once_ther
     seen.assert_tidy()
 
 
+@pytest.mark.slow
+def test_a_disk_that_fills_up_with_what_does_not_fit_into_memory_stops_the_build_plainly(built: Shop, disk: Disk):
+    columns = "md5(cast(n // 3 as varchar)) as customer_id, n // 2 as order_id, n as order_item_id, 1 as num_items"
+    days = "1.25 as revenue, date '2017-09-01' + cast(hash(n // 2) % 40 as integer) as created_at_date"
+    duckdb.sql(f"copy (select {columns}, {days} from range(400_000) t(n)) to '{built.orders}'")
+    warehouse = disk.seen / "warehouse"
+    shutil.copytree(built.warehouse, warehouse, symlinks=True)
+
+    process = built.start(prefix=disk.inside, WAREHOUSE=str(disk.folder / "warehouse"), MEMORY="100MB")
+    while not any((warehouse / "build.duckdb.tmp").glob("*")):
+        assert process.poll() is None, "it has ended without a need of the disk instead of memory"
+        time.sleep(0.001)
+    process.send_signal(signal.SIGSTOP)  # it would take what is to be filled
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    try:
+        disk.leave_free(16)
+    finally:
+        process.send_signal(signal.SIGCONT)
+    printed = process.communicate(timeout=60)[0]
+    assert process.returncode == 1 and "is full" in printed and len(printed.splitlines()) <= 2, printed
+    assert os.readlink(warehouse / "current") == os.readlink(built.warehouse / "current")
+    assert not list(warehouse.glob("build.duckdb*"))
+
+
 # --- data, folders, two at a time
 
 
