@@ -47,7 +47,9 @@ def test_a_table_of_settings_is_true(command: str, page: Path, heading: str) -> 
             continue  # read from the environment only: a command line can be seen by everyone
         assert name in TAKEN[command], f"{command} takes no {name}"
         plain = re.sub(r"\[(.*?)\]\(.*?\)", r"\1", default).replace("`", "")
-        assert plain.startswith(TAKEN[command][name]), f"the default of {name} is {TAKEN[command][name]}"
+        there = TAKEN[command][name]
+        assert plain.startswith(there), f"the default of {name} is {there}"
+        assert not (there and re.match(r"\.?\w", plain.removeprefix(there))), f"the default of {name} is {there} alone"
 
 
 @pytest.mark.parametrize("command", sorted({command for command, _, _ in BY_PAGE}))

@@ -320,6 +320,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("where days_ahead <= horizon_days", "where days_ahead < horizon_days"),
         ("stg_orders.created_at_date > due.as_of_date", "stg_orders.created_at_date >= due.as_of_date"),
         ("least(as_of.as_of_date, as_of.last_order_date)", "as_of.as_of_date"),
+        ("coalesce(due.discount_rate, 0)", "coalesce(due.discount_rate, 0.10)"),
     ],
     "dbt_project/models/reports/int_compared_dates.sql": [
         ("as_of_date') }} - 7),", "as_of_date') }} - 1),"),
@@ -683,6 +684,7 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ('"K": 2**10', '"K": 10**3'),
         ("if not 0 < number <", "if not 0 <= number <"),
         ('cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else', "cores ="),
+        ("timeout: float = 300.0", "timeout: float = 30.0"),
     ],
     "predictor/remedies.py": [
         ("math.ceil(2 * settings.timeout)", "math.ceil(settings.timeout)"),
@@ -695,6 +697,9 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("raise failures[0]", "raise failures[-1]"),
         ('key=lambda python: int(python.partition(".")[2])', "key=str"),
         (" or len(set(carried)) < len(carried):", ":"),
+        ('return [*found, Doubt("model_fails_on_customers", text, {})]', "return found"),
+        ('"numpy", *inspection.packages)', '"numpy")'),
+        ("registered_at=datetime.now(UTC)", "registered_at=datetime.now()"),
     ],
     "predictor/sandbox/pickle_reader.py": [
         ("operand > 5 for", "operand > 6 for"),
@@ -756,6 +761,9 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
     ],
     "dbt_project/tests/generic/expression_is_true.sql": [
         (" or ({{ expression }}) is null", ""),
+    ],
+    "dbt_project/models/staging/base_orders.sql": [
+        ("when left_out then", "when left_out and clean_customer_id is not null then"),
     ],
 }
 

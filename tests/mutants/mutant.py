@@ -25,6 +25,7 @@ TESTS = {
         "tests/predictor/test_score.py tests/predictor/test_trust.py tests/predictor/test_misbehaviour.py",
         "tests/predictor",
     ],
+    "predictor/settings.py": ["tests/docs/test_settings.py", "tests/predictor", "slow tests/predictor"],
     "predictor/sandbox/": ["tests/predictor/test_misbehaviour.py", "tests/predictor"],
     "predictor/whole_file.py": ["tests/predictor/test_command_line.py", "tests/predictor"],
     "predictor/training/": ["tests/training", "slow tests/training"],

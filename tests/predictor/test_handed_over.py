@@ -192,6 +192,16 @@ def test_numbers_that_look_wrong_are_warned_of_and_registered(make_model, regist
     assert all(doubt.keys() == {"code", "text", "figures"} for doubt in doubts)
 
 
+def test_a_model_that_fails_on_customers_though_it_runs_the_example_is_warned_of(make_model, register, tmp_path):
+    answer = "return x.sum(axis=1) / (len(x) < 100 or 1 // 0)"
+    told = register(make_model(f"class Model:\n    def predict(self, x):\n        {answer}"))
+    says = "It fails on made-up customers: The model's predict() raised ZeroDivisionError:"
+    assert told_of(told).startswith(f"warning: {says}")
+    (manifest,) = (tmp_path / "manifests").iterdir()
+    (doubt,) = json.loads(manifest.read_text())["doubts"]
+    assert doubt["code"] == "model_fails_on_customers" and doubt["text"].startswith(says)
+
+
 @pytest.mark.parametrize(
     ("values", "codes"),
     [

@@ -8,10 +8,15 @@ import os
 import re
 import subprocess
 import sys
+import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dill
+import numpy
 import pytest
+import yaml
 
 import predictor
 from predictor import ModelError
@@ -56,6 +61,21 @@ def test_a_registered_model_is_described_in_one_readable_file_and_runs(make_mode
     assert written["example"]["outputs"] == pytest.approx([244.9, 89.9])
     assert written["edges"].keys() == {"one row", "zeros", "large values"}
     assert predictions(model, settings) == SIX
+
+
+def test_the_manifest_has_the_versions_of_what_the_model_imports_and_the_time_of_no_place(
+    make_model, settings, monkeypatch
+):
+    source = "import yaml\nclass Model:\n    loads = yaml.SafeLoader\n    def predict(self, x):\n        return x[:, 0]"
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "XXX-14")
+        time.tzset()
+        manifest = predictor.register(make_model(source), settings)
+    time.tzset()
+    assert manifest.packages == {"dill": dill.__version__, "numpy": numpy.__version__, "yaml": yaml.__version__}
+    assert manifest.python == "{}.{}.{}".format(*sys.version_info[:3])
+    ago = datetime.now(UTC) - datetime.fromisoformat(manifest.registered_at)
+    assert timedelta(0) <= ago < timedelta(minutes=5)
 
 
 def test_what_a_model_imports_and_carries_is_told_before_it_is_tried(make_model, settings, caplog):
