@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
 
+from api import create_app
 from api.middleware import body_timeout, idle_timeout
 from api.policy import DETAILS, FILES, LONG, UPLOADS
 from api.problems import LARGEST_BODY
@@ -19,7 +21,9 @@ from pipeline.jobs.jobs import ABANDONED
 from pipeline.settings import Settings as Asked
 from tests.docs.markdown import DOCS
 
-WORDS = dict(enumerate(["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]))
+WORDS = dict(enumerate(["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"])) | {
+    100: "hundred"
+}
 SETTINGS = Settings(DOCS)
 TOLD = {
     "api": [
@@ -58,5 +62,7 @@ def test_a_limit_that_the_docs_tell_is_that_of_the_code(page: str, sentence: str
 
 def test_what_only_the_contract_and_the_code_tell_agrees() -> None:
     assert sum(notify.FIRST_WAIT * 2**n for n in range(notify.ATTEMPTS - 1)) < 60
-    assert LISTED == 100  # "the latest hundred", in the contract
+    contract = create_app(SETTINGS).test_client().get("/openapi.json").text
+    for text in (contract, (DOCS / "api.md").read_text("utf-8")):
+        assert set(re.findall(r"\b[Tt]he latest (\w+)", text)) == {WORDS[LISTED]}
     assert idle_timeout.SLOWEST == body_timeout.SLOWEST

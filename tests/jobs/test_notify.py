@@ -17,7 +17,7 @@ import pytest
 from pipeline.jobs import notify
 from pipeline.jobs.jobs import Jobs
 from pipeline.jobs.ledger import Build
-from pipeline.jobs.notify import ATTEMPTS, FIRST_WAIT, SECONDS
+from pipeline.jobs.notify import ATTEMPTS, SECONDS
 from pipeline.jobs.worker import MESSAGE_BYTES, _Worker
 from pipeline.settings import Settings
 from pipeline.warehouse.folder import Warehouse
@@ -38,7 +38,7 @@ FAILURES = [
 def test_word_is_tried_anew_after_longer_and_longer_pauses_until_it_is_taken_or_five_have_failed(
     target: str, failing: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    left = FAILURES[:failing]
+    left = [FAILURES[n % len(FAILURES)] for n in range(failing)]
     waits: list[float] = []
     posted, run, done = [], [], []
 
@@ -65,7 +65,7 @@ def test_word_is_tried_anew_after_longer_and_longer_pauses_until_it_is_taken_or_
 
     attempts = min(failing + 1, ATTEMPTS)
     assert done == [1]
-    assert waits == [FIRST_WAIT * 2**n for n in range(min(failing, ATTEMPTS - 1))]
+    assert waits == [2, 4, 8, 16][:failing]
     body = json.dumps(WORD, ensure_ascii=False).encode()
     if target.startswith("tell"):
         given = {"shell": True, "input": body, "timeout": SECONDS, "check": True}

@@ -146,9 +146,11 @@ def passes(tests: str, mistake: Mutant | None = None) -> bool:
         marker = "slow" if tests.startswith("slow ") else "not slow"
         places = shlex.split(tests.removeprefix("slow "))
         command = [sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider", "--timeout=120", "-m", marker]
+        own = os.environ | {"XDG_CACHE_HOME": f"{folder}/.cache"}  # what fails here is no example for later runs
         process = subprocess.Popen(
-            [*command, *places], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=True
-        )
+            [*command, *places], cwd=folder, env=own, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
         try:
             return process.wait(TOO_LONG) in (0, 5)  # 5: none of them is slow
         except subprocess.TimeoutExpired:
