@@ -433,6 +433,8 @@ CHOSEN: dict[str, list[tuple[str, str]]] = {  # by file: what stands in it once,
         ("if len(processes) > PROCESSES:", "if len(processes) > 10 * PROCESSES:"),
         ("        resource.RLIMIT_FSIZE: FILE_SIZE,\n", ""),
         ("(above, 0x40000000, unknown)", "(above, 0xF0000000, unknown)"),
+        ("value = value if hard == resource.RLIM_INFINITY else min(value, hard)", "value = value"),
+        ("for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):", "for number in ():"),
     ],
     "predictor/sandbox/inspection.py": [
         ('b"BZh": "a bzip2 file"', 'b"BZh": "a gzip file"'),

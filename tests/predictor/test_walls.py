@@ -20,6 +20,7 @@ import pytest
 import predictor
 from predictor.sandbox import launcher
 from predictor.sandbox.box import WALLS, launch, read_box, read_line
+from predictor.settings import PROJECT
 from tests.predictor.test_box import descendants, needs_the_whole_box
 
 pytestmark = needs_the_whole_box
@@ -205,6 +206,31 @@ def test_without_a_folder_that_is_bounded_a_file_is(walls):
     )
     ignore = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)"
     assert inside(ignore + script, *walls).split() == ["done", "EFBIG"]
+
+
+@pytest.mark.parametrize("walls", [(), WALLS], ids=["no wall", "all"])
+def test_a_limit_of_the_system_that_is_lower_stays(walls):
+    """Of what is started here, so that this process keeps its own."""
+    lower = f"""
+import resource, subprocess, sys
+from predictor.sandbox.box import launch
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+script = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE))"
+process, control = launch([sys.executable, "-c", script], 2**32, walls={tuple(walls)!r}, stdin=subprocess.DEVNULL)
+with control:
+    process.wait(60)
+"""
+    printed = subprocess.run([sys.executable, "-c", lower], cwd=PROJECT, capture_output=True, text=True, timeout=60)
+    assert printed.stdout.strip() == "(100, 100)", printed.stderr
+
+
+def test_a_command_in_the_box_ignores_no_signal_that_another_would_not():
+    command = ["/bin/grep", "SigIgn", "/proc/self/status"]
+    process, control = launch(command, 2**32, walls=(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    with control:
+        ignored = int(process.communicate(timeout=60)[0].split()[1], 16)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
+        assert not ignored >> (number - 1) & 1, number
 
 
 PLACE = launcher.ARCHITECTURES[platform.machine()][1]
