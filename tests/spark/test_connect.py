@@ -85,7 +85,7 @@ def test_a_server_makes_the_same_tables_and_keeps_nothing_of_a_build_even_of_one
     given: dict[str, Any] = {"MODEL": str(model), "MODEL_MANIFESTS": str(tmp_path / "manifests")}
     on_duckdb.run("register", **given)
     told = [on_duckdb.run(status=1, **given), on_spark.run(status=1, **on_server, **given)]
-    assert "no value for one who spent 20" in told[0]
+    assert "no value for one who spent 20\nIt does so for customer 'b'." in told[0]
     assert told[0].replace(str(on_duckdb.folder), "") == told[1].replace(str(on_spark.folder), "")
     assert schemas_at(remote) == "default"
 
@@ -105,8 +105,16 @@ def test_a_server_makes_the_same_tables_and_keeps_nothing_of_a_build_even_of_one
     on_spark.assert_tidy()
     assert schemas_at(remote) == "default"
 
+    published = on_spark.build_id()
+    log.unlink()
+    in_the_midst = on_spark.start(ORDERS="", AS_OF="2017-10-17", **on_server)
+    until(lambda: (log.exists() and ".int_customer_orders" in log.read_text()) or in_the_midst.poll() is not None)
     java.send_signal(signal.SIGKILL)
     java.wait()
+    printed = in_the_midst.communicate()[0]
+    assert in_the_midst.returncode == 1
+    assert re.fullmatch(rf"The Spark at SPARK_REMOTE={remote} is gone, or has ended the session: .*\n", printed)
+    assert on_spark.assert_whole() == published
     printed = on_spark.run(status=1, **on_server)
     assert printed.startswith(f"SPARK_REMOTE={remote} is no server of Spark Connect that can be used: ")
     typed = printed.strip().rpartition(" type on its machine: ")[2].split()
