@@ -19,7 +19,7 @@
 
 {#
   Text that names somebody or something: what tools write where there is nothing is no name. Long texts and those that
-  begin with a digit are none of these words. An expression and not a list, of which DuckDB would make a join with every row.
+  begin with a digit are none of these words. Not a list, because DuckDB joins every row with a list of five or more.
 #}
 {% macro clean_id(column) -%}
   case

@@ -56,7 +56,7 @@ def test_what_says_nobody_s_value_is_open(guarded: Server, path: str) -> None:
     ("method", "path", "status"),
     [("POST", "/health", 405), ("DELETE", "/", 405), ("POST", "/summary", 401), ("PATCH", "/orders", 401)],
 )
-def test_that_a_route_has_no_such_method_is_told_to_whom_the_route_is_open(
+def test_who_may_ask_a_route_is_told_that_it_has_no_such_method(
     guarded: Server, method: str, path: str, status: int
 ) -> None:
     assert guarded.request(method, path).status == status

@@ -29,7 +29,7 @@ def test_a_page_that_is_named_may_ask_and_read_and_another_one_may_not(warehouse
     assert {*asked.headers["Access-Control-Allow-Methods"].split(", "), "OPTIONS"} == ours
     assert (asked.headers["Vary"], asked.data) == ("Origin", b"")
     headers = {"Origin": CRM, "Authorization": f"Bearer {TOKEN}"}
-    assert named.options("/predictions/c001", headers={"Origin": CRM}).status_code == 401  # no browser's question
+    assert named.options("/predictions/c001", headers={"Origin": CRM}).status_code == 401  # not a browser's question
     assert named.get("/predictions/c001", headers=PREFLIGHT).status_code == 401
     assert "GET" in named.options("/predictions/c001", headers=headers).headers["Allow"]
     for path, status in (("/predictions/c001", 200), ("/customers.csv", 200), ("/predictions/nobody", 404)):

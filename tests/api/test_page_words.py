@@ -299,12 +299,12 @@ def test_numbers_and_days_are_written_as_they_are_read(page: Page) -> None:
         assert call(page, "format", "later", text, days) == (date.fromisoformat(text) + timedelta(days)).isoformat()
 
 
-def test_a_page_that_stays_open_asks_for_the_newest_build_each_minute(page: Page, tmp_path: Path) -> None:
+def test_a_page_that_stays_open_asks_for_the_newest_build_each_minute(tmp_path: Path) -> None:
     publish(tmp_path / "warehouse", "one", VALUES)
     clock = "window.setInterval = (again, every) => Object.assign(window, { again, every });"
-    with serving(tmp_path / "warehouse") as server:
+    with serving(tmp_path / "warehouse") as server, browser(tmp_path / "profile") as page:
         page.call("Page.enable")
-        script = page.call("Page.addScriptToEvaluateOnNewDocument", source=clock)["identifier"]
+        page.call("Page.addScriptToEvaluateOnNewDocument", source=clock)
         page.open(f"http://127.0.0.1:{server.port}/")
         page.wait("document.getElementById('provenance')?.textContent.includes('Build one')")
         publish(tmp_path / "warehouse", "two", {name: value * 2 for name, value in VALUES.items()})
@@ -312,5 +312,3 @@ def test_a_page_that_stays_open_asks_for_the_newest_build_each_minute(page: Page
         assert page.run("window.every") == 60_000
         page.run("window.again()")
         page.wait("document.getElementById('provenance').textContent.includes('Build two')")
-        page.call("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
-        page.call("Page.disable")

@@ -228,7 +228,7 @@ def test_large_answers_are_gzipped_for_who_takes_it(server: Server, path: str) -
         ("", False), ("br", False), ("identity", False), ("gzip;q=0", False), ("gzip;q=0, *", False),
     ],
 )  # fmt: skip
-def test_an_answer_is_packed_for_whom_it_helps_and_never_for_who_refuses_it(
+def test_an_answer_is_packed_for_callers_that_take_gzip_and_never_for_those_that_refuse_it(
     server: Server, path: str, accepted: str, is_packed: bool
 ) -> None:
     assert (server.get(path, Accept_Encoding=accepted).headers.get("content-encoding") == "gzip") is is_packed

@@ -16,14 +16,14 @@ from api.routes.health import FULL_SECONDS
 from api.schemas.customers import LOOKUP_LIMIT
 from api.settings import SHORTEST_TOKEN, Settings
 from api.store.publication import POLL_SECONDS
+from pipeline import delivery
 from pipeline.jobs import MOST_QUEUED, inspector, notify, uploads, worker
 from pipeline.jobs.jobs import ABANDONED
 from pipeline.settings import Settings as Asked
 from tests.docs.markdown import DOCS
 
-WORDS = dict(enumerate(["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"])) | {
-    100: "hundred"
-}
+WORDS = dict(enumerate(["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]))
+WORDS[100] = "hundred"
 SETTINGS = Settings(DOCS)
 TOLD = {
     "api": [
@@ -66,3 +66,4 @@ def test_what_only_the_contract_and_the_code_tell_agrees() -> None:
     for text in (contract, (DOCS / "api.md").read_text("utf-8")):
         assert set(re.findall(r"\b[Tt]he latest (\w+)", text)) == {WORDS[LISTED]}
     assert idle_timeout.SLOWEST == body_timeout.SLOWEST
+    assert (delivery.LOCK_TIMEOUT, delivery.TRIES * (0.5 + delivery.PAUSE)) == ("500ms", 60)  # "for about a minute"

@@ -29,6 +29,6 @@ def test_every_figure_is_counted_in_the_table_that_it_is_about():
     assert {name: row[name] for name in counted} == counted
 
 
-def test_a_build_is_named_by_the_time_of_no_place():
+def test_a_build_is_named_by_its_time_in_utc():
     east = datetime(2024, 2, 1, 0, 30, tzinfo=timezone(timedelta(hours=2)))
     assert new_build_id(east, "ab12cd") == "20240131T223000-ab12cd"

@@ -509,7 +509,7 @@ def test_a_lock_whose_file_was_replaced_before_it_was_had_guards_nothing_and_is_
             pass
 
 
-def test_a_lock_names_its_holder_alone_and_its_file_is_gone_before_it_is_let_go(tmp_path: Path, monkeypatch):
+def test_a_lock_s_file_names_its_holder_only_and_is_removed_before_the_lock_is_released(tmp_path: Path, monkeypatch):
     """After that it may be the next holder's, whose lock would guard nothing without it."""
     lock, really, was_there = tmp_path / "build.lock", os.close, []
     lock.write_text("4194304, since 2017-10-17 09:00:00, as a killed build has left it\n")

@@ -84,7 +84,7 @@ def test_a_model_of_other_columns_is_refused_with_both_lists(write, register):
     assert f"There are: {', '.join(predictor.FEATURES)}." in told
 
 
-def test_a_column_that_a_model_names_twice_is_none_that_it_can_get(make_model, register):
+def test_a_model_that_names_a_column_twice_is_refused(make_model, register):
     names = ["total_revenue", "max_revenue", "total_revenue"]
     source = f"class Model:\n    feature_names_in_ = {names}\n    def predict(self, x):\n        return x[:, 0]"
     told = register(make_model(source), status=1)

@@ -22,7 +22,7 @@ from predictor.training.fitting import (
     fit_expectation,
     fit_plain,
 )
-from predictor.training.gamma_gamma import GammaGamma, fit_gamma_gamma, fit_p
+from predictor.training.gamma_gamma import GammaGamma, fit_p
 from predictor.training.mbg_nbd import MbgNbd
 
 CUSTOMERS, DATES = 300, 6
@@ -184,33 +184,30 @@ RATE = 0.5  # so high that a value which is not discounted shows
 
 def test_the_value_takes_the_p_of_the_amounts_and_the_interval_that_of_their_means(snapshots):
     features = snapshots[320].features
-    purchases = features["frequency"] + 1.0
-    known_p = fit_p(purchases, features[LOG_SPREAD])
-    model = fit_expectation(snapshots[320], 60, RATE)
-    assert model.spend == fit_gamma_gamma(purchases, features["monetary_value"], known_p)
-    assert model.interval_spend == fit_gamma_gamma(purchases, features["monetary_value"]) != model.spend
-    assert model.spend.p == pytest.approx(known_p)
-    assert model.purchases == fit_plain(snapshots[320], 60, RATE, dropout_at_first=True).purchases
+    model, plain = fit_expectation(snapshots[320], 60, RATE), fit_plain(snapshots[320], 60, RATE, dropout_at_first=True)
+    assert model.spend.p == pytest.approx(fit_p(features["frequency"] + 1.0, features[LOG_SPREAD]))
+    assert model.spend != plain.spend
+    assert replace(model, spend=plain.spend) == plain  # all else is as without the customers' own amounts
     assert model.purchases.dropout_at_first
-    assert (model.horizon, model.discount_rate) == (60, RATE)
 
 
 def test_each_past_date_is_expected_by_what_was_known_then_and_held_to_what_came_discounted_alike(snapshots):
     """A return that is worth more than all else of a customer counts as nothing."""
     past = [snapshots[280], replace(snapshots[320], actual=snapshots[320].outcome() - 5.0)]
-    found = _rows(past, RATE)
+    found, undiscounted = _rows(past, RATE), _rows(past, 0.0)
     for number, each in enumerate(past):
-        rows_of_date = found.where(found.dates == number)
-        expected, terms_then = fit_expectation(each, each.days, RATE).expectation(each.features)
-        assert rows_of_date.expected == pytest.approx(expected)
-        assert rows_of_date.terms == pytest.approx(terms_then)
-        assert rows_of_date.actual.tolist() == np.maximum(each.outcome(), 0.0).tolist()
-        assert rows_of_date.customers.tolist() == each.customers.tolist()
+        of_date, alone = found.where(found.dates == number), _rows([replace(each, actual=each.actual[::-1])], RATE)
+        assert of_date.expected.tolist() == alone.expected.tolist()
+        assert of_date.terms.tolist() == alone.terms.tolist()
+        assert of_date.customers.tolist() == each.customers.tolist()
+        assert of_date.actual.tolist() == [max(came, 0.0) for came in each.outcome()]
+        share = of_date.expected.sum() / undiscounted.expected[undiscounted.dates == number].sum()
+        assert (1 + RATE) ** (-each.days / 365) < share < 1
 
         window = _window(each, RATE)
-        assert (window.start, window.buyers) == (each.as_of, int(np.count_nonzero(each.outcome() > 0)))
-        assert window.expected == pytest.approx(expected.sum())
-        assert window.actual == pytest.approx(np.maximum(each.outcome(), 0.0).sum())
+        assert (window.start, window.buyers) == (each.as_of, sum(came > 0 for came in each.outcome()))
+        assert window.expected == pytest.approx(of_date.expected.sum())
+        assert window.actual == pytest.approx(of_date.actual.sum())
     assert _rows([], RATE) is None
 
 
@@ -219,10 +216,8 @@ def test_of_more_rows_than_can_be_learned_from_the_same_customers_are_taken_at_e
     snapshots, monkeypatch, most, one_in
 ):
     past = [snapshots[280], snapshots[320]]
-    total = sum(len(each.customers) for each in past)
     monkeypatch.setattr(fitting, "_ROWS", most)
     found = _rows(past, RATE)
-    assert one_in == -(-total // most)
     for number, each in enumerate(past):
         taken = each.customers[each.customers % one_in == 0]
         assert found.customers[found.dates == number].tolist() == taken.tolist()
