@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from predictor.training.dates import longest_horizon, schedule
@@ -15,6 +15,7 @@ HORIZONS = st.integers(1, 60) | st.integers(1, 800)
 
 
 @given(DAYS, HORIZONS)
+@example(72, 60)  # the eighth date has exactly thirty days before it
 def test_a_model_learns_from_up_to_eight_dates_with_thirty_days_before_each_and_a_whole_label_behind(reach, horizon):
     as_of = FIRST + timedelta(reach)
     found = schedule(FIRST, as_of, horizon)
