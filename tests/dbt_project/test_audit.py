@@ -152,6 +152,15 @@ def test_of_two_times_with_as_many_orders_the_earlier_one_is_odd(audit):
     assert audit.examples["orders_are_of_one_time"] == ["1970-01-01"]
 
 
+def test_each_time_that_lies_far_from_all_others_is_odd_by_itself(audit):
+    lines = """
+        update stg_orders set created_at_date = date '1900-01-01' where customer_id = 'c1';
+        update stg_orders set created_at_date = date '1970-01-01' where customer_id in ('c2', 'c3');
+    """
+    assert audit(lines=lines)["orders_are_of_one_time"] == 3
+    assert audit.examples["orders_are_of_one_time"] == ["1900-01-01", "1970-01-01"]
+
+
 @pytest.mark.parametrize("strict", [False, True])
 def test_every_oddity_is_said_just_above_its_threshold_and_stops_a_strict_build(audit, strict):
     lines = """

@@ -341,6 +341,11 @@ def test_a_lost_date_is_taken_from_the_files_of_the_build_before_and_rollback_ne
     assert (warned, dates) == ([FROM_BEFORE], BOTH)
     assert links[0].samefile(files[0]) and links[1].samefile(kept)
 
+    sound = files[0].read_bytes()
+    files[0].write_bytes(sound[:8] + bytes(60) + sound[68:])  # the last in a page, with the footer whole
+    assert [link.samefile(kept) for link in go_on(shop)[2]] == [True]
+    files[0].write_bytes(sound)
+
     aside = files[1].rename(shop.folder / "aside.parquet")
     assert re.search(r"cannot be read .*build again instead: make build ", shop.run("rollback", status=1))
     assert (shop.warehouse / "current").resolve() == newest
