@@ -223,6 +223,11 @@ def shown(shop: Shop) -> list[tuple]:
         return published.sql(ROWS).fetchall()
 
 
+def damaged_within(sound: bytes) -> bytes:
+    """A Parquet file with the footer whole: only who reads the last value in a page meets the damage."""
+    return sound[:8] + bytes(60) + sound[68:]
+
+
 def go_on(shop: Shop, in_links: bool = True) -> tuple[list[str], dict[str, list[str]], list[Path]]:
     """The warnings, the dates that the next build begins with, and the files that are linked for them."""
     warehouse, links = Warehouse(shop.warehouse), shop.folder / "links"
@@ -279,11 +284,11 @@ def test_a_history_in_files_goes_on_in_links_or_comes_into_the_build_file(in_fil
 def test_of_a_history_in_files_only_the_date_is_lost_that_does_not_read_and_no_build_before_has(in_files, in_links):
     shop, first, second = in_files
     sound = second.read_bytes()
-    for damaged in (b"", sound[:8] + bytes(60) + sound[68:]):  # the last in a page, with the footer whole
+    for damaged in (b"", damaged_within(sound)):
         second.write_bytes(damaged)
         assert go_on(shop, in_links)[:2] == ([LOST], {"2017-10-16": BOTH["2017-10-16"]})
     second.write_bytes(sound)
-    first.write_bytes(first.read_bytes()[:8] + bytes(60) + first.read_bytes()[68:])
+    first.write_bytes(damaged_within(first.read_bytes()))
     assert go_on(shop, in_links)[:2] == ([FROM_BEFORE], BOTH)
     first.unlink()
     second.unlink()
@@ -294,7 +299,6 @@ def test_of_a_history_in_files_only_the_date_is_lost_that_does_not_read_and_no_b
 def test_every_value_is_read_of_the_newest_date_and_of_the_one_that_chance_picks_among_the_others(
     in_files, monkeypatch, picked
 ):
-    """The last in a page is damaged, with the footer whole: nothing else meets it."""
     shop, first, second = in_files
     folder = (shop.warehouse / "current").resolve()
     files = {"2017-10-16": first, "2017-10-17": second}
@@ -314,7 +318,7 @@ def test_every_value_is_read_of_the_newest_date_and_of_the_one_that_chance_picks
     monkeypatch.setattr(random, "sample", sample)
     for day, file in files.items():
         sound = file.read_bytes()
-        file.write_bytes(sound[:8] + bytes(60) + sound[68:])
+        file.write_bytes(damaged_within(sound))
         warehouse.discard_unfinished()
         found = [each.code for each in carry_over(warehouse, shop.folder / f"links-{day}")]
         assert found == ([LOST] if day in (picked, "2017-10-17") else []), day
@@ -342,7 +346,7 @@ def test_a_lost_date_is_taken_from_the_files_of_the_build_before_and_rollback_ne
     assert links[0].samefile(files[0]) and links[1].samefile(kept)
 
     sound = files[0].read_bytes()
-    files[0].write_bytes(sound[:8] + bytes(60) + sound[68:])  # the last in a page, with the footer whole
+    files[0].write_bytes(damaged_within(sound))
     assert [link.samefile(kept) for link in go_on(shop)[2]] == [True]
     files[0].write_bytes(sound)
 
